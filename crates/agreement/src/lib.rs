@@ -1,0 +1,13 @@
+//! Who takes part, in what, and what a run is bound to: models, canonical bytes, digests. Pure.
+//!
+//! Signed agreements, limits, use records and receipts come here later.
+
+pub mod identity;
+pub mod job;
+pub mod participant;
+pub mod run;
+
+pub use identity::{IdentityError, IdentityKey, IdentityPublicKey};
+pub use job::{ErrorBudget, JobParty, JobSpec, JobSpecError, JobState, Mode, Protocol};
+pub use participant::{ParticipantId, Role};
+pub use run::{Handshake, RunInput, RunParticipant, RunTerms};

@@ -1,0 +1,83 @@
+//! Participants and their roles.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A participant's name in the region: 1 to 63 of `a-z`, `0-9` and `-`, beginning with a letter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ParticipantId(String);
+
+/// A name that no participant can have.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a participant is 1 to 63 of a-z, 0-9 and -, beginning with a letter")]
+pub struct ParticipantError;
+
+impl ParticipantId {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ParticipantId {
+    type Err = ParticipantError;
+
+    fn from_str(text: &str) -> Result<Self, ParticipantError> {
+        let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+        let rest = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if starts && rest && text.len() <= 63 { Ok(Self(text.to_owned())) } else { Err(ParticipantError) }
+    }
+}
+
+impl TryFrom<String> for ParticipantId {
+    type Error = ParticipantError;
+
+    fn try_from(text: String) -> Result<Self, ParticipantError> {
+        text.parse()
+    }
+}
+
+impl From<ParticipantId> for String {
+    fn from(id: ParticipantId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ParticipantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a participant is in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Learns the result.
+    Receiver,
+    /// Offers its set, and labels where the mode has them.
+    Sender,
+}
+
+impl Role {
+    /// The role of the other one in a run of two.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Receiver => Self::Sender,
+            Self::Sender => Self::Receiver,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Receiver => "receiver",
+            Self::Sender => "sender",
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! Errors of the protocols.
+
+/// Why a protocol step failed. The variant says whose fault it is.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PsiError {
+    /// The peer sent what the protocol does not allow.
+    #[error("the peer sent {0}")]
+    Peer(&'static str),
+    /// The caller asked for what the protocol cannot do.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// The sizes are too large for the error budget.
+    #[error("no tag width keeps the statistical error of {receiver} x {sender} items within 2^-{lambda}")]
+    Budget {
+        /// Items of the receiver, padded.
+        receiver: u64,
+        /// Items of the sender, padded.
+        sender: u64,
+        /// The budget, in bits.
+        lambda: u32,
+    },
+}
