@@ -95,6 +95,10 @@ impl Expected {
 /// until all elements are out; at the same time it hands what arrives to [`absorb`](Round::absorb).
 /// When the message sent and the message received are both whole it calls [`finish`](Round::finish).
 /// Calls never overlap; each may use the rayon pool that it is called in.
+///
+/// What a driver does next, in this order: absorb, if something has arrived; produce, if elements are
+/// still due and there is room to queue them; otherwise [`work`](Round::work); and when `work` says
+/// that there was nothing to do, wait for the peer (or for room).
 pub trait Round: Send {
     /// What the role ends with.
     type Output: Send;
@@ -116,7 +120,8 @@ pub trait Round: Send {
 
     /// Gives the next elements to send: at most `most` of them, one after the other.
     ///
-    /// Nothing means that the next ones depend on elements that have not yet been absorbed.
+    /// Nothing means that the next ones depend on [`work`](Round::work) that is not yet done, or on
+    /// elements that have not yet been absorbed.
     ///
     /// # Errors
     /// [`PsiError`] where the round cannot go on.
@@ -128,6 +133,20 @@ pub trait Round: Send {
     /// # Errors
     /// [`PsiError::Peer`] if an element is not what it must be.
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError>;
+
+    /// Does one bounded step (tens of milliseconds) of what the role can compute without the peer.
+    ///
+    /// `true`: a step was done; [`produce`](Round::produce) may have something now, and there may be
+    /// another step. `false`: there was nothing to do, now and until something else is called.
+    /// A round whose `produce` gave nothing must be worked until it gives something or `work` says
+    /// `false`. Steps that are left when the messages are whole need not be done before
+    /// [`finish`](Round::finish): they go over to the next round.
+    ///
+    /// # Errors
+    /// [`PsiError`] where the round cannot go on.
+    fn work(&mut self) -> Result<bool, PsiError> {
+        Ok(false)
+    }
 
     /// Ends the round.
     ///
