@@ -104,9 +104,22 @@ impl KeySpec {
         &self.types
     }
 
-    /// The key of `record`, whose key stands in `columns`; nothing where one is empty or missing.
+    /// Checks that a key of this kind can stand in that many columns.
+    ///
+    /// # Errors
+    /// [`KeyError::Count`] unless there is one for each type.
+    pub fn admits(&self, columns: usize) -> Result<(), KeyError> {
+        let types = self.types.len();
+        if columns == types { Ok(()) } else { Err(KeyError::Count { columns, types }) }
+    }
+
+    /// The key of `record`, whose key stands in `columns`; nothing where one is empty or missing, or
+    /// where there are not as many columns as types.
     #[must_use]
     pub fn key(&self, record: &Record, columns: &[usize]) -> Option<CanonicalKey> {
+        if columns.len() != self.types.len() {
+            return None;
+        }
         let mut hash = Sha256::new_with_prefix(&self.prefix);
         for &column in columns {
             let value = record.field(column).filter(|value| !value.is_empty())?;
@@ -115,10 +128,82 @@ impl KeySpec {
             }
             hash.update(value);
         }
-        let mut key = [0; 16];
-        for (to, from) in key.iter_mut().zip(hash.finalize()) {
-            *to = from;
+        let digest: [u8; 32] = hash.finalize().into();
+        digest.first_chunk().copied().map(CanonicalKey)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(fields: &[&[u8]]) -> Record {
+        let mut record = Record::default();
+        fields.iter().for_each(|field| record.push_field(field));
+        record
+    }
+
+    fn spec(columns: usize) -> KeySpec {
+        KeySpec::new(&vec![KeyType::Raw; columns]).unwrap()
+    }
+
+    /// The first half of the SHA-256 of `bytes`.
+    fn half_digest(bytes: &[u8]) -> CanonicalKey {
+        CanonicalKey(Sha256::digest(bytes)[..16].try_into().unwrap())
+    }
+
+    #[test]
+    fn the_bytes_of_a_key_are_pinned() {
+        let one = spec(1).key(&record(&[b"31019919850101001X"]), &[0]).unwrap();
+        assert_eq!(one, half_digest(b"v1|raw|31019919850101001X"));
+        assert_eq!(hex::encode(one.0), "1e52134cd87a34453cc243def7eea521");
+        let two = spec(2).key(&record(&[b"x", b"ab", b"c"]), &[1, 2]).unwrap();
+        assert_eq!(two, half_digest(b"v1|raw+raw|\0\0\0\x02ab\0\0\0\x01c"));
+    }
+
+    #[test]
+    fn values_do_not_run_into_each_other() {
+        let (spec, columns) = (spec(2), [0, 1]);
+        assert_ne!(spec.key(&record(&[b"ab", b"c"]), &columns), spec.key(&record(&[b"a", b"bc"]), &columns));
+    }
+
+    #[test]
+    fn values_are_taken_as_they_are() {
+        let spec = spec(1);
+        let plain = spec.key(&record(&[b"7"]), &[0]);
+        for other in [b" 7".as_slice(), b"7 ", b"07", b"7\0", "７".as_bytes(), b"\xff7"] {
+            assert!(spec.key(&record(&[other]), &[0]).is_some_and(|key| Some(key) != plain));
         }
-        Some(CanonicalKey(key))
+    }
+
+    #[test]
+    fn an_empty_or_missing_value_makes_no_key() {
+        assert_eq!(spec(1).key(&record(&[b""]), &[0]), None);
+        assert_eq!(spec(1).key(&record(&[b"a"]), &[1]), None);
+        assert_eq!(spec(2).key(&record(&[b"a", b""]), &[0, 1]), None);
+    }
+
+    #[test]
+    fn columns_and_types_must_pair_up() {
+        assert_eq!(KeySpec::new(&[]), Err(KeyError::NoColumn));
+        assert_eq!(spec(2).admits(2), Ok(()));
+        assert_eq!(spec(2).admits(1), Err(KeyError::Count { columns: 1, types: 2 }));
+        assert_eq!(spec(2).key(&record(&[b"a", b"b"]), &[0]), None);
+        assert_eq!(spec(1).key(&record(&[b"a", b"b"]), &[0, 1]), None);
+    }
+
+    #[test]
+    fn key_types_are_read_by_name() {
+        assert_eq!("raw".parse(), Ok(KeyType::Raw));
+        assert_eq!(KeyType::Raw.to_string(), "raw");
+        for planned in PLANNED {
+            assert_eq!(planned.parse::<KeyType>(), Err(KeyError::NotBuilt(planned.to_owned())));
+        }
+        assert_eq!("Raw".parse::<KeyType>(), Err(KeyError::Unknown("Raw".to_owned())));
+    }
+
+    #[test]
+    fn a_printed_key_shows_nothing() {
+        assert_eq!(format!("{:?}", CanonicalKey([7; 16])), "CanonicalKey(..)");
     }
 }

@@ -1,13 +1,16 @@
 //! Reading and writing records: the traits between a node and wherever a department keeps its data.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 /// Why records could not be read or written. Every message names the place and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// The address of a source or sink is wrong, or of a kind that is not built.
+    /// The address of a source or sink is wrong.
     #[error("{0}")]
     Address(String),
+    /// The address is of a kind that a later version has.
+    #[error("{0} is not built yet; this version reads and writes CSV files")]
+    NotBuilt(String),
     /// A column that was asked for is not there.
     #[error("{place}: there is no column {wanted:?}; the columns are: {present}")]
     MissingColumn {
@@ -17,6 +20,14 @@ pub enum RecordError {
         wanted: String,
         /// The columns that there are.
         present: String,
+    },
+    /// Several columns have the name that was asked for, so that it names none of them.
+    #[error("{place}: more than one column is called {wanted:?}; rename all but one of them")]
+    AmbiguousColumn {
+        /// The source.
+        place: String,
+        /// The column that was asked for.
+        wanted: String,
     },
     /// The data is not what its format says.
     #[error("{place}: {problem}")]
@@ -42,12 +53,19 @@ pub enum RecordError {
 
 /// One record: the bytes that stood in the source, and where its fields are, decoded.
 ///
-/// `raw` has no line terminator. A field is the value without quoting.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// `raw` has no line terminator. A field is the value without quoting. `Debug` shows lengths alone:
+/// a record holds what is known of a person, and what is printed ends up in logs.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Record {
     raw: Vec<u8>,
     values: Vec<u8>,
     ends: Vec<usize>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("bytes", &self.raw.len()).field("fields", &self.ends.len()).finish()
+    }
 }
 
 impl Record {
@@ -117,18 +135,33 @@ pub trait RecordSource: Send {
     /// [`RecordError`] if the source cannot be read or is malformed.
     fn read(&mut self, record: &mut Record) -> Result<bool, RecordError>;
 
-    /// Where column `wanted` stands.
+    /// Where column `wanted` stands: the column of exactly this name, otherwise the one whose name
+    /// is the same but for spaces around it.
     ///
     /// # Errors
-    /// [`RecordError::MissingColumn`], which names those that there are.
+    /// [`RecordError::MissingColumn`], which names those that there are;
+    /// [`RecordError::AmbiguousColumn`] if several fit equally well.
     fn column(&self, wanted: &str) -> Result<usize, RecordError> {
-        let columns = self.columns();
-        columns.iter().position(|name| name == wanted).ok_or_else(|| RecordError::MissingColumn {
-            place: self.place().to_owned(),
+        find_column(self.place(), self.columns(), wanted)
+    }
+}
+
+/// The index of `wanted` in `columns`, by exact name first and by trimmed name second.
+fn find_column(place: &str, columns: &[String], wanted: &str) -> Result<usize, RecordError> {
+    let only = |fits: &dyn Fn(&str) -> bool| {
+        let mut fitting = columns.iter().enumerate().filter(|(_, name)| fits(name)).map(|(index, _)| index);
+        fitting.next().map(|first| match fitting.next() {
+            None => Ok(first),
+            Some(_) => Err(RecordError::AmbiguousColumn { place: place.to_owned(), wanted: wanted.to_owned() }),
+        })
+    };
+    only(&|name| name == wanted).or_else(|| only(&|name| name.trim() == wanted.trim())).unwrap_or_else(|| {
+        Err(RecordError::MissingColumn {
+            place: place.to_owned(),
             wanted: wanted.to_owned(),
             present: columns.join(", "),
         })
-    }
+    })
 }
 
 /// How records of a source are framed, so that a sink delivers them byte for byte.
@@ -140,10 +173,10 @@ pub struct SinkHeader {
     pub crlf: bool,
 }
 
-/// Where results go. Nothing shows under the final name until [`commit`](RecordSink::commit); a sink
+/// Where results go. A sink writes the header first, then the rows. Nothing shows under the final name until [`commit`](RecordSink::commit); a sink
 /// dropped before that leaves nothing behind.
 pub trait RecordSink: Send {
-    /// Writes a record as it stood, followed by label values.
+    /// Writes a record as it stood, followed by as many label values as there are label columns.
     ///
     /// # Errors
     /// [`RecordError`] if it cannot be written.
@@ -168,5 +201,68 @@ pub trait Datasets: Send + Sync {
     ///
     /// # Errors
     /// [`RecordError::Exists`] unless `overwrite`; otherwise where it cannot be created.
-    fn create(&self, address: &str, header: &SinkHeader, labels: &[String], overwrite: bool) -> Result<Box<dyn RecordSink>, RecordError>;
+    fn create(
+        &self,
+        address: &str,
+        header: &SinkHeader,
+        labels: &[String],
+        overwrite: bool,
+    ) -> Result<Box<dyn RecordSink>, RecordError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn fields_come_back_as_they_were_pushed() {
+        let mut record = Record::default();
+        record.set_raw(b"a,,\"c\"");
+        for field in [b"a".as_slice(), b"", b"c"] {
+            record.push_field(field);
+        }
+        assert_eq!(record.raw(), b"a,,\"c\"");
+        assert_eq!(
+            (record.field(0), record.field(1), record.field(2)),
+            (Some(&b"a"[..]), Some(&b""[..]), Some(&b"c"[..]))
+        );
+        assert_eq!((record.field(3), record.len(), record.is_empty()), (None, 3, false));
+        record.clear();
+        assert_eq!(record, Record::default());
+        assert_eq!((record.field(0), record.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn a_printed_record_shows_no_value() {
+        let mut record = Record::default();
+        record.set_raw(b"31019919850101001X");
+        record.push_field(b"31019919850101001X");
+        assert_eq!(format!("{record:?}"), "Record { bytes: 18, fields: 1 }");
+    }
+
+    #[test]
+    fn a_column_is_found_by_its_exact_name_before_its_trimmed_one() {
+        let names = columns(&["id", " id", " name "]);
+        assert_eq!(find_column("a.csv", &names, "id").unwrap(), 0);
+        assert_eq!(find_column("a.csv", &names, " id").unwrap(), 1);
+        assert_eq!(find_column("a.csv", &names, "name").unwrap(), 2);
+    }
+
+    #[test]
+    fn a_missing_column_is_named_with_those_there_are() {
+        let error = find_column("a.csv", &columns(&["id", "name"]), "ID").unwrap_err();
+        assert_eq!(error.to_string(), "a.csv: there is no column \"ID\"; the columns are: id, name");
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_names_no_column() {
+        for names in [["id", "id"], [" id", "id "]] {
+            let error = find_column("a.csv", &columns(&names), "id").unwrap_err();
+            assert!(matches!(error, RecordError::AmbiguousColumn { .. }), "{error}");
+        }
+    }
 }
