@@ -6,7 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use ed25519_dalek::{
-    SigningKey, VerifyingKey,
+    Signer, SigningKey, VerifyingKey,
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
 use zeroize::Zeroizing;
@@ -95,6 +95,13 @@ impl IdentityKey {
     /// [`IdentityError::PrivateForm`] if the encoder fails.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, IdentityError> {
         self.0.to_pkcs8_pem(LineEnding::LF).map_err(|_| IdentityError::PrivateForm)
+    }
+
+    /// Signs the to-be-signed bytes of an X.509 certificate (RFC 5280, 4.1.1.1), which is how an
+    /// identity endorses it. Nothing else may be signed this way: later signatures have contexts.
+    #[must_use]
+    pub fn endorse_certificate(&self, to_be_signed: &[u8]) -> [u8; 64] {
+        self.0.sign(to_be_signed).to_bytes()
     }
 
     /// The key that peers pin.

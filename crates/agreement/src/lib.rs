@@ -10,4 +10,5 @@ pub mod run;
 pub use identity::{IdentityError, IdentityKey, IdentityPublicKey};
 pub use job::{ErrorBudget, JobParty, JobSpec, JobSpecError, JobState, Mode, Protocol};
 pub use participant::{ParticipantId, Role};
+pub use records::KeyType;
 pub use run::{Handshake, RunInput, RunParticipant, RunTerms};

@@ -4,14 +4,15 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A participant's name in the region: 1 to 63 of `a-z`, `0-9` and `-`, beginning with a letter.
+/// A participant's name in the region: 1 to 63 of `a-z`, `0-9` and `-`, beginning with a letter and not
+/// ending with a hyphen, so that it can stand as a label in a domain name (RFC 1123).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ParticipantId(String);
 
 /// A name that no participant can have.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a participant is 1 to 63 of a-z, 0-9 and -, beginning with a letter")]
+#[error("a participant is 1 to 63 of a-z, 0-9 and -, beginning with a letter and not ending with a hyphen")]
 pub struct ParticipantError;
 
 impl ParticipantId {
@@ -28,7 +29,11 @@ impl FromStr for ParticipantId {
     fn from_str(text: &str) -> Result<Self, ParticipantError> {
         let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         let rest = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if starts && rest && text.len() <= 63 { Ok(Self(text.to_owned())) } else { Err(ParticipantError) }
+        if starts && rest && !text.ends_with('-') && text.len() <= 63 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParticipantError)
+        }
     }
 }
 

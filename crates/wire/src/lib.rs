@@ -1,1 +1,38 @@
-//! wire
+//! How nodes and coordinator talk: the gRPC messages generated from proto/, and mutual TLS in which
+//! each end is known by a pinned identity key.
+//!
+//! An identity key acts as the issuer of its participant's TLS certificates, so certificates rotate
+//! and pins stay. No certificate authority is asked, and no host name counts.
+
+pub mod client;
+pub mod convert;
+pub mod credentials;
+pub mod endorsement;
+pub mod pins;
+pub mod server;
+mod verify;
+
+/// Messages and services of proto/yuandang/v1.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+pub mod proto {
+    tonic::include_proto!("yuandang.v1");
+
+    /// The compiled description of all messages, for reflection and for tests; it keeps field options.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/yuandang.bin"));
+}
+
+pub use client::{ConnectError, Connection};
+pub use convert::ConvertError;
+pub use credentials::{Credentials, CredentialsError, write_secret};
+pub use endorsement::{EndorsementError, IssuedCertificate, endorse};
+pub use pins::{Peer, PinError, Pins};
+
+/// Bytes that one gRPC message may have. Frames are at most 1 MiB; the rest is room for headers.
+pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// HTTP/2 flow-control window of a stream and of a connection: enough for a gigabit at a quarter of a
+/// second's round trip.
+pub const WINDOW: u32 = 32 << 20;
+
+/// The label under which both ends of a TLS session derive the channel binding (RFC 8446, 7.5).
+pub const EXPORTER_LABEL: &[u8] = b"EXPORTER-Yuandang-Run-V1";

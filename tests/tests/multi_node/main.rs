@@ -1,0 +1,8 @@
+//! Several nodes and a coordinator in one process: jobs from submission to result, over gRPC with
+//! mutual TLS on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod access;
+mod misbehaviour;
+mod modes;
+mod privacy;

@@ -1,0 +1,128 @@
+//! Every mode gives exactly what a plain join gives.
+
+use agreement::{JobState, Mode};
+use testkit::{Table, World, WorldSpec, plain_join, table_pair, world::job_of_two};
+
+async fn world(students: &Table, hardship: &Table) -> World {
+    let spec = WorldSpec::new(&["shanghai", "anhui"]);
+    let datasets = [("shanghai", "students", students), ("anhui", "hardship", hardship)];
+    World::start(&spec, &datasets).await.unwrap()
+}
+
+async fn run(world: &World, mode: Mode) -> String {
+    let labels: &[&str] = if mode == Mode::Labelled { &["category"] } else { &[] };
+    let job = job_of_two(mode, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), labels).unwrap();
+    let job_id = world.submit("shanghai", &job).await.unwrap();
+    let (state, ended) = world.wait("anhui", &job_id).await.unwrap();
+    assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
+    job_id
+}
+
+fn rows(table: &Table, other: &Table) -> Vec<String> {
+    plain_join(table, other).iter().map(|(row, _)| row.join(",")).collect()
+}
+
+fn delivered(text: &str) -> Vec<String> {
+    text.lines().skip(1).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn membership_gives_the_receiver_its_rows_and_the_sender_none() {
+    let (students, hardship) = table_pair(1, 300, 200, 50);
+    let world = world(&students, &hardship).await;
+    let job = run(&world, Mode::Membership).await;
+    let result = world.result("shanghai", &job).unwrap();
+    assert_eq!(result.lines().next(), Some("id,note"));
+    assert_eq!(delivered(&result), rows(&students, &hardship));
+    assert!(world.result("anhui", &job).is_none());
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labelled_adds_the_senders_column() {
+    let (students, hardship) = table_pair(2, 120, 400, 33);
+    let world = world(&students, &hardship).await;
+    let job = run(&world, Mode::Labelled).await;
+    let result = world.result("shanghai", &job).unwrap();
+    let expected: Vec<String> =
+        plain_join(&students, &hardship).iter().map(|(row, label)| format!("{},{label}", row.join(","))).collect();
+    assert_eq!(result.lines().next(), Some("id,note,category"));
+    assert_eq!(delivered(&result), expected);
+    assert!(world.result("anhui", &job).is_none());
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_gives_each_its_own_rows() {
+    let (students, hardship) = table_pair(3, 200, 150, 60);
+    let world = world(&students, &hardship).await;
+    let job = run(&world, Mode::Both).await;
+    assert_eq!(delivered(&world.result("shanghai", &job).unwrap()), rows(&students, &hardship));
+    assert_eq!(delivered(&world.result("anhui", &job).unwrap()), rows(&hardship, &students));
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cardinality_delivers_no_row() {
+    let (students, hardship) = table_pair(4, 90, 80, 11);
+    let world = world(&students, &hardship).await;
+    let job = run(&world, Mode::Cardinality).await;
+    let result = world.result("shanghai", &job).unwrap_or_default();
+    assert!(students.keys().iter().all(|key| !result.contains(key)));
+    assert!(result.split(|c: char| !c.is_ascii_digit()).any(|word| word == "11"), "no count in {result:?}");
+    assert!(world.result("anhui", &job).is_none());
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_sets_and_no_match_succeed() {
+    for (left, right) in [(0, 20), (20, 0), (0, 0), (20, 20)] {
+        let (students, hardship) = table_pair(5, left, right, 0);
+        let world = world(&students, &hardship).await;
+        let job = run(&world, Mode::Membership).await;
+        assert_eq!(delivered(&world.result("shanghai", &job).unwrap()), Vec::<String>::new());
+        world.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn either_party_may_listen_and_four_nodes_share_a_coordinator() {
+    let (students, hardship) = table_pair(6, 60, 70, 20);
+    let spec = WorldSpec::new(&["shanghai", "jiangsu", "zhejiang", "anhui"]);
+    let datasets = [
+        ("shanghai", "students", &students),
+        ("anhui", "hardship", &hardship),
+        ("jiangsu", "students", &students),
+        ("zhejiang", "hardship", &hardship),
+    ];
+    let world = World::start(&spec, &datasets).await.unwrap();
+    let mut first =
+        job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &[]).unwrap();
+    first.listener = "shanghai".parse().unwrap();
+    let second =
+        job_of_two(Mode::Membership, ("jiangsu", "students", "id"), ("zhejiang", "hardship", "person"), &[]).unwrap();
+    let (one, two) = (world.submit("anhui", &first).await.unwrap(), world.submit("jiangsu", &second).await.unwrap());
+    assert_eq!(world.wait("shanghai", &one).await.unwrap().0, JobState::Succeeded);
+    assert_eq!(world.wait("zhejiang", &two).await.unwrap().0, JobState::Succeeded);
+    assert_eq!(delivered(&world.result("shanghai", &one).unwrap()), rows(&students, &hardship));
+    assert_eq!(delivered(&world.result("jiangsu", &two).unwrap()), rows(&students, &hardship));
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_sessions_at_once_on_one_node() {
+    let (students, hardship) = table_pair(7, 400, 400, 90);
+    let world = world(&students, &hardship).await;
+    let job =
+        job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &[]).unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(world.submit("shanghai", &job).await.unwrap());
+    }
+    for id in ids {
+        let (state, ended) = world.wait("shanghai", &id).await.unwrap();
+        assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
+        assert_eq!(delivered(&world.result("shanghai", &id).unwrap()), rows(&students, &hardship));
+    }
+    world.stop().await.unwrap();
+}
