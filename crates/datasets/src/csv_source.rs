@@ -1,0 +1,133 @@
+//! Records from CSV (RFC 4180, read leniently).
+//!
+//! - Fields are bytes; values may be in any encoding that ASCII is part of. Lines end in LF, CR LF
+//!   or CR; empty lines are skipped; a byte-order mark is kept for the sink and is not part of a name.
+//! - A row may be shorter than the header: spreadsheets leave trailing empty fields out. What it
+//!   lacks is missing. A longer row is refused, since then no field can be trusted to stand under
+//!   its name.
+//! - Memory is bounded: a record above [`MAX_RECORD_BYTES`], as an unclosed quotation mark makes it,
+//!   is refused with its line.
+
+use std::io::{Cursor, Read};
+
+use records::{Record, RecordError, RecordSource, SinkHeader};
+
+use crate::{
+    framing::{FramingError, RecordLimits, RecordReader},
+    header::ColumnNames,
+};
+
+/// The most bytes of one record, header included.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
+
+/// The most columns of a file.
+pub const MAX_COLUMNS: usize = 1 << 16;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What other kinds of file begin with, so that they are told by name and not by their first odd byte.
+const OTHER_FORMATS: [(&[u8], &str); 5] = [
+    (b"\xff\xfe", "is UTF-16; save it as CSV in UTF-8"),
+    (b"\xfe\xff", "is UTF-16; save it as CSV in UTF-8"),
+    (b"PK\x03\x04", "is a spreadsheet or a ZIP archive; save it as CSV"),
+    (b"\x1f\x8b", "is compressed with gzip; unpack it"),
+    (b"PAR1", "is Parquet, which is not built yet; save it as CSV"),
+];
+
+/// The beginning of a file: long enough for each of the above.
+type Beginning = Cursor<Vec<u8>>;
+
+/// A CSV file, or any other stream of CSV bytes, read once from its beginning to its end.
+pub struct CsvSource<R> {
+    place: String,
+    columns: ColumnNames,
+    header: SinkHeader,
+    reader: RecordReader<std::io::Chain<Beginning, R>>,
+    limits: RecordLimits,
+}
+
+impl<R: Read> CsvSource<R> {
+    /// Reads the header from `input`, which `place` names in messages.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`] if it cannot be read; [`RecordError::Malformed`] without a header line, or
+    /// if it is another kind of file.
+    pub fn new(place: impl Into<String>, input: R) -> Result<Self, RecordError> {
+        Self::with_limit(place.into(), input, MAX_RECORD_BYTES)
+    }
+
+    fn with_limit(place: String, mut input: R, bytes: usize) -> Result<Self, RecordError> {
+        let mut beginning =
+            read_beginning(&mut input).map_err(|cause| RecordError::Io { place: place.clone(), cause })?;
+        let other = OTHER_FORMATS.iter().find(|(magic, _)| beginning.starts_with(magic));
+        if let Some((_, problem)) = other {
+            return Err(RecordError::Malformed { place, problem: (*problem).to_owned() });
+        }
+        let mut raw = Vec::new();
+        if beginning.starts_with(BYTE_ORDER_MARK) {
+            raw = beginning.drain(..BYTE_ORDER_MARK.len()).collect();
+        }
+        let mut reader = RecordReader::new(Cursor::new(beginning).chain(input));
+        let mut limits = RecordLimits { bytes, fields: MAX_COLUMNS };
+        let mut record = Record::default();
+        let found = reader.next(&mut record, limits).map_err(|error| describe(&place, limits, error))?;
+        if !found {
+            return Err(RecordError::Malformed { place, problem: "is empty: there is no header line".to_owned() });
+        }
+        let crlf = reader.ended_in_carriage_return()
+            && reader.line_feed_follows().map_err(|error| describe(&place, limits, error))?;
+        raw.extend_from_slice(record.raw());
+        limits.fields = record.len();
+        Ok(Self { place, columns: ColumnNames::of(&record), header: SinkHeader { raw, crlf }, reader, limits })
+    }
+
+    /// The names of the columns, with their encoding.
+    pub(crate) fn column_names(&self) -> &ColumnNames {
+        &self.columns
+    }
+}
+
+impl<R: Read + Send> RecordSource for CsvSource<R> {
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn columns(&self) -> &[String] {
+        &self.columns.names
+    }
+
+    fn header(&self) -> SinkHeader {
+        self.header.clone()
+    }
+
+    fn read(&mut self, record: &mut Record) -> Result<bool, RecordError> {
+        self.reader.next(record, self.limits).map_err(|error| describe(&self.place, self.limits, error))
+    }
+}
+
+/// Up to the four bytes that an input begins with; a pipe may give them one at a time.
+fn read_beginning(input: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut beginning = Vec::new();
+    input.take(4).read_to_end(&mut beginning)?;
+    Ok(beginning)
+}
+
+fn describe(place: &str, limits: RecordLimits, error: FramingError) -> RecordError {
+    let (line, problem) = match error {
+        FramingError::Io(cause) => return RecordError::Io { place: place.to_owned(), cause },
+        FramingError::TooLong { line } => {
+            (line, format!("the record has more than {} bytes; is a quotation mark not closed?", limits.bytes))
+        }
+        FramingError::TooManyFields { line } => {
+            (line, format!("the row has more than the {} fields of the header", limits.fields))
+        }
+        FramingError::Unclosed { line } => {
+            (line, "the file ends within quotation marks that this record opens".to_owned())
+        }
+    };
+    RecordError::Malformed { place: format!("{place}, line {line}"), problem }
+}
+
+#[cfg(test)]
+#[path = "csv_source_tests.rs"]
+mod tests;
