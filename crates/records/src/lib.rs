@@ -14,6 +14,7 @@ pub mod key;
 pub mod keyed_set;
 pub mod label_list;
 pub mod record;
+pub mod residents;
 
 pub use key::{CanonicalKey, KeyError, KeySpec, KeyType};
 pub use keyed_set::{KeyColumns, KeyedSet, LabelledSet, RowCounts};
