@@ -6,6 +6,7 @@ pub mod identity;
 pub mod job;
 pub mod participant;
 pub mod run;
+pub mod settings;
 
 pub use identity::{IdentityError, IdentityKey, IdentityPublicKey};
 pub use job::{ErrorBudget, JobParty, JobSpec, JobSpecError, JobState, Mode, Protocol};
