@@ -52,19 +52,13 @@ mod tests {
 
     #[test]
     fn paths_are_taken_as_they_are() {
-        for path in ["a.csv", "/tmp/a", "../学生.csv", "a b.txt", "a:b.csv", "dir://x.csv/../://y.csv"] {
-            let result = csv_path(path);
-            if path.starts_with("dir") {
-                assert!(matches!(result, Err(RecordError::Address(_))));
-            } else {
-                assert_eq!(result.unwrap(), Path::new(path));
-            }
+        for path in ["a.csv", "/tmp/a", "../学生.csv", "a b.txt", "a:b.csv", "./x://y.csv"] {
+            assert_eq!(csv_path(path).unwrap(), Path::new(path));
         }
         assert_eq!(csv_path("file:a.csv").unwrap(), Path::new("a.csv"));
         assert_eq!(csv_path("file:/tmp/a.csv").unwrap(), Path::new("/tmp/a.csv"));
         assert_eq!(csv_path("file:///tmp/a.csv").unwrap(), Path::new("/tmp/a.csv"));
         assert_eq!(csv_path("FILE://localhost/tmp/a.csv").unwrap(), Path::new("/tmp/a.csv"));
-        assert_eq!(csv_path("./x://y.csv").unwrap(), Path::new("./x://y.csv"));
     }
 
     #[test]
