@@ -1,0 +1,186 @@
+//! A result: what of its own records a party gets, after both sides have finished.
+//!
+//! The source is read a second time, and the rows whose keys matched are written just as they stand.
+//! If it is no longer the source that was entered, nothing is delivered.
+
+use psi::{Item, Outcome};
+use records::{Datasets, KeyColumns, Record, RecordError, RecordSink, RowCounts, SinkHeader, label_list};
+use tokio::task::spawn_blocking;
+
+use crate::{
+    error::RunError,
+    plan::Plan,
+    prepare::{Delivery, SourceAddress},
+    stop::Stop,
+};
+use agreement::Mode;
+use std::sync::Arc;
+
+/// The header of a result that is a number alone.
+const COUNT_HEADER: &[u8] = b"matched";
+
+/// What was delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    /// Items in common, if this side learned how many.
+    pub(crate) matched: Option<u64>,
+    /// Records written, if there was somewhere to write them.
+    pub(crate) rows_written: Option<u64>,
+}
+
+/// The items that matched, ascending, each with its label values if there are labels.
+struct Matches {
+    items: Vec<Item>,
+    labels: Option<Vec<Vec<u8>>>,
+}
+
+/// Begins the result at `output`, for records framed as `header`.
+///
+/// # Errors
+/// [`RunError::Records`] if it cannot be there.
+pub(crate) fn begin(
+    datasets: &dyn Datasets,
+    output: &str,
+    overwrite: bool,
+    header: &SinkHeader,
+    plan: &Plan,
+) -> Result<Box<dyn RecordSink>, RunError> {
+    Ok(match plan.terms.mode {
+        Mode::Cardinality => {
+            let header = SinkHeader { raw: COUNT_HEADER.to_vec(), crlf: false };
+            datasets.create(output, &header, &[], overwrite)?
+        }
+        _ => datasets.create(output, header, &plan.terms.label_columns, overwrite)?,
+    })
+}
+
+/// Delivers `outcome`. Nothing is there if it fails.
+///
+/// # Errors
+/// [`RunError`]: this side's own, or the peer's if a label is none.
+pub(crate) async fn deliver(
+    outcome: Outcome,
+    items: Arc<[Item]>,
+    delivery: Option<Delivery>,
+    counts: RowCounts,
+    plan: &Plan,
+    stop: &Stop,
+) -> Result<Delivered, RunError> {
+    if !plan.learns() {
+        return Ok(Delivered::default());
+    }
+    let (plan, stop) = (plan.clone(), stop.clone());
+    // Awaited to its end even if the run is cancelled: it then ends by itself, and either the whole result
+    // is there and the run has succeeded, or neither.
+    let blocking = spawn_blocking(move || deliver_blocking(outcome, &items, delivery, counts, &plan, &stop));
+    blocking.await.unwrap_or_else(|_| Err(RunError::Own("a fault in this program: the delivery failed".to_owned())))
+}
+
+fn deliver_blocking(
+    outcome: Outcome,
+    items: &[Item],
+    delivery: Option<Delivery>,
+    counts: RowCounts,
+    plan: &Plan,
+    stop: &Stop,
+) -> Result<Delivered, RunError> {
+    if let Outcome::Count(count) = outcome {
+        let rows_written = match delivery {
+            Some(delivery) => Some(write_count(delivery.sink, count)?),
+            None => None,
+        };
+        return Ok(Delivered { matched: Some(count), rows_written });
+    }
+    let matches = Matches::of(outcome, items, plan)?;
+    let matched = Some(matches.items.len() as u64);
+    let Some(Delivery { mut sink, source }) = delivery else {
+        return Ok(Delivered { matched, rows_written: None });
+    };
+    let written = write_rows(&mut *sink, &source, &matches, counts, plan, stop);
+    // A source that was stopped says no more than that it could not be read.
+    stop.check()?;
+    written?;
+    Ok(Delivered { matched, rows_written: Some(sink.commit()?) })
+}
+
+impl Matches {
+    fn of(outcome: Outcome, items: &[Item], plan: &Plan) -> Result<Self, RunError> {
+        let item = |index: u32| {
+            let found = items.get(index as usize).copied();
+            found.ok_or_else(|| RunError::Own("a fault in this program: a match is none of our items".to_owned()))
+        };
+        let mut matches = Self { items: Vec::new(), labels: None };
+        match outcome {
+            Outcome::Matched(indices) => {
+                matches.items = indices.into_iter().map(item).collect::<Result<_, _>>()?;
+            }
+            Outcome::Labelled(rows) => {
+                let columns = plan.terms.label_columns.len();
+                let mut labels = Vec::with_capacity(rows.len());
+                for (index, label) in rows {
+                    label_list::decode(&label, columns)
+                        .map_err(|error| RunError::Peer { peer: plan.peer().clone(), what: error.to_string() })?;
+                    matches.items.push(item(index)?);
+                    labels.push(label);
+                }
+                matches.labels = Some(labels);
+            }
+            Outcome::Nothing | Outcome::Count(_) => {
+                return Err(RunError::Own("a fault in this program: the outcome is not that of the mode".to_owned()));
+            }
+        }
+        Ok(matches)
+    }
+
+    /// The label values of the match at `place`; none where the mode has none.
+    fn labels(&self, place: usize, columns: usize) -> Vec<&[u8]> {
+        let list = self.labels.as_ref().and_then(|labels| labels.get(place));
+        // Each list was decoded before, so this cannot fail.
+        list.and_then(|list| label_list::decode(list, columns).ok()).unwrap_or_default()
+    }
+}
+
+fn write_rows(
+    sink: &mut dyn RecordSink,
+    source: &SourceAddress,
+    matches: &Matches,
+    before: RowCounts,
+    plan: &Plan,
+    stop: &Stop,
+) -> Result<(), RunError> {
+    let (mut rows, columns) = source.open(stop)?;
+    let key = KeyColumns::new(&source.key, &columns).map_err(|error| RunError::Configuration(error.to_string()))?;
+    let mut found = vec![false; matches.items.len()];
+    let mut now = RowCounts::default();
+    let mut record = Record::default();
+    while records::RecordSource::read(&mut rows, &mut record)? {
+        now.rows = now.rows.saturating_add(1);
+        let Some(key) = key.key(&record) else {
+            now.missing_keys = now.missing_keys.saturating_add(1);
+            continue;
+        };
+        if let Ok(place) = matches.items.binary_search(&Item::from(key.0)) {
+            sink.write(&record, &matches.labels(place, plan.terms.label_columns.len()))?;
+            if let Some(found) = found.get_mut(place) {
+                *found = true;
+            }
+        }
+    }
+    if now.rows != before.rows || now.missing_keys != before.missing_keys {
+        return Err(RunError::SourceChanged("it has another number of rows or keys"));
+    }
+    if found.contains(&false) {
+        return Err(RunError::SourceChanged("a key that matched is gone"));
+    }
+    Ok(())
+}
+
+fn write_count(mut sink: Box<dyn RecordSink>, count: u64) -> Result<u64, RunError> {
+    let mut record = Record::default();
+    let text = count.to_string();
+    record.set_raw(text.as_bytes());
+    record.push_field(text.as_bytes());
+    sink.write(&record, &[])?;
+    // The number is no record: none was written.
+    sink.commit().map(|_| 0).map_err(|error: RecordError| error.into())
+}

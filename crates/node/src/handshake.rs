@@ -1,0 +1,223 @@
+//! The handshake: both sides show that they mean the same run, commit to their inputs, and derive the
+//! ids of the job and the session (docs/RUN-BINDING.md).
+//!
+//! Each side sends hello, reveal and confirm, in this order, and each waits for the other's before its
+//! next: a nonce is opened only when both commitments are known, and no frame is sent before both have
+//! confirmed.
+
+use std::time::Duration;
+
+use agreement::{
+    Handshake, Mode, Role, RunInput, RunTerms,
+    run::{nonce_commitment, session_check},
+};
+use wire::proto::{self, exchange_message::Body};
+
+use crate::{
+    error::RunError,
+    link::Link,
+    plan::Plan,
+    prepare::{MAX_LABEL, random},
+};
+
+/// What this side states of its input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnInput {
+    pub(crate) padded_size: u64,
+    pub(crate) commitment: [u8; 32],
+    pub(crate) label_size: u32,
+}
+
+/// How long this side waits, and what it accepts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For the peer's hello: it may still be preparing its input.
+    pub(crate) hello: Duration,
+    /// For everything after it.
+    pub(crate) step: Duration,
+    /// The most items that the peer may enter.
+    pub(crate) max_items: u64,
+}
+
+/// What a handshake ends with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Agreed {
+    pub(crate) session_id: [u8; 32],
+    pub(crate) own_size: u64,
+    pub(crate) peer_size: u64,
+    /// The size of padded labels, whichever side has them; 0 without labels.
+    pub(crate) label_size: u32,
+}
+
+/// Shakes hands over `link`.
+///
+/// # Errors
+/// [`RunError`], which names whoever is at fault. The peer has not been told yet.
+pub(crate) async fn shake(
+    link: &mut Link,
+    plan: &Plan,
+    own: OwnInput,
+    patience: Patience,
+) -> Result<Agreed, RunError> {
+    check_peer(link, plan)?;
+    // Drawn after the commitment to the input was made.
+    let nonce = *random()?;
+    let own = RunInput {
+        participant: plan.me.clone(),
+        padded_size: own.padded_size,
+        commitment: own.commitment,
+        // Agreements, and with them uses, do not exist yet; no run is resumed yet.
+        use_counter: 0,
+        label_size: own.label_size,
+        nonce_commitment: nonce_commitment(&nonce),
+        resumed_job_key_check: None,
+    };
+    let theirs = exchange_hello(link, plan, &own, patience).await?;
+    let peer_nonce = exchange_reveal(link, plan, &nonce, &theirs, patience.step).await?;
+
+    let mut both = [(&own, nonce), (&theirs, peer_nonce)];
+    // The order of the terms, so that both sides hash the same bytes.
+    both.sort_by_key(|(input, _)| position(&plan.terms, input));
+    let handshake = Handshake {
+        terms: plan.terms.clone(),
+        inputs: both.iter().map(|(input, _)| (*input).clone()).collect(),
+        nonces: both.iter().map(|(_, nonce)| *nonce).collect(),
+        channel_binding: link.peer().channel_binding,
+    };
+    let session_id = handshake.session_id(&handshake.job_key(), 0);
+    exchange_confirm(link, plan, &session_id, patience.step).await?;
+    Ok(Agreed {
+        session_id,
+        own_size: own.padded_size,
+        peer_size: theirs.padded_size,
+        label_size: own.label_size.max(theirs.label_size),
+    })
+}
+
+/// The other end must be the party that the job names, with the identity that is pinned for it.
+fn check_peer(link: &Link, plan: &Plan) -> Result<(), RunError> {
+    let peer = link.peer();
+    if peer.participant == *plan.peer() && peer.identity == plan.peer_identity {
+        return Ok(());
+    }
+    let what = format!("it is not {} with the identity that is pinned for it", plan.peer());
+    Err(RunError::Peer { peer: peer.participant.clone(), what })
+}
+
+async fn exchange_hello(link: &mut Link, plan: &Plan, own: &RunInput, wait: Patience) -> Result<RunInput, RunError> {
+    let hello = proto::Hello { terms: Some(plan.terms.clone().into()), input: Some(own.clone().into()) };
+    link.send(Body::Hello(hello), wait.step).await?;
+    let hello = match link.receive(&plan.me, "sent no hello", wait.hello).await? {
+        Body::Hello(hello) => hello,
+        other => return Err(link.out_of_turn(&other, "hello")),
+    };
+    let (Some(terms), Some(input)) = (hello.terms, hello.input) else {
+        return Err(misbehaved(plan, "it sent a hello without terms or input"));
+    };
+    check_terms(terms, plan)?;
+    let input = RunInput::try_from(input).map_err(|error| misbehaved(plan, format!("its hello: {error}")))?;
+    check_input(&input, own, plan, wait.max_items)?;
+    Ok(input)
+}
+
+fn check_terms(terms: proto::RunTerms, plan: &Plan) -> Result<(), RunError> {
+    let incompatible = |what: String| Err(RunError::Incompatible { peer: plan.peer().clone(), what });
+    // Another version may fill the other fields in ways that this one does not know.
+    if terms.contract_version != plan.terms.contract_version {
+        return incompatible("the contract version differs".to_owned());
+    }
+    let terms = RunTerms::try_from(terms).map_err(|error| misbehaved(plan, format!("its hello: {error}")))?;
+    match plan.terms.first_difference(&terms) {
+        None => Ok(()),
+        Some(field) => incompatible(format!("the {field} differ between the two sides")),
+    }
+}
+
+fn check_input(input: &RunInput, own: &RunInput, plan: &Plan, max_items: u64) -> Result<(), RunError> {
+    let peer = plan.peer();
+    if input.participant != *peer {
+        return Err(misbehaved(plan, format!("it says that it is {}", input.participant)));
+    }
+    if let Some(agreed) = plan.theirs.padded_size.filter(|agreed| *agreed != input.padded_size) {
+        let what = format!("it enters {} items where the job pads its set to {agreed}", input.padded_size);
+        return Err(misbehaved(plan, what));
+    }
+    if input.padded_size > max_items {
+        let what = format!("{} items of {peer} are more than the {max_items} accepted here", input.padded_size);
+        return Err(RunError::Refused(what));
+    }
+    check_label_size(input.label_size, plan)?;
+    // Without agreements there is no use to count. Carried, and checked once they exist.
+    if plan.terms.agreement_digest.is_none() && input.use_counter != 0 {
+        return Err(misbehaved(plan, "it counts uses where there is no agreement"));
+    }
+    if input.resumed_job_key_check != own.resumed_job_key_check {
+        let what = "one side resumes a run that the other does not".to_owned();
+        return Err(RunError::Incompatible { peer: peer.clone(), what });
+    }
+    Ok(())
+}
+
+fn check_label_size(size: u32, plan: &Plan) -> Result<(), RunError> {
+    let has_labels = plan.terms.mode == Mode::Labelled && plan.theirs.role == Role::Sender;
+    match (has_labels, size) {
+        (false, 0) => Ok(()),
+        (false, _) => Err(misbehaved(plan, "it announces labels where it has none to give")),
+        // Two bytes say how long a label is.
+        (true, 2..=MAX_LABEL) => Ok(()),
+        (true, _) => {
+            Err(misbehaved(plan, format!("it announces labels of {size} bytes; they have 2 to {MAX_LABEL}")))
+        }
+    }
+}
+
+async fn exchange_reveal(
+    link: &mut Link,
+    plan: &Plan,
+    nonce: &[u8; 32],
+    theirs: &RunInput,
+    wait: Duration,
+) -> Result<[u8; 32], RunError> {
+    link.send(Body::Reveal(proto::Reveal { nonce: nonce.to_vec().into() }), wait).await?;
+    let reveal = match link.receive(&plan.me, "did not open its nonce", wait).await? {
+        Body::Reveal(reveal) => reveal,
+        other => return Err(link.out_of_turn(&other, "reveal")),
+    };
+    let revealed = <[u8; 32]>::try_from(reveal.nonce.as_ref())
+        .map_err(|_| misbehaved(plan, "it opened a nonce that does not have 32 bytes"))?;
+    if nonce_commitment(&revealed) == theirs.nonce_commitment {
+        Ok(revealed)
+    } else {
+        Err(misbehaved(plan, "it opened another nonce than it had committed to"))
+    }
+}
+
+async fn exchange_confirm(
+    link: &mut Link,
+    plan: &Plan,
+    session_id: &[u8; 32],
+    wait: Duration,
+) -> Result<(), RunError> {
+    let check = session_check(session_id);
+    link.send(Body::Confirm(proto::Confirm { session_check: check.to_vec().into() }), wait).await?;
+    let confirm = match link.receive(&plan.me, "did not confirm the session", wait).await? {
+        Body::Confirm(confirm) => confirm,
+        other => return Err(link.out_of_turn(&other, "confirm")),
+    };
+    if confirm.session_check.as_ref() == check {
+        Ok(())
+    } else {
+        let what = "the two sides derived different sessions: something changed the handshake on its way, \
+                    or the versions differ";
+        Err(RunError::Incompatible { peer: plan.peer().clone(), what: what.to_owned() })
+    }
+}
+
+/// Where in the terms a participant stands.
+fn position(terms: &RunTerms, input: &RunInput) -> Option<usize> {
+    terms.participants.iter().position(|one| one.participant == input.participant)
+}
+
+fn misbehaved(plan: &Plan, what: impl Into<String>) -> RunError {
+    RunError::Peer { peer: plan.peer().clone(), what: what.into() }
+}
