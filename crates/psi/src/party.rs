@@ -65,6 +65,16 @@ pub enum Count {
     AtMost(u64),
 }
 
+impl Count {
+    /// The largest number of elements that it allows.
+    #[must_use]
+    pub fn most(&self) -> u64 {
+        match self {
+            Self::Exactly(n) | Self::AtMost(n) => *n,
+        }
+    }
+}
+
 /// What a round is ready to receive. A header that differs is the peer's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {

@@ -1,0 +1,113 @@
+//! From an agreed statistical error to the widths that keep it.
+//!
+//! A run may err in a few ways that no key protects from: two different items get the same tag, or
+//! two different keys the same item. [`ErrorBudget`] says how likely all of them together may be,
+//! at most 2^-λ, and [`ErrorBudget::widths`] gives the shortest tags that hold to it.
+//!
+//! | failure | probability, at most | who sees it |
+//! |---|---|---|
+//! | an item of the receiver gets the tag of a different item of the sender | n_x·n_y / 2^τ | the receiver has a match too many |
+//! | a key of one side gets the digest of a different key of the other | n_x·n_y / 2^128 | both: a match too many |
+//! | two keys of one side get the same digest | (n_x² + n_y²) / 2^129 | a row too many or too few |
+//! | two items of the sender get the same claim token (mode `both`) | n_y² / 2^129 | the sender: a match too few |
+//! | two tags of the receiver coincide (cardinality alone: they must differ) | n_x² / 2^(τ+1) | the run fails |
+//!
+//! n_x and n_y are the padded sizes of receiver and sender, τ the bits of a tag. The terms are added
+//! up as integers over 2^129, rounded up, so that the bound is strict.
+
+use crate::{PsiError, Sizes};
+
+/// Longest tag, in bytes: beyond it the digests of the items are what limits.
+pub const MAX_TAG_BYTES: usize = 16;
+
+/// How likely a statistical error of a run may be: 2^-λ, all causes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorBudget {
+    lambda: u32,
+}
+
+/// Widths that keep an [`ErrorBudget`] for some [`Sizes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Widths {
+    tag: usize,
+    distinct_tag: usize,
+}
+
+impl Widths {
+    /// Bytes of a tag.
+    #[must_use]
+    pub fn tag_bytes(&self) -> usize {
+        self.tag
+    }
+
+    /// Bytes of a tag where, besides, all tags of the receiver's items must differ (cardinality).
+    #[must_use]
+    pub fn distinct_tag_bytes(&self) -> usize {
+        self.distinct_tag
+    }
+}
+
+impl ErrorBudget {
+    /// A budget of 2^-`lambda`.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`] unless `lambda` is from 1 to 100. 40 is the customary choice, 64 where
+    /// one release covers many runs.
+    pub fn new(lambda: u32) -> Result<Self, PsiError> {
+        if (1..=100).contains(&lambda) {
+            Ok(Self { lambda })
+        } else {
+            Err(PsiError::Usage("the error budget must be from 2^-1 to 2^-100"))
+        }
+    }
+
+    /// λ: the binary logarithm of the error, without the sign.
+    #[must_use]
+    pub fn lambda(&self) -> u32 {
+        self.lambda
+    }
+
+    /// The shortest widths that keep the budget for `sizes`.
+    ///
+    /// # Errors
+    /// [`PsiError::Budget`] if no tag of up to [`MAX_TAG_BYTES`] does.
+    pub fn widths(&self, sizes: Sizes) -> Result<Widths, PsiError> {
+        let refused = || PsiError::Budget { receiver: sizes.receiver, sender: sizes.sender, lambda: self.lambda };
+        let terms = Terms::of(sizes).ok_or_else(refused)?;
+        let narrowest = |numerator: u128| {
+            // λ+1 bits at the least, so that even one pair stays within the budget with room for the rest.
+            let least = (self.lambda as usize + 1).div_ceil(8);
+            (least..=MAX_TAG_BYTES).find(|bytes| terms.within(self.lambda, numerator, *bytes)).ok_or_else(refused)
+        };
+        Ok(Widths { tag: narrowest(terms.pairs)?, distinct_tag: narrowest(terms.pairs_and_repeats)? })
+    }
+}
+
+/// Numerators of the failure terms, all over 2^(τ+1) or 2^129.
+struct Terms {
+    /// 2·n_x·n_y.
+    pairs: u128,
+    /// 2·n_x·n_y + n_x².
+    pairs_and_repeats: u128,
+    /// What does not depend on tags: 2·n_x·n_y + n_x² + 2·n_y².
+    digests: u128,
+}
+
+impl Terms {
+    fn of(sizes: Sizes) -> Option<Self> {
+        let (x, y) = (u128::from(sizes.receiver), u128::from(sizes.sender));
+        let pairs = x.checked_mul(y)?.checked_mul(2)?;
+        let pairs_and_repeats = pairs.checked_add(x.checked_mul(x)?)?;
+        let digests = pairs_and_repeats.checked_add(y.checked_mul(y)?.checked_mul(2)?)?;
+        Some(Self { pairs, pairs_and_repeats, digests })
+    }
+
+    /// Whether `tag_terms`/2^(8·bytes+1) + digests/2^129 ≤ 2^-λ.
+    fn within(&self, lambda: u32, tag_terms: u128, bytes: usize) -> bool {
+        // In units of 2^-129: the tag terms weigh 2^(128 - 8·bytes) each, the budget is 2^(129 - λ).
+        let weight = MAX_TAG_BYTES.checked_sub(bytes).and_then(|short| 1u128.checked_shl(8 * short as u32));
+        let budget = 129u32.checked_sub(lambda).and_then(|bits| 1u128.checked_shl(bits));
+        let (Some(weight), Some(budget)) = (weight, budget) else { return false };
+        tag_terms.checked_mul(weight).and_then(|tags| tags.checked_add(self.digests)).is_some_and(|sum| sum <= budget)
+    }
+}

@@ -1,0 +1,96 @@
+//! Items, and lists of them padded to a public size.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::PsiError;
+use crate::randomness::Randomness;
+
+/// What enters a protocol for one record: a 16-byte digest of its canonical key.
+///
+/// A digest of an identifier is as good as the identifier to whoever can try them all, so that
+/// `Debug` prints nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Item([u8; 16]);
+
+impl Item {
+    /// The bytes of the digest.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl From<[u8; 16]> for Item {
+    fn from(digest: [u8; 16]) -> Self {
+        Self(digest)
+    }
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Item(..)")
+    }
+}
+
+/// The items of a party, followed by random ones up to the size that the peer is told.
+///
+/// Random items go through every step that real ones go through, so that neither bytes nor seconds
+/// tell them apart.
+#[derive(Clone)]
+pub struct PaddedItems {
+    items: Arc<[Item]>,
+    len: usize,
+    padding: Randomness,
+}
+
+impl PaddedItems {
+    /// Checks `items` and pads them to `len`.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`] if the items are more than `len`, or not distinct.
+    pub(crate) fn new(items: Arc<[Item]>, len: usize, padding: Randomness) -> Result<Self, PsiError> {
+        if items.len() > len {
+            return Err(PsiError::Usage("there are more items than the agreed size"));
+        }
+        let mut sorted = items.to_vec();
+        sorted.sort_unstable();
+        if sorted.array_windows().any(|[a, b]| a == b) {
+            return Err(PsiError::Usage("an item stands twice in the set"));
+        }
+        Ok(Self { items, len, padding })
+    }
+
+    /// Items with the random ones.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none, random ones included.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Items without the random ones. They come first.
+    #[must_use]
+    pub fn real(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The items at the places `range`, as far as there are any.
+    #[must_use]
+    pub fn range(&self, range: Range<usize>) -> Vec<Item> {
+        let end = range.end.min(self.len);
+        let real_end = end.min(self.items.len());
+        let mut out = self.items.get(range.start..real_end).unwrap_or_default().to_vec();
+        let first_random = range.start.max(self.items.len());
+        if first_random < end {
+            let mut stream = self.padding.stream(first_random as u64);
+            out.extend((first_random..end).map(|_| Item(stream.next::<16>())));
+        }
+        out
+    }
+}

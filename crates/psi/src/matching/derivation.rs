@@ -1,0 +1,126 @@
+//! From an output of the OPRF to tags, keys and claim tokens.
+//!
+//! SHA-512(context ‖ mode ‖ session id ‖ F(x)), cut into fields. Context and mode are padded so that
+//! everything before F(x) fills one block of the hash, whose state is kept: one block for each item.
+//!
+//! | bytes | membership | both | labelled |
+//! |---|---|---|---|
+//! | 0..16 | tag, cut to its width | tag, cut to its width | committing tag |
+//! | 16..32 | | claim token | committing tag |
+//! | 32..64 | | | key of the label |
+//!
+//! Fields of one hash are independent as long as F(x) is unknown, and modes do not share any.
+
+use sha2::{Digest, Sha512};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::oprf::{Derive, OprfOutput};
+use crate::tag::number;
+
+/// The function for one mode and session.
+#[derive(Clone)]
+struct Expansion {
+    before_output: Sha512,
+}
+
+impl Expansion {
+    /// `mode` names the mode; it has at most 64 bytes.
+    fn new(mode: &[u8], session_id: &[u8; 32]) -> Self {
+        let context: &[u8; 32] = b"yuandang matching derivation v1\0";
+        let mut name = [0; 64];
+        debug_assert!(mode.len() <= name.len());
+        name.iter_mut().zip(mode).for_each(|(to, from)| *to = *from);
+        Self { before_output: Sha512::new().chain_update(context).chain_update(name).chain_update(session_id) }
+    }
+
+    fn expand(&self, output: &OprfOutput) -> Zeroizing<[u8; 64]> {
+        let mut digest = self.before_output.clone().chain_update(output.as_slice()).finalize();
+        let fields = Zeroizing::new(digest.into());
+        digest.as_mut_slice().zeroize();
+        fields
+    }
+}
+
+/// Field `at` of the expansion, `width` bytes of it.
+fn field(fields: &[u8; 64], at: usize, width: usize) -> u128 {
+    number(fields.get(at..at + width).unwrap_or_default())
+}
+
+/// Tags of mode membership.
+pub(super) struct TagOnly {
+    expansion: Expansion,
+    width: usize,
+}
+
+impl TagOnly {
+    pub(super) fn new(session_id: &[u8; 32], width: usize) -> Self {
+        Self { expansion: Expansion::new(b"membership", session_id), width }
+    }
+}
+
+impl Derive for TagOnly {
+    type Derived = u128;
+
+    fn derive(&self, output: &OprfOutput) -> u128 {
+        field(&self.expansion.expand(output), 0, self.width)
+    }
+}
+
+/// Tags and claim tokens of mode both.
+pub(super) struct TagAndClaim {
+    expansion: Expansion,
+    width: usize,
+}
+
+impl TagAndClaim {
+    pub(super) fn new(session_id: &[u8; 32], width: usize) -> Self {
+        Self { expansion: Expansion::new(b"both", session_id), width }
+    }
+}
+
+impl Derive for TagAndClaim {
+    /// The tag, and the claim token.
+    type Derived = (u128, u128);
+
+    fn derive(&self, output: &OprfOutput) -> (u128, u128) {
+        let fields = self.expansion.expand(output);
+        (field(&fields, 0, self.width), field(&fields, 16, 16))
+    }
+}
+
+/// A tag that commits to the key beside it, and that key.
+pub(super) struct RowSecret {
+    /// Goes to the peer.
+    pub(super) tag: [u8; 32],
+    /// Never does.
+    pub(super) key: Zeroizing<[u8; 32]>,
+}
+
+impl RowSecret {
+    /// Cuts 64 bytes into tag and key.
+    pub(super) fn from_fields(fields: &Zeroizing<[u8; 64]>) -> Self {
+        let mut row = Self { tag: [0; 32], key: Zeroizing::new([0; 32]) };
+        let targets = row.tag.iter_mut().chain(row.key.iter_mut());
+        targets.zip(fields.iter()).for_each(|(to, from)| *to = *from);
+        row
+    }
+}
+
+/// Committing tags and keys of mode labelled.
+pub(super) struct TagAndKey {
+    expansion: Expansion,
+}
+
+impl TagAndKey {
+    pub(super) fn new(session_id: &[u8; 32]) -> Self {
+        Self { expansion: Expansion::new(b"labelled", session_id) }
+    }
+}
+
+impl Derive for TagAndKey {
+    type Derived = RowSecret;
+
+    fn derive(&self, output: &OprfOutput) -> RowSecret {
+        RowSecret::from_fields(&self.expansion.expand(output))
+    }
+}
