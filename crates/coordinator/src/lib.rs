@@ -1,1 +1,22 @@
-//! coordinator
+//! The coordinator: keeps the register of nodes and the jobs, sends each job to its nodes, and tells
+//! whoever watches how far it is.
+//!
+//! It sees metadata only. No item, no masked point and no result passes through it, and it cannot
+//! compute a protocol step: the protocols are not among its dependencies. What it could do if it
+//! turned bad is to delay a job or drop it. It cannot forge one: nodes decide by their own
+//! configuration what they take part in.
+
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod config;
+mod coordination;
+mod dispatch;
+mod jobs;
+mod registry;
+mod service;
+pub mod store;
+mod watch;
+
+pub use config::CoordinatorConfig;
+pub use service::{CoordinatorError, serve};

@@ -1,0 +1,301 @@
+//! Takes jobs through their life: waits for their nodes, starts them, and settles how they end.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use agreement::{JobSpec, JobState, ParticipantId};
+use tokio::{sync::Mutex, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wire::proto::{
+    CancelJob, Job, JobEnded, JobReport, Progress, StartJob, attach_response::Directive, job_report::Body,
+};
+
+use crate::{
+    registry::Registry,
+    store::{Store, StoreError, StoredJob},
+    watch::Watchers,
+};
+
+/// How long a node may be away in the middle of a job.
+const GRACE: Duration = Duration::from_secs(15);
+/// What a job may take where it does not say.
+const DEADLINE: Duration = Duration::from_secs(3600);
+/// What the coordinator allows beyond a job's deadline, so that the nodes' own comes first.
+const ALLOWANCE: Duration = Duration::from_secs(30);
+
+/// A job whose nodes have been told to start.
+struct Live {
+    spec: JobSpec,
+    started: BTreeMap<ParticipantId, bool>,
+    transcripts: BTreeMap<ParticipantId, Vec<u8>>,
+    progress: BTreeMap<ParticipantId, Progress>,
+    /// Ends the watch over its deadline.
+    over: CancellationToken,
+}
+
+/// The part of the coordinator that jobs go through.
+pub(crate) struct Dispatcher {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) watchers: Watchers,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    /// Held over each step of a job's life, so that steps of one job never cross.
+    live: Mutex<HashMap<String, Live>>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(store: Store, shutdown: CancellationToken) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            shutdown,
+            registry: Registry::default(),
+            watchers: Watchers::default(),
+            tasks: TaskTracker::new(),
+            live: Mutex::default(),
+        })
+    }
+
+    /// What to do with jobs that an earlier process left behind.
+    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
+        for job in self.store.in_state(JobState::Running).await? {
+            self.store.change(&job.id, JobState::Failed, "the coordinator restarted while the job was running").await?;
+        }
+        for job in self.store.in_state(JobState::Pending).await? {
+            self.store.change(&job.id, JobState::Queued, "").await?;
+        }
+        Ok(())
+    }
+
+    /// A new job: queued, and started if its nodes are there.
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        id: &str,
+        spec: &JobSpec,
+        by: &ParticipantId,
+    ) -> Result<Job, StoreError> {
+        self.store.insert(id, spec, by).await?;
+        let mut live = self.live.lock().await;
+        let job = self.store.change(id, JobState::Queued, "").await?;
+        self.start(&mut live, &job);
+        drop(live);
+        self.job(id).await
+    }
+
+    /// A node has attached: the jobs that waited for it start.
+    pub(crate) async fn attached(self: &Arc<Self>, participant: &ParticipantId) -> Result<(), StoreError> {
+        let mut live = self.live.lock().await;
+        for job in self.store.in_state(JobState::Queued).await? {
+            if job.spec.party_of(participant).is_some() {
+                self.start(&mut live, &job);
+            }
+        }
+        Ok(())
+    }
+
+    /// A node has gone: what it was doing fails, unless it comes back soon.
+    pub(crate) fn detached(self: &Arc<Self>, participant: ParticipantId) {
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = this.shutdown.cancelled() => return,
+                () = sleep(GRACE) => {}
+            }
+            if this.registry.is_attached(&participant) {
+                return;
+            }
+            let held = this.live.lock().await;
+            let left = |(id, job): (&String, &Live)| {
+                let busy = job.spec.party_of(&participant).is_some() && !job.transcripts.contains_key(&participant);
+                busy.then(|| id.clone())
+            };
+            let jobs: Vec<String> = held.iter().filter_map(left).collect();
+            drop(held);
+            for id in jobs {
+                let cause = format!("{participant}: its node left in the middle of the job");
+                this.settled(this.end(&id, JobState::Failed, &cause, None).await);
+            }
+        });
+    }
+
+    /// A node's word on its part of a job.
+    pub(crate) async fn report(self: &Arc<Self>, from: &ParticipantId, report: JobReport) {
+        let id = report.job_id;
+        match report.body {
+            Some(Body::Started(_)) => self.settled(self.started(&id, from).await),
+            Some(Body::Progress(progress)) => self.settled(self.progress(&id, from, progress).await),
+            Some(Body::Ended(ended)) => self.settled(self.ended(&id, from, ended).await),
+            None => {}
+        }
+    }
+
+    /// Ends a job at the wish of a person.
+    pub(crate) async fn cancel(self: &Arc<Self>, id: &str, cause: &str) -> Result<Job, StoreError> {
+        self.end(id, JobState::Cancelled, cause, None).await?;
+        self.job(id).await
+    }
+
+    /// A job as it is now.
+    pub(crate) async fn job(&self, id: &str) -> Result<Job, StoreError> {
+        let stored = self.store.get(id).await?;
+        let live = self.live.lock().await;
+        Ok(message(stored, live.get(id)))
+    }
+
+    /// Tells the nodes of a queued job to start, if all are there.
+    fn start(self: &Arc<Self>, live: &mut HashMap<String, Live>, job: &StoredJob) {
+        let ready = job.spec.parties.iter().all(|party| self.registry.is_attached(&party.participant));
+        if !ready || live.contains_key(&job.id) {
+            return;
+        }
+        let directive = || {
+            Directive::Start(StartJob {
+                job_id: job.id.clone(),
+                spec: Some(job.spec.clone().into()),
+                listener_endpoint: self.registry.endpoint(&job.spec.listener),
+            })
+        };
+        // The listener first, so that it is likely to be ready when it is dialled.
+        let mut order: Vec<&ParticipantId> = job.spec.parties.iter().map(|party| &party.participant).collect();
+        order.sort_by_key(|participant| **participant != job.spec.listener);
+        for participant in order {
+            if !self.registry.direct(participant, directive()) {
+                tracing::warn!(job_id = %job.id, %participant, "the node could not be told to start");
+            }
+        }
+        let over = self.shutdown.child_token();
+        self.watch_deadline(&job.id, &job.spec, over.clone());
+        let entry = Live {
+            spec: job.spec.clone(),
+            started: BTreeMap::new(),
+            transcripts: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            over,
+        };
+        live.insert(job.id.clone(), entry);
+    }
+
+    fn watch_deadline(self: &Arc<Self>, id: &str, spec: &JobSpec, over: CancellationToken) {
+        let within = spec.deadline_seconds.map_or(DEADLINE, |seconds| Duration::from_secs(seconds.into()));
+        let (this, id) = (Arc::clone(self), id.to_owned());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = over.cancelled() => {}
+                () = sleep(within + ALLOWANCE) => {
+                    let cause = format!("the job was not done after {} seconds", within.as_secs());
+                    this.settled(this.end(&id, JobState::TimedOut, &cause, None).await);
+                }
+            }
+        });
+    }
+
+    async fn started(&self, id: &str, from: &ParticipantId) -> Result<(), StoreError> {
+        let mut live = self.live.lock().await;
+        let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
+        job.started.insert(from.clone(), true);
+        if job.started.len() < job.spec.parties.len() {
+            return Ok(());
+        }
+        let stored = self.run(id).await?;
+        self.watchers.tell(message(stored, live.get(id)), false);
+        Ok(())
+    }
+
+    /// Makes a job Running, if it is not yet.
+    async fn run(&self, id: &str) -> Result<StoredJob, StoreError> {
+        match self.store.change(id, JobState::Running, "").await {
+            Err(StoreError::Transition { from: JobState::Running, .. }) => self.store.get(id).await,
+            changed => changed,
+        }
+    }
+
+    async fn progress(&self, id: &str, from: &ParticipantId, mut progress: Progress) -> Result<(), StoreError> {
+        let mut live = self.live.lock().await;
+        let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
+        progress.participant = from.to_string();
+        progress.phase = progress.phase.chars().filter(|c| !c.is_control()).take(32).collect();
+        job.progress.insert(from.clone(), progress);
+        let stored = self.store.get(id).await?;
+        self.watchers.tell(message(stored, live.get(id)), false);
+        Ok(())
+    }
+
+    async fn ended(&self, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
+        let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
+        if state != JobState::Succeeded {
+            let state = if state.is_final() { state } else { JobState::Failed };
+            let mut cause: String = ended.cause.chars().filter(|c| !c.is_control()).take(500).collect();
+            while cause.len() > 512 {
+                cause.pop();
+            }
+            return self.end(id, state, &cause, Some(from)).await;
+        }
+        let mut live = self.live.lock().await;
+        let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
+        job.transcripts.insert(from.clone(), ended.transcript_hash.to_vec());
+        if job.transcripts.len() < job.spec.parties.len() {
+            return Ok(());
+        }
+        let mut transcripts = job.transcripts.values();
+        let first = transcripts.next();
+        let same = transcripts.all(|transcript| Some(transcript) == first);
+        drop(live);
+        if same {
+            self.run(id).await?;
+            self.end(id, JobState::Succeeded, "", None).await
+        } else {
+            self.end(id, JobState::Failed, "the parties report different transcripts", None).await
+        }
+    }
+
+    /// Brings a job to its end and tells everyone: watchers, and the nodes that are still at it.
+    async fn end(&self, id: &str, state: JobState, cause: &str, by: Option<&ParticipantId>) -> Result<(), StoreError> {
+        let mut live = self.live.lock().await;
+        if let (Some(by), Some(job)) = (by, live.get(id))
+            && job.spec.party_of(by).is_none()
+        {
+            return Ok(());
+        }
+        if by.is_some() && !live.contains_key(id) {
+            return Ok(());
+        }
+        let stored = self.store.change(id, state, cause).await?;
+        let ended = live.remove(id);
+        if let Some(job) = &ended {
+            job.over.cancel();
+            for party in job.spec.parties.iter().filter(|party| Some(&party.participant) != by) {
+                if state != JobState::Succeeded && !job.transcripts.contains_key(&party.participant) {
+                    let cancel = CancelJob { job_id: id.to_owned(), reason: cause.chars().take(80).collect() };
+                    self.registry.direct(&party.participant, Directive::Cancel(cancel));
+                }
+            }
+        }
+        tracing::info!(job_id = %id, %state, "job ended");
+        self.watchers.tell(message(stored, ended.as_ref()), true);
+        Ok(())
+    }
+
+    /// What cannot be mended here is at least said. Two ends that cross are no fault.
+    fn settled(&self, outcome: Result<(), StoreError>) {
+        match outcome {
+            Ok(()) | Err(StoreError::Transition { .. } | StoreError::NoJob(_)) => {}
+            Err(error) => tracing::error!(%error, "a job's state could not be kept"),
+        }
+    }
+}
+
+fn message(stored: StoredJob, live: Option<&Live>) -> Job {
+    Job {
+        job_id: stored.id,
+        spec: Some(stored.spec.into()),
+        state: wire::proto::JobState::from(stored.state).into(),
+        cause: stored.cause,
+        submitted_by: stored.submitted_by.into(),
+        created_ms: stored.created_ms,
+        updated_ms: stored.updated_ms,
+        progress: live.map(|live| live.progress.values().cloned().collect()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,161 @@
+//! The service that operators call.
+
+use std::{pin::Pin, sync::Arc};
+
+use agreement::{JobSpec, ParticipantId};
+use tokio_stream::{Stream, StreamExt, wrappers::WatchStream};
+use tonic::{Request, Response, Status};
+use wire::{
+    Pins,
+    convert::job_id,
+    proto::{
+        CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, Job, ListJobsRequest, ListJobsResponse,
+        SubmitJobRequest, SubmitJobResponse, WatchJobRequest, WatchJobResponse, job_service_server::JobService,
+    },
+};
+
+use crate::{
+    access::{Wish, allow},
+    dispatch::Dispatcher,
+    store::StoreError,
+};
+
+/// Jobs that may be open at once.
+const OPEN_JOBS: i64 = 1000;
+/// Jobs that may be watched at once.
+const WATCHED_JOBS: usize = 256;
+/// Jobs in a list where the caller does not say, and the most that it may ask for.
+const PAGE: u32 = 100;
+const LONGEST_PAGE: u32 = 500;
+
+/// Answers operators.
+pub(crate) struct Jobs {
+    pub(crate) pins: Pins,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+}
+
+fn status(error: StoreError) -> Status {
+    match error {
+        StoreError::NoJob(_) => Status::not_found("there is no such job"),
+        StoreError::Transition { .. } => Status::failed_precondition(error.to_string()),
+        other => {
+            tracing::error!(error = %other, "the store failed");
+            Status::internal("the coordinator's store failed")
+        }
+    }
+}
+
+impl Jobs {
+    /// The caller and the job that it names, if it may have its wish.
+    async fn wanted<T>(
+        &self,
+        request: &Request<T>,
+        id: &str,
+        wish: for<'a> fn(&'a JobSpec) -> Wish<'a>,
+    ) -> Result<(ParticipantId, String), Status> {
+        let caller = wire::server::peer_of(request)?.participant;
+        let id = job_id(id.to_owned()).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let stored = self.dispatcher.store.get(&id).await.map_err(status)?;
+        allow(&caller, &self.pins, wish(&stored.spec))?;
+        Ok((caller, id))
+    }
+
+    async fn job(&self, id: &str) -> Result<Option<Job>, Status> {
+        self.dispatcher.job(id).await.map(Some).map_err(status)
+    }
+}
+
+#[tonic::async_trait]
+impl JobService for Jobs {
+    type WatchJobStream = Pin<Box<dyn Stream<Item = Result<WatchJobResponse, Status>> + Send>>;
+
+    async fn submit_job(&self, request: Request<SubmitJobRequest>) -> Result<Response<SubmitJobResponse>, Status> {
+        let caller = wire::server::peer_of(&request)?.participant;
+        let spec = request.into_inner().spec.ok_or_else(|| Status::invalid_argument("there is no job"))?;
+        let spec = JobSpec::try_from(spec).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        allow(&caller, &self.pins, Wish::Submit(&spec))?;
+        spec.validate().map_err(|error| Status::invalid_argument(error.to_string()))?;
+        if self.dispatcher.store.open_jobs().await.map_err(status)? >= OPEN_JOBS {
+            return Err(Status::resource_exhausted("too many jobs are open; cancel some or wait"));
+        }
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Status::internal("the system gives no randomness"))?;
+        let job = self.dispatcher.submit(&hex::encode(id), &spec, &caller).await.map_err(status)?;
+        Ok(Response::new(SubmitJobResponse { job: Some(job) }))
+    }
+
+    async fn get_job(&self, request: Request<GetJobRequest>) -> Result<Response<GetJobResponse>, Status> {
+        let (_, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::See(spec)).await?;
+        Ok(Response::new(GetJobResponse { job: self.job(&id).await? }))
+    }
+
+    async fn list_jobs(&self, request: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
+        let caller = wire::server::peer_of(&request)?.participant;
+        allow(&caller, &self.pins, Wish::List)?;
+        let most = match request.get_ref().page_size {
+            0 => PAGE,
+            size => size.min(LONGEST_PAGE),
+        };
+        let mut jobs = Vec::new();
+        for stored in self.dispatcher.store.of_participant(&caller, most).await.map_err(status)? {
+            jobs.extend(self.job(&stored.id).await?);
+        }
+        Ok(Response::new(ListJobsResponse { jobs }))
+    }
+
+    async fn watch_job(&self, request: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
+        let (_, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::See(spec)).await?;
+        if self.dispatcher.watchers.len() >= WATCHED_JOBS {
+            return Err(Status::resource_exhausted("too many jobs are watched"));
+        }
+        let job = self.job(&id).await?.ok_or_else(|| Status::not_found("there is no such job"))?;
+        let receiver = self.dispatcher.watchers.watch(job);
+        // The job may have ended between the two; then nobody would tell this watcher.
+        let job = self.job(&id).await?.ok_or_else(|| Status::not_found("there is no such job"))?;
+        if is_over(&job) {
+            self.dispatcher.watchers.tell(job, true);
+        }
+        let shutdown = self.dispatcher.shutdown.clone();
+        let updates = WatchStream::new(receiver).map(|job| Ok(WatchJobResponse { job: Some(job) }));
+        let updates = until(updates, shutdown);
+        Ok(Response::new(Box::pin(updates)))
+    }
+
+    async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
+        let (caller, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::Cancel(spec)).await?;
+        let reason: String = request.get_ref().reason.chars().filter(|c| !c.is_control()).take(80).collect();
+        let cause = if reason.is_empty() {
+            format!("cancelled by {caller}")
+        } else {
+            format!("cancelled by {caller}: {reason}")
+        };
+        let job = self.dispatcher.cancel(&id, &cause).await.map_err(status)?;
+        Ok(Response::new(CancelJobResponse { job: Some(job) }))
+    }
+}
+
+fn is_over(job: &Job) -> bool {
+    agreement::JobState::try_from(job.state()).is_ok_and(agreement::JobState::is_final)
+}
+
+/// Ends a stream when the coordinator stops.
+fn until<S: Stream + Send + 'static>(
+    stream: S,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> impl Stream<Item = S::Item> + Send
+where
+    S::Item: Send,
+{
+    async_stream::stream! {
+        tokio::pin!(stream);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                item = stream.next() => match item {
+                    Some(item) => yield item,
+                    None => return,
+                },
+            }
+        }
+    }
+}

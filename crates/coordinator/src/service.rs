@@ -1,0 +1,76 @@
+//! A coordinator at work: its services on one listener, until it is told to stop.
+
+use std::time::Duration;
+
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+use wire::proto::{
+    coordination_service_server::{CoordinationServiceServer, SERVICE_NAME as COORDINATION},
+    job_service_server::{JobServiceServer, SERVICE_NAME as JOBS},
+};
+
+use crate::{
+    config::CoordinatorConfig,
+    coordination::Coordination,
+    dispatch::Dispatcher,
+    jobs::Jobs,
+    store::{Store, StoreError},
+};
+
+/// The most bytes of a message that a coordinator accepts: metadata is small, records are not.
+const MAX_MESSAGE: usize = 64 << 10;
+/// How long streams have to end when the coordinator stops.
+const PARTING: Duration = Duration::from_secs(5);
+
+/// Why a coordinator stopped, other than being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    /// Its database is not usable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its certificate is not usable.
+    #[error("the certificate cannot be used: {0}")]
+    Certificate(String),
+    /// Serving failed.
+    #[error("serving failed: {0}")]
+    Serving(#[from] tonic::transport::Error),
+}
+
+/// Runs a coordinator on `listener` until `shutdown`.
+///
+/// # Errors
+/// [`CoordinatorError`] if it cannot begin, or serving fails.
+pub async fn serve(
+    config: CoordinatorConfig,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), CoordinatorError> {
+    let unusable = |error: &dyn std::fmt::Display| CoordinatorError::Certificate(error.to_string());
+    let store = Store::open(&config.database).await?;
+    let dispatcher = Dispatcher::new(store.clone(), shutdown.clone());
+    dispatcher.recover().await?;
+    let pins = config.participants.clone();
+    let incoming = wire::server::incoming(listener, &config.credentials, pins.clone(), 64, Duration::from_secs(10))
+        .map_err(|error| unusable(&error))?;
+    let coordination = Coordination { name: config.name, pins: pins.clone(), dispatcher: dispatcher.clone() };
+    let jobs = Jobs { pins, dispatcher: dispatcher.clone() };
+    let server = wire::server::builder()
+        .add_service(CoordinationServiceServer::new(coordination).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(JobServiceServer::new(jobs).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(wire::server::health(&[COORDINATION, JOBS]).await)
+        .add_service(wire::server::reflection().map_err(|error| unusable(&error))?);
+    let serving = server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+    tokio::pin!(serving);
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(PARTING).await;
+        } => Ok(()),
+    };
+    shutdown.cancel();
+    dispatcher.tasks.close();
+    drop(timeout(PARTING, dispatcher.tasks.wait()).await);
+    store.close().await;
+    Ok(served?)
+}
