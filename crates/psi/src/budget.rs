@@ -15,10 +15,8 @@
 //! n_x and n_y are the padded sizes of receiver and sender, τ the bits of a tag. The terms are added
 //! up as integers over 2^129, rounded up, so that the bound is strict.
 
+use crate::tag::{MAX_TAG_BYTES, TagWidth};
 use crate::{PsiError, Sizes};
-
-/// Longest tag, in bytes: beyond it the digests of the items are what limits.
-pub const MAX_TAG_BYTES: usize = 16;
 
 /// How likely a statistical error of a run may be: 2^-λ, all causes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +27,28 @@ pub struct ErrorBudget {
 /// Widths that keep an [`ErrorBudget`] for some [`Sizes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
-    tag: usize,
-    distinct_tag: usize,
+    tag: TagWidth,
+    distinct_tag: TagWidth,
 }
 
 impl Widths {
     /// Bytes of a tag.
     #[must_use]
     pub fn tag_bytes(&self) -> usize {
-        self.tag
+        self.tag.bytes()
     }
 
     /// Bytes of a tag where, besides, all tags of the receiver's items must differ (cardinality).
     #[must_use]
     pub fn distinct_tag_bytes(&self) -> usize {
+        self.distinct_tag.bytes()
+    }
+
+    pub(crate) fn tag(&self) -> TagWidth {
+        self.tag
+    }
+
+    pub(crate) fn distinct_tag(&self) -> TagWidth {
         self.distinct_tag
     }
 }
@@ -70,14 +76,13 @@ impl ErrorBudget {
     /// The shortest widths that keep the budget for `sizes`.
     ///
     /// # Errors
-    /// [`PsiError::Budget`] if no tag of up to [`MAX_TAG_BYTES`] does.
+    /// [`PsiError::Budget`] if no tag of up to 16 bytes does: the digests of the items have no more.
     pub fn widths(&self, sizes: Sizes) -> Result<Widths, PsiError> {
         let refused = || PsiError::Budget { receiver: sizes.receiver, sender: sizes.sender, lambda: self.lambda };
         let terms = Terms::of(sizes).ok_or_else(refused)?;
-        let narrowest = |numerator: u128| {
-            // λ+1 bits at the least, so that even one pair stays within the budget with room for the rest.
-            let least = (self.lambda as usize + 1).div_ceil(8);
-            (least..=MAX_TAG_BYTES).find(|bytes| terms.within(self.lambda, numerator, *bytes)).ok_or_else(refused)
+        let narrowest = |tag_terms: u128| {
+            let mut widths = (1..=MAX_TAG_BYTES).filter_map(TagWidth::new);
+            widths.find(|width| terms.within(self.lambda, tag_terms, *width)).ok_or_else(refused)
         };
         Ok(Widths { tag: narrowest(terms.pairs)?, distinct_tag: narrowest(terms.pairs_and_repeats)? })
     }
@@ -102,12 +107,15 @@ impl Terms {
         Some(Self { pairs, pairs_and_repeats, digests })
     }
 
-    /// Whether `tag_terms`/2^(8·bytes+1) + digests/2^129 ≤ 2^-λ.
-    fn within(&self, lambda: u32, tag_terms: u128, bytes: usize) -> bool {
-        // In units of 2^-129: the tag terms weigh 2^(128 - 8·bytes) each, the budget is 2^(129 - λ).
-        let weight = MAX_TAG_BYTES.checked_sub(bytes).and_then(|short| 1u128.checked_shl(8 * short as u32));
-        let budget = 129u32.checked_sub(lambda).and_then(|bits| 1u128.checked_shl(bits));
+    /// Whether tags of `width` are of λ+1 bits at least, and
+    /// `tag_terms`/2^(8·width + 1) + digests/2^129 ≤ 2^-λ.
+    fn within(&self, lambda: u32, tag_terms: u128, width: TagWidth) -> bool {
+        let bits = 8 * width.on_wire();
+        // In units of 2^-129: a tag term weighs 2^(128 - bits), the budget is 2^(129 - λ).
+        let weight = 128u32.checked_sub(bits).and_then(|shift| 1u128.checked_shl(shift));
+        let budget = 129u32.checked_sub(lambda).and_then(|shift| 1u128.checked_shl(shift));
         let (Some(weight), Some(budget)) = (weight, budget) else { return false };
-        tag_terms.checked_mul(weight).and_then(|tags| tags.checked_add(self.digests)).is_some_and(|sum| sum <= budget)
+        let sum = tag_terms.checked_mul(weight).and_then(|tags| tags.checked_add(self.digests));
+        bits > lambda && sum.is_some_and(|sum| sum <= budget)
     }
 }

@@ -20,3 +20,11 @@ pub enum PsiError {
         lambda: u32,
     },
 }
+
+/// What several rounds have to say.
+impl PsiError {
+    /// Elements for a round that receives none.
+    pub(crate) const NOTHING_DUE: Self = Self::Peer("elements where none were due");
+    /// The driver broke the contract of `Round`.
+    pub(crate) const CUT_SHORT: Self = Self::Usage("a round was ended before its message was out");
+}

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::hash_to_group::GroupHash;
 use crate::points::{POINT_BYTES, decode, encode_doubled, half, in_batches};
 use crate::randomness::Randomness;
-use crate::tag::number;
+use crate::tag::TagWidth;
 use crate::{Item, PsiError, Seed};
 
 /// Precedes the session id in the domain separation tag of H: our name, then the suite of RFC 9380.
@@ -22,12 +22,12 @@ pub(super) struct Masking {
     /// Half of the mask: encodings double (see `points`).
     half: Zeroizing<Scalar>,
     before_encoding: Sha256,
-    width: usize,
+    width: TagWidth,
 }
 
 impl Masking {
-    /// A mask from `seed`, and tags of `width` bytes.
-    pub(super) fn new(session_id: &[u8; 32], width: usize, seed: &Seed) -> Result<Self, PsiError> {
+    /// A mask from `seed`, and tags of `width`.
+    pub(super) fn new(session_id: &[u8; 32], width: TagWidth, seed: &Seed) -> Result<Self, PsiError> {
         let mask = Zeroizing::new(Randomness::new(seed, session_id, "cardinality mask").stream(0).next_scalar());
         Ok(Self {
             hash: GroupHash::new(&[DST, session_id])?,
@@ -37,8 +37,8 @@ impl Masking {
         })
     }
 
-    /// Bytes of a tag.
-    pub(super) fn width(&self) -> usize {
+    /// The width of tags.
+    pub(super) fn width(&self) -> TagWidth {
         self.width
     }
 
@@ -62,6 +62,6 @@ impl Masking {
 
     fn tag(&self, encoding: &[u8; POINT_BYTES]) -> u128 {
         let digest = self.before_encoding.clone().chain_update(encoding).finalize();
-        number(digest.get(..self.width).unwrap_or_default())
+        self.width.read(&digest)
     }
 }

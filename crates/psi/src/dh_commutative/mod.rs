@@ -82,7 +82,7 @@ fn start(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = PaddedItems::new(items, own, Randomness::new(seed, &parameters.session_id, "padding"))?;
-    let width = parameters.budget.widths(parameters.sizes)?.distinct_tag_bytes();
+    let width = parameters.budget.widths(parameters.sizes)?.distinct_tag();
     let masking = Masking::new(&parameters.session_id, width, seed)?;
     Ok(Box::new(Exchange::new(side, masking, items, peer)))
 }

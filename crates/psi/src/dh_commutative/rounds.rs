@@ -7,7 +7,7 @@ use crate::item::PaddedItems;
 use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
 use crate::points::{POINT_BYTES, POINT_WIDTH, split, split_rows};
 use crate::sorted::{Ascending, Lookup};
-use crate::tag::{number, write};
+use crate::tag::{SortedTags, TagWidth};
 use crate::{Outcome, PsiError};
 
 /// Items that one step of work masks, for each thread.
@@ -100,7 +100,7 @@ impl Round for Exchange {
 
     fn finish(mut self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
         if self.sent != self.items.len() {
-            return Err(PsiError::Usage("a round was ended before its message was out"));
+            return Err(PsiError::CUT_SHORT);
         }
         if self.tags.len() != self.peer {
             return Err(PsiError::Peer("fewer masked points than agreed"));
@@ -114,7 +114,7 @@ impl Round for Exchange {
             }
             Side::Sender => {
                 self.tags.par_sort_unstable();
-                Box::new(SendTags { tags: self.tags, width, sent: 0 })
+                Box::new(SendTags(SortedTags::new(self.tags, width)))
             }
         }))
     }
@@ -122,11 +122,7 @@ impl Round for Exchange {
 
 /// The sender's last round: tags of the receiver's items, sorted, so that none can be told from
 /// another.
-struct SendTags {
-    tags: Vec<u128>,
-    width: usize,
-    sent: usize,
-}
+struct SendTags(SortedTags);
 
 impl Round for SendTags {
     type Output = Outcome;
@@ -136,7 +132,7 @@ impl Round for SendTags {
     }
 
     fn sends(&self) -> Option<Header> {
-        Some(Header { kind: MessageKind::DoublyMasked, width: self.width as u32, count: self.tags.len() as u64 })
+        Some(self.0.header(MessageKind::DoublyMasked))
     }
 
     fn receives(&self) -> Option<Expected> {
@@ -144,21 +140,16 @@ impl Round for SendTags {
     }
 
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
-        let due = self.tags.get(self.sent..).unwrap_or_default();
-        let due = due.get(..most).unwrap_or(due);
-        let mut out = Vec::with_capacity(due.len() * self.width);
-        due.iter().for_each(|tag| write(*tag, self.width, &mut out));
-        self.sent += due.len();
-        Ok(out)
+        Ok(self.0.produce(most))
     }
 
     fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::Peer("elements where none were due"))
+        Err(PsiError::NOTHING_DUE)
     }
 
     fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
-        if self.sent != self.tags.len() {
-            return Err(PsiError::Usage("a round was ended before its message was out"));
+        if !self.0.are_out() {
+            return Err(PsiError::CUT_SHORT);
         }
         Ok(Next::Done(Outcome::Nothing))
     }
@@ -168,7 +159,7 @@ impl Round for SendTags {
 struct CountTags {
     own: Lookup<u128, ()>,
     order: Ascending<u128>,
-    width: usize,
+    width: TagWidth,
     count: usize,
     read: usize,
     common: u64,
@@ -187,7 +178,7 @@ impl Round for CountTags {
 
     fn receives(&self) -> Option<Expected> {
         let count = Count::Exactly(self.count as u64);
-        Some(Expected { kind: MessageKind::DoublyMasked, width: self.width as u32, count })
+        Some(Expected { kind: MessageKind::DoublyMasked, width: self.width.on_wire(), count })
     }
 
     fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
@@ -195,8 +186,8 @@ impl Round for CountTags {
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
-        for tag in split_rows(elements, self.width, self.count - self.read)? {
-            let tag = number(tag);
+        for tag in split_rows(elements, self.width.bytes(), self.count - self.read)? {
+            let tag = self.width.read(tag);
             self.order.admit(tag)?;
             self.common += u64::from(!self.own.under(tag).is_empty());
             self.read += 1;

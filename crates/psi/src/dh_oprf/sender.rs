@@ -118,7 +118,7 @@ impl Round for Exchange {
             return Err(PsiError::Peer("fewer blinded elements than agreed"));
         }
         if !self.out.is_empty() {
-            return Err(PsiError::Usage("a round was ended before its message was out"));
+            return Err(PsiError::CUT_SHORT);
         }
         Ok(Next::Done(self.function))
     }

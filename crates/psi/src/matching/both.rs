@@ -6,24 +6,14 @@ use std::sync::Arc;
 use super::derivation::TagAndClaim;
 use super::receiver::Reading;
 use super::sender::List;
-use super::tag_list::TagList;
+use super::tag_list::{TagList, TagWalk};
 use super::{own_items, receiver, sender};
 use crate::oprf::{OprfReceiver, OprfSender};
 use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
-use crate::points::split;
-use crate::randomness::Randomness;
+use crate::points::split_rows;
 use crate::sorted::{Ascending, Lookup};
-use crate::tag::{number, write};
+use crate::tag::{SortedTags, TagWidth};
 use crate::{Item, Outcome, Parameters, PsiError, Seed};
-
-/// Bytes of a claim token.
-const CLAIM_BYTES: usize = 16;
-
-/// The message of claim tokens: no more than the smaller set has items.
-fn claims_expected(parameters: &Parameters) -> Expected {
-    let most = parameters.sizes.receiver.min(parameters.sizes.sender);
-    Expected { kind: MessageKind::Claims, width: CLAIM_BYTES as u32, count: Count::AtMost(most) }
-}
 
 /// The receiver's rounds. They end in [`Outcome::Matched`].
 ///
@@ -39,13 +29,12 @@ pub fn both_receiver(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.receiver_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag_bytes();
+    let width = parameters.budget.widths(parameters.sizes)?.tag();
     let count = parameters.sizes.sender;
     let derive = TagAndClaim::new(&parameters.session_id, width);
     receiver::start(oprf, items, derive, move |derived: Vec<(u128, u128)>| {
         let (tags, claims): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
-        let own = Lookup::new(tags.into_iter().zip(0..).collect());
-        ReadTags { own, claims, order: Ascending::new(), width, count, matched: Vec::new() }
+        ReadTags { walk: TagWalk::new(tags.into_iter(), width, count), claims }
     })
 }
 
@@ -62,15 +51,13 @@ pub fn both_sender(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.sender_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag_bytes();
+    let width = parameters.budget.widths(parameters.sizes)?.tag();
     let list = Tags {
-        list: TagList::default(),
+        list: TagList::new(parameters, width, seed),
         claims: Vec::new(),
         real: items.real(),
-        width,
-        count: parameters.sizes.sender,
-        spare: Randomness::new(seed, &parameters.session_id, "spare tags"),
-        expected: claims_expected(parameters),
+        // No more than the receiver admits to have.
+        most_claims: parameters.sizes.receiver_len()?.min(items.len()),
     };
     sender::start(oprf, items, TagAndClaim::new(&parameters.session_id, width), list)
 }
@@ -79,37 +66,35 @@ pub fn both_sender(
 struct Tags {
     list: TagList,
     claims: Vec<u128>,
+    /// Items that are not padding: none but these can be claimed.
     real: usize,
-    width: usize,
-    count: u64,
-    spare: Randomness,
-    expected: Expected,
+    most_claims: usize,
 }
 
 impl List for Tags {
+    /// Tag and claim token.
     type Derived = (u128, u128);
 
     fn header(&self) -> Header {
-        Header { kind: MessageKind::Tags, width: self.width as u32, count: self.count }
+        self.list.header()
     }
 
     fn arrange(&mut self, derived: Vec<(u128, u128)>) -> Result<(), PsiError> {
         let (tags, claims): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
         self.claims = claims;
         self.claims.truncate(self.real);
-        self.list = TagList::new(tags, self.width, &self.spare)?;
-        Ok(())
+        self.list.arrange(tags)
     }
 
     fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
-        Ok(self.list.rows(range, self.width))
+        Ok(self.list.rows(range))
     }
 
     fn next(self) -> Next<Outcome> {
         Next::Round(Box::new(ReadClaims {
             own: Lookup::new(self.claims.into_iter().zip(0..).collect()),
             order: Ascending::new(),
-            expected: self.expected,
+            most: self.most_claims,
             matched: Vec::new(),
         }))
     }
@@ -117,43 +102,33 @@ impl List for Tags {
 
 /// The receiver's walk along the tags.
 struct ReadTags {
-    own: Lookup<u128, u32>,
+    walk: TagWalk,
     /// In the order of the items.
     claims: Vec<u128>,
-    order: Ascending<u128>,
-    width: usize,
-    count: u64,
-    matched: Vec<u32>,
 }
 
 impl Reading for ReadTags {
     fn expected(&self) -> Expected {
-        Expected { kind: MessageKind::Tags, width: self.width as u32, count: Count::Exactly(self.count) }
+        self.walk.expected()
     }
 
     fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
-        for row in rows.chunks_exact(self.width) {
-            let tag = number(row);
-            self.order.admit(tag)?;
-            self.matched.extend(self.own.under(tag).iter().map(|(_, index)| *index));
-        }
-        Ok(())
+        self.walk.read(rows)
     }
 
-    fn next(mut self) -> Result<Next<Outcome>, PsiError> {
-        self.matched.sort_unstable();
-        let claims = self.matched.iter().filter_map(|index| self.claims.get(*index as usize).copied());
+    fn next(self) -> Next<Outcome> {
+        let matched = self.walk.matched();
+        let claims = matched.iter().filter_map(|index| self.claims.get(*index as usize).copied());
         let mut claims: Vec<_> = claims.collect();
         claims.sort_unstable();
-        Ok(Next::Round(Box::new(SendClaims { claims, sent: 0, matched: self.matched })))
+        Next::Round(Box::new(SendClaims { claims: SortedTags::new(claims, TagWidth::CLAIM), matched }))
     }
 }
 
 /// The receiver's last round: the claim tokens of what matched, sorted, so that their order says
 /// nothing of the order of its items.
 struct SendClaims {
-    claims: Vec<u128>,
-    sent: usize,
+    claims: SortedTags,
     matched: Vec<u32>,
 }
 
@@ -165,8 +140,7 @@ impl Round for SendClaims {
     }
 
     fn sends(&self) -> Option<Header> {
-        let count = self.claims.len() as u64;
-        Some(Header { kind: MessageKind::Claims, width: CLAIM_BYTES as u32, count })
+        Some(self.claims.header(MessageKind::Claims))
     }
 
     fn receives(&self) -> Option<Expected> {
@@ -174,21 +148,16 @@ impl Round for SendClaims {
     }
 
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
-        let due = self.claims.get(self.sent..).unwrap_or_default();
-        let due = due.get(..most).unwrap_or(due);
-        let mut rows = Vec::with_capacity(due.len() * CLAIM_BYTES);
-        due.iter().for_each(|claim| write(*claim, CLAIM_BYTES, &mut rows));
-        self.sent += due.len();
-        Ok(rows)
+        Ok(self.claims.produce(most))
     }
 
     fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::Peer("elements where none were due"))
+        Err(PsiError::NOTHING_DUE)
     }
 
     fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
-        if self.sent != self.claims.len() {
-            return Err(PsiError::Usage("a round was ended before its message was out"));
+        if !self.claims.are_out() {
+            return Err(PsiError::CUT_SHORT);
         }
         Ok(Next::Done(Outcome::Matched(self.matched)))
     }
@@ -198,7 +167,7 @@ impl Round for SendClaims {
 struct ReadClaims {
     own: Lookup<u128, u32>,
     order: Ascending<u128>,
-    expected: Expected,
+    most: usize,
     matched: Vec<u32>,
 }
 
@@ -214,7 +183,8 @@ impl Round for ReadClaims {
     }
 
     fn receives(&self) -> Option<Expected> {
-        Some(self.expected)
+        let count = Count::AtMost(self.most as u64);
+        Some(Expected { kind: MessageKind::Claims, width: TagWidth::CLAIM.on_wire(), count })
     }
 
     fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
@@ -222,9 +192,9 @@ impl Round for ReadClaims {
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
-        let most = usize::try_from(self.expected.count.most()).unwrap_or(usize::MAX);
-        for claim in split::<CLAIM_BYTES>(elements, most.saturating_sub(self.matched.len()))? {
-            let claim = number(claim);
+        let due = self.most.saturating_sub(self.matched.len());
+        for claim in split_rows(elements, TagWidth::CLAIM.bytes(), due)? {
+            let claim = TagWidth::CLAIM.read(claim);
             self.order.admit(claim)?;
             match self.own.under(claim) {
                 [] => return Err(PsiError::Peer("a claim to an item that is not in this set")),

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::oprf::{Derive, OprfOutput};
-use crate::tag::number;
+use crate::tag::TagWidth;
 
 /// The function for one mode and session.
 #[derive(Clone)]
@@ -41,19 +41,14 @@ impl Expansion {
     }
 }
 
-/// Field `at` of the expansion, `width` bytes of it.
-fn field(fields: &[u8; 64], at: usize, width: usize) -> u128 {
-    number(fields.get(at..at + width).unwrap_or_default())
-}
-
 /// Tags of mode membership.
 pub(super) struct TagOnly {
     expansion: Expansion,
-    width: usize,
+    width: TagWidth,
 }
 
 impl TagOnly {
-    pub(super) fn new(session_id: &[u8; 32], width: usize) -> Self {
+    pub(super) fn new(session_id: &[u8; 32], width: TagWidth) -> Self {
         Self { expansion: Expansion::new(b"membership", session_id), width }
     }
 }
@@ -62,18 +57,18 @@ impl Derive for TagOnly {
     type Derived = u128;
 
     fn derive(&self, output: &OprfOutput) -> u128 {
-        field(&self.expansion.expand(output), 0, self.width)
+        self.width.read(self.expansion.expand(output).as_slice())
     }
 }
 
 /// Tags and claim tokens of mode both.
 pub(super) struct TagAndClaim {
     expansion: Expansion,
-    width: usize,
+    width: TagWidth,
 }
 
 impl TagAndClaim {
-    pub(super) fn new(session_id: &[u8; 32], width: usize) -> Self {
+    pub(super) fn new(session_id: &[u8; 32], width: TagWidth) -> Self {
         Self { expansion: Expansion::new(b"both", session_id), width }
     }
 }
@@ -84,7 +79,8 @@ impl Derive for TagAndClaim {
 
     fn derive(&self, output: &OprfOutput) -> (u128, u128) {
         let fields = self.expansion.expand(output);
-        (field(&fields, 0, self.width), field(&fields, 16, 16))
+        let (tag, claim) = fields.split_at(TagWidth::CLAIM.bytes());
+        (self.width.read(tag), TagWidth::CLAIM.read(claim))
     }
 }
 

@@ -16,11 +16,14 @@ use crate::PsiError;
 /// Bytes of a committing tag.
 pub(super) const TAG_BYTES: usize = 32;
 
-/// Bytes that sealing adds.
-const SEAL_BYTES: usize = 16;
+/// Bytes of a row beside its label: the committing tag, and 16 that sealing adds.
+const ROW_OVERHEAD: u32 = 32 + 16;
 
 /// Bytes before a padded label that hold its length.
 const LENGTH_BYTES: usize = 2;
+
+/// Smallest size of a padded label: its length alone.
+pub const MIN_LABEL_SIZE: u32 = 2;
 
 /// Largest size of a padded label.
 pub const MAX_LABEL_SIZE: u32 = 2 + u16::MAX as u32;
@@ -69,7 +72,7 @@ impl Labels {
     /// Pads each of `labels` to `size` bytes, the two of its length included.
     ///
     /// # Errors
-    /// [`PsiError::Usage`] if one does not fit, or the size is not from 2 to [`MAX_LABEL_SIZE`].
+    /// [`PsiError::Usage`] if one does not fit, or the size is not from [`MIN_LABEL_SIZE`] to [`MAX_LABEL_SIZE`].
     pub fn new<L: AsRef<[u8]>>(size: u32, labels: impl IntoIterator<Item = L>) -> Result<Self, PsiError> {
         let mut out = Self { size: checked_size(size)?, bytes: Vec::new(), count: 0 };
         labels.into_iter().try_for_each(|label| out.push(label.as_ref()))?;
@@ -114,16 +117,16 @@ impl Labels {
 
 /// `size`, if labels may have it.
 pub(super) fn checked_size(size: u32) -> Result<u32, PsiError> {
-    if (LENGTH_BYTES as u32..=MAX_LABEL_SIZE).contains(&size) {
+    if (MIN_LABEL_SIZE..=MAX_LABEL_SIZE).contains(&size) {
         Ok(size)
     } else {
         Err(PsiError::Usage("the size of a padded label is from 2 to 65,537 bytes"))
     }
 }
 
-/// Bytes of a row with labels of `size`.
-pub(super) fn row_bytes(size: u32) -> usize {
-    TAG_BYTES + size as usize + SEAL_BYTES
+/// Bytes of a row with labels of `size`, which is at most [`MAX_LABEL_SIZE`].
+pub(super) fn row_width(size: u32) -> u32 {
+    ROW_OVERHEAD.saturating_add(size)
 }
 
 /// Seals and opens the rows of one session.

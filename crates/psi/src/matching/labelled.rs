@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::derivation::{RowSecret, TagAndKey};
-use super::label::{Labels, Rows, TAG_BYTES, checked_size, row_bytes};
+use super::label::{Labels, Rows, TAG_BYTES, checked_size, row_width};
 use super::receiver::Reading;
 use super::sender::List;
 use super::{own_items, receiver, sender};
@@ -89,8 +89,7 @@ impl List for LabelledTags {
     type Derived = RowSecret;
 
     fn header(&self) -> Header {
-        let width = row_bytes(self.labels.size()) as u32;
-        Header { kind: MessageKind::LabelledTags, width, count: self.count }
+        Header { kind: MessageKind::LabelledTags, width: row_width(self.labels.size()), count: self.count }
     }
 
     fn arrange(&mut self, derived: Vec<RowSecret>) -> Result<(), PsiError> {
@@ -102,7 +101,7 @@ impl List for LabelledTags {
     fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
         let rows = self.sorted.get(range).unwrap_or_default();
         let seal = |rows: &[(RowSecret, u32)]| {
-            let mut out = Vec::with_capacity(rows.len() * row_bytes(self.labels.size()));
+            let mut out = Vec::with_capacity(rows.len() * row_width(self.labels.size()) as usize);
             rows.iter()
                 .try_for_each(|(secret, index)| self.rows.seal(secret, &self.labels, *index as usize, &mut out))?;
             Ok(out)
@@ -129,13 +128,16 @@ struct ReadRows {
 
 impl Reading for ReadRows {
     fn expected(&self) -> Expected {
-        let width = row_bytes(self.label_size) as u32;
-        Expected { kind: MessageKind::LabelledTags, width, count: Count::Exactly(self.count) }
+        Expected {
+            kind: MessageKind::LabelledTags,
+            width: row_width(self.label_size),
+            count: Count::Exactly(self.count),
+        }
     }
 
     fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
         let mut hits = Vec::new();
-        for row in rows.chunks_exact(row_bytes(self.label_size)) {
+        for row in rows.chunks_exact(row_width(self.label_size) as usize) {
             let Some((tag, sealed)) = row.split_first_chunk::<TAG_BYTES>() else { continue };
             self.order.admit(*tag)?;
             hits.extend(self.own.under(*tag).iter().map(|(_, index)| (*index, sealed)));
@@ -150,8 +152,8 @@ impl Reading for ReadRows {
         Ok(())
     }
 
-    fn next(mut self) -> Result<Next<Outcome>, PsiError> {
+    fn next(mut self) -> Next<Outcome> {
         self.labelled.sort_unstable();
-        Ok(Next::Done(Outcome::Labelled(self.labelled)))
+        Next::Done(Outcome::Labelled(self.labelled))
     }
 }

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use super::derivation::TagOnly;
 use super::receiver::Reading;
 use super::sender::List;
-use super::tag_list::TagList;
+use super::tag_list::{TagList, TagWalk};
 use super::{own_items, receiver, sender};
 use crate::oprf::{OprfReceiver, OprfSender};
-use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
-use crate::randomness::Randomness;
-use crate::sorted::{Ascending, Lookup};
-use crate::tag::number;
+use crate::party::{Expected, Header, Next, Round};
 use crate::{Item, Outcome, Parameters, PsiError, Seed};
 
 /// The receiver's rounds. They end in [`Outcome::Matched`].
@@ -29,16 +26,10 @@ pub fn membership_receiver(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.receiver_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag_bytes();
+    let width = parameters.budget.widths(parameters.sizes)?.tag();
     let count = parameters.sizes.sender;
     let derive = TagOnly::new(&parameters.session_id, width);
-    receiver::start(oprf, items, derive, move |tags: Vec<u128>| ReadTags {
-        own: Lookup::new(tags.into_iter().zip(0..).collect()),
-        order: Ascending::new(),
-        width,
-        count,
-        matched: Vec::new(),
-    })
+    receiver::start(oprf, items, derive, move |tags: Vec<u128>| ReadTags(TagWalk::new(tags.into_iter(), width, count)))
 }
 
 /// The sender's rounds. They end in [`Outcome::Nothing`].
@@ -54,38 +45,27 @@ pub fn membership_sender(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.sender_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag_bytes();
-    let list = Tags {
-        list: TagList::default(),
-        width,
-        count: parameters.sizes.sender,
-        spare: Randomness::new(seed, &parameters.session_id, "spare tags"),
-    };
+    let width = parameters.budget.widths(parameters.sizes)?.tag();
+    let list = Tags(TagList::new(parameters, width, seed));
     sender::start(oprf, items, TagOnly::new(&parameters.session_id, width), list)
 }
 
 /// The sender's tags.
-struct Tags {
-    list: TagList,
-    width: usize,
-    count: u64,
-    spare: Randomness,
-}
+struct Tags(TagList);
 
 impl List for Tags {
     type Derived = u128;
 
     fn header(&self) -> Header {
-        Header { kind: MessageKind::Tags, width: self.width as u32, count: self.count }
+        self.0.header()
     }
 
     fn arrange(&mut self, derived: Vec<u128>) -> Result<(), PsiError> {
-        self.list = TagList::new(derived, self.width, &self.spare)?;
-        Ok(())
+        self.0.arrange(derived)
     }
 
     fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
-        Ok(self.list.rows(range, self.width))
+        Ok(self.0.rows(range))
     }
 
     fn next(self) -> Next<Outcome> {
@@ -94,30 +74,18 @@ impl List for Tags {
 }
 
 /// The receiver's walk along the tags.
-struct ReadTags {
-    own: Lookup<u128, u32>,
-    order: Ascending<u128>,
-    width: usize,
-    count: u64,
-    matched: Vec<u32>,
-}
+struct ReadTags(TagWalk);
 
 impl Reading for ReadTags {
     fn expected(&self) -> Expected {
-        Expected { kind: MessageKind::Tags, width: self.width as u32, count: Count::Exactly(self.count) }
+        self.0.expected()
     }
 
     fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
-        for row in rows.chunks_exact(self.width) {
-            let tag = number(row);
-            self.order.admit(tag)?;
-            self.matched.extend(self.own.under(tag).iter().map(|(_, index)| *index));
-        }
-        Ok(())
+        self.0.read(rows)
     }
 
-    fn next(mut self) -> Result<Next<Outcome>, PsiError> {
-        self.matched.sort_unstable();
-        Ok(Next::Done(Outcome::Matched(self.matched)))
+    fn next(self) -> Next<Outcome> {
+        Next::Done(Outcome::Matched(self.0.matched()))
     }
 }

@@ -3,6 +3,7 @@
 use crate::item::PaddedItems;
 use crate::oprf::{Derive, OprfReceiver};
 use crate::party::{Expected, Header, Next, Round};
+use crate::points::split_rows;
 use crate::{Outcome, PsiError};
 
 /// What a mode does with the sender's list.
@@ -14,7 +15,7 @@ pub(super) trait Reading: Send + 'static {
     fn read(&mut self, rows: &[u8]) -> Result<(), PsiError>;
 
     /// What follows, once the list has been read.
-    fn next(self) -> Result<Next<Outcome>, PsiError>;
+    fn next(self) -> Next<Outcome>;
 }
 
 /// The receiver's rounds: the OPRF's, and then the one of the reading that `then` makes of what was
@@ -118,14 +119,8 @@ impl<R: Reading> Round for ReadList<R> {
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
         let expected = self.reading.expected();
-        let width = expected.width as usize;
-        if width == 0 || !elements.len().is_multiple_of(width) {
-            return Err(PsiError::Peer("a part of an element"));
-        }
-        self.rows = self.rows.saturating_add((elements.len() / width) as u64);
-        if self.rows > expected.count.most() {
-            return Err(PsiError::Peer("more elements than it declared"));
-        }
+        let due = usize::try_from(expected.count.most().saturating_sub(self.rows)).unwrap_or(usize::MAX);
+        self.rows += split_rows(elements, expected.width as usize, due)?.len() as u64;
         self.reading.read(elements)
     }
 
@@ -133,6 +128,6 @@ impl<R: Reading> Round for ReadList<R> {
         if self.rows != self.reading.expected().count.most() {
             return Err(PsiError::Peer("a shorter list than agreed"));
         }
-        self.reading.next()
+        Ok(self.reading.next())
     }
 }

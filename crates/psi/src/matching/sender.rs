@@ -186,7 +186,7 @@ where
     }
 
     fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::Peer("elements where none were due"))
+        Err(PsiError::NOTHING_DUE)
     }
 
     fn work(&mut self) -> Result<bool, PsiError> {
@@ -199,7 +199,7 @@ where
             self.advance()?;
         }
         if self.own.is_some() || self.sent as u64 != self.list.header().count {
-            return Err(PsiError::Usage("a round was ended before its message was out"));
+            return Err(PsiError::CUT_SHORT);
         }
         Ok(self.list.next())
     }

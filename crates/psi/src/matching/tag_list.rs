@@ -1,45 +1,94 @@
-//! The sender's list of tags, sorted and of public length.
+//! The sender's list of tags, as modes membership and both have it: made, and read.
 
 use std::ops::Range;
 
 use rayon::slice::ParallelSliceMut;
 
-use crate::PsiError;
+use crate::party::{Count, Expected, Header, MessageKind};
 use crate::randomness::Randomness;
-use crate::tag::{number, write};
+use crate::sorted::{Ascending, Lookup};
+use crate::tag::{MAX_TAG_BYTES, TagWidth};
+use crate::{Parameters, PsiError, Seed};
 
-/// Sorted tags, all different.
-#[derive(Default)]
+/// The sender's tags: sorted, all different, as many as its padded size.
 pub(super) struct TagList {
     tags: Vec<u128>,
+    width: TagWidth,
+    count: u64,
+    /// For tags in the place of repeated ones.
+    spare: Randomness,
 }
 
 impl TagList {
-    /// Sorts `tags`, which are `width` bytes wide.
+    /// An empty list, until it is [arranged](Self::arrange).
+    pub(super) fn new(parameters: &Parameters, width: TagWidth, seed: &Seed) -> Self {
+        let spare = Randomness::new(seed, &parameters.session_id, "spare tags");
+        Self { tags: Vec::new(), width, count: parameters.sizes.sender, spare }
+    }
+
+    pub(super) fn header(&self) -> Header {
+        Header { kind: MessageKind::Tags, width: self.width.on_wire(), count: self.count }
+    }
+
+    /// Takes the tags of all items and sorts them.
     ///
     /// Where two items have the same tag, it stands once and a random one is put in, so that a list
     /// has the public length and no repeats, whichever the items. This loses no match.
-    pub(super) fn new(mut tags: Vec<u128>, width: usize, randomness: &Randomness) -> Result<Self, PsiError> {
+    pub(super) fn arrange(&mut self, mut tags: Vec<u128>) -> Result<(), PsiError> {
         let length = tags.len();
-        let mut stream = randomness.stream(0);
-        // A few rounds are ample: a random tag is taken with probability length / 2^(8 width).
+        let mut stream = self.spare.stream(0);
+        // Once is nearly always enough: a random tag is taken with probability length / 2^(8 width).
         for _ in 0..64 {
             tags.par_sort_unstable();
             tags.dedup();
-            if tags.len() == length {
-                return Ok(Self { tags });
-            }
-            let random = || number(stream.next::<16>().get(..width).unwrap_or_default());
             let missing = length - tags.len();
-            tags.extend(std::iter::repeat_with(random).take(missing));
+            if missing == 0 {
+                self.tags = tags;
+                return Ok(());
+            }
+            tags.extend((0..missing).map(|_| self.width.read(&stream.next::<{ MAX_TAG_BYTES as usize }>())));
         }
         Err(PsiError::Usage("tags are too short for so many items"))
     }
 
-    /// The tags at the places `range`, `width` bytes each.
-    pub(super) fn rows(&self, range: Range<usize>, width: usize) -> Vec<u8> {
-        let mut rows = Vec::with_capacity(range.len() * width);
-        self.tags.get(range).unwrap_or_default().iter().for_each(|tag| write(*tag, width, &mut rows));
-        rows
+    /// The tags at the places `range`, as they stand on the wire.
+    pub(super) fn rows(&self, range: Range<usize>) -> Vec<u8> {
+        self.width.write(self.tags.get(range).unwrap_or_default())
+    }
+}
+
+/// The receiver's walk along that list.
+pub(super) struct TagWalk {
+    own: Lookup<u128, u32>,
+    order: Ascending<u128>,
+    width: TagWidth,
+    count: u64,
+    matched: Vec<u32>,
+}
+
+impl TagWalk {
+    /// Looks for `own`, which are in the order of the items, among `count` tags.
+    pub(super) fn new(own: impl Iterator<Item = u128>, width: TagWidth, count: u64) -> Self {
+        let own = Lookup::new(own.zip(0..).collect());
+        Self { own, order: Ascending::new(), width, count, matched: Vec::new() }
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        Expected { kind: MessageKind::Tags, width: self.width.on_wire(), count: Count::Exactly(self.count) }
+    }
+
+    pub(super) fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
+        for row in rows.chunks_exact(self.width.bytes()) {
+            let tag = self.width.read(row);
+            self.order.admit(tag)?;
+            self.matched.extend(self.own.under(tag).iter().map(|(_, index)| *index));
+        }
+        Ok(())
+    }
+
+    /// Indices of the items that were found, ascending.
+    pub(super) fn matched(mut self) -> Vec<u32> {
+        self.matched.sort_unstable();
+        self.matched
     }
 }
