@@ -9,79 +9,63 @@ use agreement::{JobSpec, JobSpecError, ParticipantId};
 use crate::config::{Dataset, NodeConfig, Peer};
 
 /// What a node needs to take part in a job.
-#[derive(Clone, Debug)]
-pub struct Admitted {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Admitted {
     /// The other party, as this node pinned it.
-    pub peer: Peer,
+    pub(crate) peer: Peer,
     /// The dataset that the job names.
-    pub dataset: Dataset,
+    pub(crate) dataset: Dataset,
     /// Whether this node is the one that is dialled.
-    pub listens: bool,
+    pub(crate) listens: bool,
 }
 
-/// Why a node takes no part in a job.
+/// Why a node takes no part in a job, in words for the operators of all parties.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The job is wrong, or asks for what is not built.
-    #[error("{me} refuses the job: {error}")]
-    Job {
-        /// This node.
-        me: ParticipantId,
-        /// What is wrong.
-        error: JobSpecError,
-    },
+    #[error("{0}")]
+    Job(JobSpecError),
     /// This node has no part in it.
-    #[error("{0} has no part in this job")]
-    NoPart(ParticipantId),
+    #[error("the node has no part in this job")]
+    NoPart,
     /// The other party is not pinned.
-    #[error("{me} refuses the job: it has no pinned identity for {peer}")]
-    Stranger {
-        /// This node.
-        me: ParticipantId,
-        /// The other party.
-        peer: ParticipantId,
-    },
+    #[error("the node has no pinned identity for {0}")]
+    Stranger(ParticipantId),
     /// The dataset is not offered.
-    #[error("{me} refuses the job: it offers no dataset named {dataset:?}")]
-    Dataset {
-        /// This node.
-        me: ParticipantId,
-        /// What the job names.
-        dataset: String,
-    },
+    #[error("the node offers no dataset named {0:?}")]
+    Dataset(String),
     /// There is no signed agreement, and this is not development.
-    #[error("{0} refuses the job: it stands under no signed agreement, and this node is not in development mode")]
-    NoAgreement(ParticipantId),
+    #[error("the job stands under no signed agreement, and the node is not in development mode")]
+    NoAgreement,
     /// The job names an agreement, which this version cannot check.
-    #[error("{0} refuses the job: it names an agreement, and this version cannot check agreements yet")]
-    Agreement(ParticipantId),
+    #[error("the job names an agreement, and this version cannot check agreements yet")]
+    Agreement,
     /// This node is to be dialled and does not listen.
-    #[error("{0} refuses the job: it is to be the listener, and does not listen")]
-    NotListening(ParticipantId),
+    #[error("the node is to be the listener of this job, and does not listen")]
+    NotListening,
 }
 
 /// Admits a job, or says why not.
 ///
 /// # Errors
-/// [`Refusal`], in words for the operators of all parties.
-pub fn admit(config: &NodeConfig, spec: &JobSpec) -> Result<Admitted, Refusal> {
-    let me = || config.participant.clone();
+/// [`Refusal`].
+pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec) -> Result<Admitted, Refusal> {
     if spec.agreement_digest.is_some() {
-        return Err(Refusal::Agreement(me()));
+        return Err(Refusal::Agreement);
     }
     if !config.development {
-        return Err(Refusal::NoAgreement(me()));
+        return Err(Refusal::NoAgreement);
     }
-    spec.validate().map_err(|error| Refusal::Job { me: me(), error })?;
-    let part = spec.party_of(&config.participant).ok_or_else(|| Refusal::NoPart(me()))?;
-    let other = spec.party(part.role.other()).ok_or_else(|| Refusal::NoPart(me()))?;
+    spec.validate().map_err(Refusal::Job)?;
+    let part = spec.party_of(&config.participant).ok_or(Refusal::NoPart)?;
+    let other = spec.party(part.role.other()).ok_or(Refusal::NoPart)?;
     let peer = config.peers.iter().find(|peer| peer.participant == other.participant);
-    let peer = peer.ok_or_else(|| Refusal::Stranger { me: me(), peer: other.participant.clone() })?;
+    let peer = peer.ok_or_else(|| Refusal::Stranger(other.participant.clone()))?;
     let dataset = config.datasets.iter().find(|dataset| dataset.name == part.dataset);
-    let dataset = dataset.ok_or_else(|| Refusal::Dataset { me: me(), dataset: part.dataset.clone() })?;
+    let dataset = dataset.ok_or_else(|| Refusal::Dataset(part.dataset.clone()))?;
     let listens = spec.listener == config.participant;
     if listens && config.listen.is_none() {
-        return Err(Refusal::NotListening(me()));
+        return Err(Refusal::NotListening);
     }
     Ok(Admitted { peer: peer.clone(), dataset: dataset.clone(), listens })
 }

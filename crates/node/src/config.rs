@@ -14,6 +14,10 @@ use agreement::{
 use session::Limits;
 use wire::{Credentials, Pins};
 
+/// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
+/// takes some gigabytes here.
+const MAX_ITEMS: u32 = 100_000_000;
+
 /// Another node, as this one pinned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -76,6 +80,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// How long a party waits for the other one to be ready.
     pub rendezvous: Duration,
+    /// The most items that a peer may enter.
+    pub max_items: u64,
 }
 
 /// What a configuration says, before the files it names are read.
@@ -93,6 +99,7 @@ struct Draft {
     datasets: Vec<Dataset>,
     limits: Limits,
     rendezvous: Duration,
+    max_items: u64,
 }
 
 impl NodeConfig {
@@ -138,6 +145,7 @@ impl NodeConfig {
                 datasets: draft.datasets,
                 limits: draft.limits,
                 rendezvous: draft.rendezvous,
+                max_items: draft.max_items,
             })
         })
     }
@@ -196,9 +204,11 @@ fn draft(root: &Section<'_>, folder: &Path) -> Option<Draft> {
     });
     let peers = peers(root, participant.as_ref());
     let datasets = datasets(root, folder);
-    let (limits, rendezvous) = root.section("limits", |section| Some(waits(section))).unwrap_or_else(|| {
-        (Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) }, Duration::from_secs(60))
-    });
+    let (limits, rendezvous, max_items) =
+        root.section("limits", |section| Some(bounds(section))).unwrap_or_else(|| {
+            let limits = Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) };
+            (limits, Duration::from_secs(60), u64::from(MAX_ITEMS))
+        });
     Some(Draft {
         participant: participant?,
         listen,
@@ -213,6 +223,7 @@ fn draft(root: &Section<'_>, folder: &Path) -> Option<Draft> {
         datasets,
         limits,
         rendezvous,
+        max_items,
     })
 }
 
@@ -221,10 +232,11 @@ fn beside(folder: &Path, source: String) -> String {
     if source.contains(':') { source } else { folder.join(source).display().to_string() }
 }
 
-fn waits(section: &Section<'_>) -> (Limits, Duration) {
+fn bounds(section: &Section<'_>) -> (Limits, Duration, u64) {
     let seconds = |key, most, otherwise| Duration::from_secs(section.number(key, 1..=most, otherwise).into());
     let limits = Limits { idle: seconds("idle_seconds", 3600, 60), total: seconds("total_seconds", 604_800, 3600) };
-    (limits, seconds("rendezvous_seconds", 86_400, 60))
+    let max_items = section.number("max_items", 1..=u32::MAX, MAX_ITEMS);
+    (limits, seconds("rendezvous_seconds", 86_400, 60), max_items.into())
 }
 
 fn peers(root: &Section<'_>, me: Option<&ParticipantId>) -> Vec<Peer> {

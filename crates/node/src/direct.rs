@@ -2,90 +2,90 @@
 
 use std::time::Duration;
 
-use tokio::{net::TcpListener, time::sleep};
+use agreement::ParticipantId;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
-use wire::{ConnectError, Credentials, Pins, proto::exchange_service_server::ExchangeServiceServer};
+use wire::{ConnectError, Credentials, Pins};
 
 use crate::{
     error::RunError,
-    exchange::{Exchange, Rendezvous},
+    exchange,
     link::Link,
-    run::{Run, RunReport, run_with},
+    rendezvous::Rendezvous,
+    run::{Run, RunReport, conduct},
 };
 
 /// How long one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long answers may be on their way after the run.
+const PARTING: Duration = Duration::from_secs(5);
+/// Calls that the peer may have open, and handshakes at once.
+const CALLS: usize = 8;
 
-/// Prepares, dials the other party at `endpoint` and runs. While nobody listens there yet it tries
-/// again, for the run's idle time at most.
+/// Dials the other party at `endpoint` and runs. While nobody listens there yet it tries again, for the
+/// run's idle time at most.
 ///
 /// # Errors
-/// [`RunError`].
+/// [`RunError`], which says whose fault it was.
 pub async fn dial(run: Run, endpoint: &str, credentials: &Credentials, pins: &Pins) -> Result<RunReport, RunError> {
-    run_with(run, async |run| {
-        let wait = run.limits.idle;
-        call(&run, endpoint, credentials, pins, wait).await
-    })
-    .await
+    let (bounds, peer, me) = (run.bounds(), run.peer()?.clone(), run.me.clone());
+    let link = call((&me, &peer), endpoint, credentials, pins, bounds.rendezvous);
+    conduct(run, bounds, link).await
 }
 
-/// Calls the other party, again and again until somebody listens or `wait` is over.
+/// Calls a party, again and again until it listens or `wait` is over.
 pub(crate) async fn call(
-    run: &Run,
+    (me, peer): (&ParticipantId, &ParticipantId),
     endpoint: &str,
     credentials: &Credentials,
     pins: &Pins,
     wait: Duration,
 ) -> Result<Link, RunError> {
-    let peer = run.peer()?;
-    let deadline = tokio::time::Instant::now() + wait;
+    let began = Instant::now();
     let mut pause = Duration::from_millis(50);
     loop {
-        let error = match wire::client::connect(endpoint, credentials, pins, peer, ATTEMPT).await {
-            Ok(connection) => {
-                let lost = |what: tonic::Status| RunError::Lost { peer: peer.clone(), what: what.message().to_owned() };
-                return Link::dialled(connection).await.map_err(lost);
-            }
+        let error = match wire::client::connect(endpoint, credentials, pins, peer, ATTEMPT.min(wait)).await {
+            Ok(connection) => return Link::dialled(connection, me, wait).await,
             Err(error) => error,
         };
         let passing = matches!(error, ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. });
-        if !passing || tokio::time::Instant::now() + pause > deadline {
+        if !passing || began.elapsed().saturating_add(pause) >= wait {
             return Err(error.into());
         }
         sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }
 
-/// Prepares, waits on `listener` for the other party's call and runs. Serves nothing else.
+/// Waits on `listener` for the other party's call, for the run's idle time at most, and runs. Serves
+/// nothing else, and ends with the run.
 ///
 /// # Errors
-/// [`RunError`].
+/// [`RunError`], which says whose fault it was.
 pub async fn listen_once(
     run: Run,
     listener: TcpListener,
     credentials: &Credentials,
     pins: &Pins,
 ) -> Result<RunReport, RunError> {
-    let wait = run.limits.idle;
+    let bounds = run.bounds();
     let shutdown = CancellationToken::new();
-    let rendezvous = Rendezvous::new(wait, shutdown.clone());
-    let incoming = wire::server::incoming(listener, credentials, pins.clone(), 8, ATTEMPT)
+    let rendezvous = Rendezvous::new(CALLS, bounds.rendezvous, shutdown.clone());
+    let mut expectation = rendezvous.expect(&run.job_id, run.peer()?)?;
+    let incoming = wire::server::incoming(listener, credentials, pins.clone(), CALLS, ATTEMPT)
         .map_err(|error| RunError::Own(error.to_string()))?;
-    let service = ExchangeServiceServer::new(Exchange(rendezvous.clone()))
-        .max_decoding_message_size(wire::MAX_MESSAGE)
-        .max_encoding_message_size(wire::MAX_MESSAGE);
-    let server = wire::server::builder().add_service(service);
-    let serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned()));
-    let outcome = run_with(run, async |run| {
-        let peer = run.peer()?;
-        let expectation = rendezvous.expect(&run.job_id, peer)?;
-        // The other side may still be preparing its input.
-        expectation.link(peer, run.limits.total).await
-    })
-    .await;
+    let server = wire::server::builder().add_service(exchange::service_for(rendezvous, &run.job_id));
+    let mut serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned()));
+    let outcome = conduct(run, bounds, expectation.link(bounds.rendezvous)).await;
     shutdown.cancel();
     // Answers that are still on their way go out before the server ends.
-    drop(tokio::time::timeout(Duration::from_secs(5), serving).await);
+    if timeout(PARTING, &mut serving).await.is_err() {
+        serving.abort();
+    }
     outcome
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use agreement::{Mode, Role};
 use psi::{
-    ErrorBudget, Item, Outcome, Parameters, PsiError, Sizes, dh_commutative, matching,
-    matching::Labels,
+    ErrorBudget, Item, Outcome, Parameters, PsiError, Sizes, dh_commutative,
+    dh_oprf::{Receiver, Sender},
+    matching::{self, Labels},
     party::Round,
 };
 use session::Side;
@@ -53,18 +54,27 @@ pub(crate) fn parameters(plan: &Plan, agreed: &Agreed) -> Result<Parameters, Run
 /// [`RunError`] if the protocol cannot take such sets.
 pub(crate) fn party(mode: Mode, role: Role, parameters: &Parameters, parts: Parts) -> Result<First, RunError> {
     let Parts { items, labels, label_size, seed } = parts;
+    // The Diffie-Hellman function; other protocols choose another here.
+    let receiver = || Receiver::new(parameters, &seed);
+    let sender = || Sender::new(parameters, &seed);
     let first = match (mode, role) {
-        (Mode::Membership, Role::Receiver) => matching::membership_receiver(parameters, items, seed),
-        (Mode::Membership, Role::Sender) => matching::membership_sender(parameters, items, seed),
-        (Mode::Both, Role::Receiver) => matching::both_receiver(parameters, items, seed),
-        (Mode::Both, Role::Sender) => matching::both_sender(parameters, items, seed),
-        (Mode::Labelled, Role::Receiver) => matching::labelled_receiver(parameters, items, label_size, seed),
+        (Mode::Membership, Role::Receiver) => matching::membership_receiver(receiver(), parameters, items, &seed),
+        (Mode::Membership, Role::Sender) => {
+            sender().and_then(|sender| matching::membership_sender(sender, parameters, items, &seed))
+        }
+        (Mode::Both, Role::Receiver) => matching::both_receiver(receiver(), parameters, items, &seed),
+        (Mode::Both, Role::Sender) => {
+            sender().and_then(|sender| matching::both_sender(sender, parameters, items, &seed))
+        }
+        (Mode::Labelled, Role::Receiver) => {
+            matching::labelled_receiver(receiver(), parameters, items, label_size, &seed)
+        }
         (Mode::Labelled, Role::Sender) => {
             let labels = labels.ok_or_else(|| RunError::Own("a fault in this program: no labels".to_owned()))?;
-            matching::labelled_sender(parameters, items, labels, seed)
+            sender().and_then(|sender| matching::labelled_sender(sender, parameters, items, labels, &seed))
         }
-        (Mode::Cardinality, Role::Receiver) => dh_commutative::cardinality_receiver(parameters, items, seed),
-        (Mode::Cardinality, Role::Sender) => dh_commutative::cardinality_sender(parameters, items, seed),
+        (Mode::Cardinality, Role::Receiver) => dh_commutative::cardinality_receiver(parameters, items, &seed),
+        (Mode::Cardinality, Role::Sender) => dh_commutative::cardinality_sender(parameters, items, &seed),
         (Mode::Sum, _) => return Err(RunError::Configuration("mode sum is not built yet".to_owned())),
     };
     first.map_err(|error| own(&error))

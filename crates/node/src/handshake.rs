@@ -53,12 +53,7 @@ pub(crate) struct Agreed {
 ///
 /// # Errors
 /// [`RunError`], which names whoever is at fault. The peer has not been told yet.
-pub(crate) async fn shake(
-    link: &mut Link,
-    plan: &Plan,
-    own: OwnInput,
-    patience: Patience,
-) -> Result<Agreed, RunError> {
+pub(crate) async fn shake(link: &mut Link, plan: &Plan, own: OwnInput, patience: Patience) -> Result<Agreed, RunError> {
     check_peer(link, plan)?;
     // Drawn after the commitment to the input was made.
     let nonce = *random()?;
@@ -165,9 +160,7 @@ fn check_label_size(size: u32, plan: &Plan) -> Result<(), RunError> {
         (false, _) => Err(misbehaved(plan, "it announces labels where it has none to give")),
         // Two bytes say how long a label is.
         (true, 2..=MAX_LABEL) => Ok(()),
-        (true, _) => {
-            Err(misbehaved(plan, format!("it announces labels of {size} bytes; they have 2 to {MAX_LABEL}")))
-        }
+        (true, _) => Err(misbehaved(plan, format!("it announces labels of {size} bytes; they have 2 to {MAX_LABEL}"))),
     }
 }
 
@@ -192,12 +185,7 @@ async fn exchange_reveal(
     }
 }
 
-async fn exchange_confirm(
-    link: &mut Link,
-    plan: &Plan,
-    session_id: &[u8; 32],
-    wait: Duration,
-) -> Result<(), RunError> {
+async fn exchange_confirm(link: &mut Link, plan: &Plan, session_id: &[u8; 32], wait: Duration) -> Result<(), RunError> {
     let check = session_check(session_id);
     link.send(Body::Confirm(proto::Confirm { session_check: check.to_vec().into() }), wait).await?;
     let confirm = match link.receive(&plan.me, "did not confirm the session", wait).await? {

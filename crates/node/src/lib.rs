@@ -4,27 +4,33 @@
 //! [`serve`] is a node under a coordinator. [`dial`] and [`listen_once`] are one run without one, for
 //! trying one's own files and for benchmarks. In both the same code prepares, agrees, runs and delivers.
 //!
-//! What a node does not believe: its peer (every message is checked, see [`handshake`] and `session`),
-//! and its coordinator (jobs are checked against the node's own configuration, see [`admission`]).
+//! What a node does not believe: its peer (every message is checked, see `handshake` and `session`),
+//! and its coordinator (jobs are checked against the node's own configuration, see `admission`).
 
-pub mod admission;
+#![warn(missing_docs)]
+
+mod admission;
 mod agent;
+mod channel;
 pub mod config;
 mod deliver;
 mod direct;
 mod engine;
 pub mod error;
 mod exchange;
-pub mod handshake;
+mod handshake;
 pub mod link;
+mod plan;
 mod prepare;
+mod rendezvous;
 mod reports;
 pub mod run;
 mod service;
+mod stop;
 
 pub use config::NodeConfig;
 pub use direct::{dial, listen_once};
-pub use error::RunError;
+pub use error::{NodeError, RunError};
 pub use link::Link;
 pub use run::{Input, Run, RunReport, run_over};
-pub use service::{NodeError, serve};
+pub use service::serve;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use psi::{Item, matching::Labels};
 use records::{
-    CanonicalKey, Datasets, KeyColumns, KeySpec, KeyedSet, LabelledSet, RecordSink, RecordSource, RowCounts, commitment,
-    keyed_set,
+    CanonicalKey, Datasets, KeyColumns, KeySpec, KeyedSet, LabelledSet, RecordSink, RecordSource, RowCounts,
+    commitment, keyed_set,
 };
 use tokio::task::spawn_blocking;
 use tokio_util::sync::DropGuard;
@@ -127,8 +127,7 @@ fn from_dataset(
         let longest = MAX_LABEL as usize - LABEL_LENGTH;
         let set = LabelledSet::collect(&mut rows, key, &label_columns, longest)?;
         let size = padded_label_size(set.longest_label())?;
-        let lists: Vec<&[u8]> = set.labels().collect();
-        let labels = Labels::pad(&lists, size).map_err(|error| RunError::Own(error.to_string()))?;
+        let labels = Labels::new(size, set.labels()).map_err(|error| RunError::Own(error.to_string()))?;
         let counts = set.set().counts();
         finish(set.set().keys().to_vec(), counts, Some((labels, size)), delivery, plan)
     } else {
@@ -156,9 +155,9 @@ fn finish(
 fn padded_size(items: usize, agreed: Option<u64>) -> Result<u64, RunError> {
     let items = items as u64;
     match agreed {
-        Some(agreed) if items > agreed => Err(RunError::Data(format!(
-            "the dataset has more distinct keys than the {agreed} that the job pads it to"
-        ))),
+        Some(agreed) if items > agreed => {
+            Err(RunError::Data(format!("the dataset has more distinct keys than the {agreed} that the job pads it to")))
+        }
         Some(agreed) if agreed > keyed_set::MAX_ROWS as u64 => {
             Err(RunError::Data(format!("a set is padded to at most {} items", keyed_set::MAX_ROWS)))
         }

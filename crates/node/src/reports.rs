@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agreement::{JobState, ParticipantId};
-use session::{Fault, PhaseProgress, settings::ProgressHook};
+use agreement::ParticipantId;
+use session::{PhaseProgress, settings::ProgressHook};
 use tokio::sync::mpsc;
 use wire::proto::{JobEnded, JobReport, JobStarted, Progress, job_report::Body};
 
@@ -55,8 +55,8 @@ impl Reports {
                 transcript_hash: transcript.to_vec().into(),
             },
             Err(error) => JobEnded {
-                state: wire::proto::JobState::from(state_of(error)).into(),
-                cause: shortened(&format!("{}: {error}", self.me)),
+                state: wire::proto::JobState::from(error.job_state()).into(),
+                cause: error.public_cause(&self.me),
                 transcript_hash: Default::default(),
             },
         };
@@ -98,23 +98,4 @@ impl Reports {
             drop(queue.try_send(JobReport { job_id: job_id.clone(), body: Some(Body::Progress(progress)) }));
         })
     }
-}
-
-/// The state in which an error leaves a job.
-fn state_of(error: &RunError) -> JobState {
-    match error.fault() {
-        Fault::Refused => JobState::Rejected,
-        Fault::Cancelled => JobState::Cancelled,
-        Fault::TimedOut => JobState::TimedOut,
-        Fault::Own | Fault::Peer | Fault::Incompatible => JobState::Failed,
-    }
-}
-
-/// The longest beginning of at most 512 bytes that ends with a whole character.
-fn shortened(cause: &str) -> String {
-    let mut end = cause.len().min(512);
-    while !cause.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    cause.get(..end).unwrap_or_default().to_owned()
 }

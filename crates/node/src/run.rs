@@ -10,8 +10,9 @@ use std::{
 };
 
 use agreement::{IdentityPublicKey, JobSpec, Mode, ParticipantId, Role};
-use records::{CanonicalKey, Datasets};
-use session::{ComputePool, Limits, PhaseReport, SessionError, settings::ProgressHook};
+use psi::{Item, Outcome, matching::Labels};
+use records::{CanonicalKey, Datasets, RowCounts};
+use session::{ComputePool, Finished, Limits, PhaseReport, SessionError, settings::ProgressHook};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -44,10 +45,6 @@ pub struct Run {
     pub input: Input,
     /// How long the session may wait: for the next frame, and in all, preparation and delivery included.
     pub limits: Limits,
-    /// How long the peer has to become ready: to listen, to dial, to prepare its input.
-    pub rendezvous: Duration,
-    /// The most items that the peer may enter.
-    pub max_items: u64,
     /// Where the protocol's steps run.
     pub compute: ComputePool,
     /// Ends the run from this side.
@@ -80,31 +77,19 @@ impl fmt::Debug for Run {
     }
 }
 
+/// What a run accepts of its peer besides its [`Limits`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// How long the peer has to become ready: to listen, to dial, to prepare its input.
+    pub(crate) rendezvous: Duration,
+    /// The most items that it may enter.
+    pub(crate) max_items: u64,
+}
+
 impl Run {
-    /// A run with the customary limits: 60 seconds for a peer to become ready or to send its next frame,
-    /// an hour in all.
-    #[must_use]
-    pub fn new(
-        job_id: impl Into<String>,
-        spec: JobSpec,
-        me: ParticipantId,
-        identities: Vec<(ParticipantId, IdentityPublicKey)>,
-        input: Input,
-        compute: ComputePool,
-    ) -> Self {
-        Self {
-            job_id: job_id.into(),
-            spec,
-            me,
-            identities,
-            input,
-            limits: Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) },
-            rendezvous: Duration::from_secs(60),
-            max_items: u64::from(u32::MAX),
-            compute,
-            cancel: CancellationToken::new(),
-            progress: None,
-        }
+    /// The bounds of a run that is not a node's: nothing beyond its own limits.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { rendezvous: self.limits.idle, max_items: u64::from(u32::MAX) }
     }
 
     /// The other party, if the job has one.
@@ -126,16 +111,10 @@ pub struct RunReport {
     pub peer: ParticipantId,
     /// What the run answered.
     pub mode: Mode,
-    /// Rows of this side's source.
-    pub rows: u64,
+    /// Rows of this side's source, and which of them have no key or one that stood before.
+    pub counts: RowCounts,
     /// Distinct keys among them.
     pub items: u64,
-    /// Rows without a key: not matched.
-    pub missing_keys: u64,
-    /// Rows whose key an earlier row had.
-    pub duplicate_rows: u64,
-    /// Of those, a labelled sender's rows whose labels are not those of the first row with the key.
-    pub label_conflicts: u64,
     /// The size of its set that this side told the peer.
     pub padded_size: u64,
     /// The size of its set that the peer told.
@@ -165,12 +144,14 @@ pub struct RunReport {
 /// # Errors
 /// [`RunError`], which says whose fault it was. The peer has been told, unless it told us.
 pub async fn run_over(run: Run, link: Link) -> Result<RunReport, RunError> {
-    conduct(run, ready(Ok(link))).await
+    let bounds = run.bounds();
+    conduct(run, bounds, ready(Ok(link))).await
 }
 
 /// Runs over the link that `link` brings, while the input is being prepared.
 pub(crate) async fn conduct(
     run: Run,
+    bounds: Bounds,
     link: impl Future<Output = Result<Link, RunError>>,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
@@ -181,7 +162,7 @@ pub(crate) async fn conduct(
     let (labels, label_size) = labels.map_or((None, 0), |(labels, size)| (Some(labels), size));
 
     let own = OwnInput { padded_size, commitment, label_size };
-    let opened = stop.bound(open(&run, &plan, &mut link, own, engine_parts(&items, labels))).await;
+    let opened = stop.bound(open(&run, bounds, &plan, &mut link, own, (Arc::clone(&items), labels))).await;
     let (agreed, first) = match opened {
         Ok(opened) => opened,
         Err(error) => {
@@ -200,11 +181,8 @@ pub(crate) async fn conduct(
         role: plan.own.role,
         peer: plan.peer().clone(),
         mode: plan.terms.mode,
-        rows: counts.rows,
+        counts,
         items: item_count,
-        missing_keys: counts.missing_keys,
-        duplicate_rows: counts.duplicate_rows,
-        label_conflicts: counts.label_conflicts,
         padded_size,
         peer_padded_size: agreed.peer_size,
         matched,
@@ -216,5 +194,94 @@ pub(crate) async fn conduct(
         prepare_seconds,
         deliver_seconds: delivering.elapsed().as_secs_f64(),
         seconds: began.elapsed().as_secs_f64(),
+    })
+}
+
+/// Prepares the input and waits for the link, both at once. Whichever side cannot go on, the other is told.
+async fn meet(
+    run: &Run,
+    stop: &Stop,
+    link: impl Future<Output = Result<Link, RunError>>,
+) -> Result<(Plan, Prepared, Link), RunError> {
+    let preparing = async {
+        let plan = Plan::new(run)?;
+        let prepared = prepare::prepare(run, &plan, stop).await?;
+        Ok((plan, prepared))
+    };
+    let mut preparing = pin!(stop.bound(preparing));
+    let mut link = pin!(stop.bound(link));
+    let prepared = tokio::select! {
+        prepared = &mut preparing => prepared,
+        arrived = &mut link => {
+            let mut link = arrived?;
+            let prepared = tokio::select! {
+                prepared = preparing => prepared,
+                error = link.gone(&run.me) => Err(error),
+            };
+            return match prepared {
+                Ok((plan, prepared)) => Ok((plan, prepared, link)),
+                Err(error) => {
+                    link.part(&error).await;
+                    Err(error)
+                }
+            };
+        }
+    };
+    match prepared {
+        Ok((plan, prepared)) => Ok((plan, prepared, link.await?)),
+        Err(error) => {
+            // The peer may be about to arrive: better that it hears why than that it waits in vain. Once
+            // the run is stopped there is no link to be had.
+            if let Ok(Ok(link)) = timeout(COURTESY, link).await {
+                link.part(&error).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The handshake, and the party that it leads to.
+async fn open(
+    run: &Run,
+    bounds: Bounds,
+    plan: &Plan,
+    link: &mut Link,
+    own: OwnInput,
+    (items, labels): (Arc<[Item]>, Option<Labels>),
+) -> Result<(Agreed, engine::First), RunError> {
+    let patience = Patience { hello: bounds.rendezvous, step: run.limits.idle, max_items: bounds.max_items };
+    let agreed = handshake::shake(link, plan, own, patience).await?;
+    let parameters = engine::parameters(plan, &agreed)?;
+    let (mode, role) = (plan.terms.mode, plan.own.role);
+    let parts = engine::Parts { items, labels, label_size: agreed.label_size, seed: random()? };
+    let party = run.compute.run(move || engine::party(mode, role, &parameters, parts)).await;
+    let first = party.map_err(|error| RunError::Own(error.to_string()))??;
+    Ok((agreed, first))
+}
+
+/// The session itself.
+async fn converse(
+    run: &Run,
+    plan: &Plan,
+    stop: &Stop,
+    link: Link,
+    agreed: &Agreed,
+    first: engine::First,
+) -> Result<Finished<Outcome>, RunError> {
+    let settings = session::Settings {
+        session_id: agreed.session_id,
+        side: engine::side(plan.own.role),
+        compute: run.compute.clone(),
+        limits: Limits { idle: run.limits.idle, total: stop.left() },
+        cancel: run.cancel.clone(),
+        progress: run.progress.clone(),
+    };
+    let (channel, closing) = link.into_channel();
+    let offence = channel.offence();
+    let finished = session::run(first, channel, settings).await;
+    closing.wait().await;
+    finished.map_err(|error| match (error, offence.get()) {
+        (SessionError::Peer(_), Some(what)) => RunError::Peer { peer: plan.peer().clone(), what: what.clone() },
+        (error, _) => RunError::of_session(error, plan.peer(), &plan.me, stop.total()),
     })
 }

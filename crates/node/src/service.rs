@@ -14,44 +14,22 @@ use records::Datasets;
 use session::ComputePool;
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wire::{
-    Pins,
-    proto::exchange_service_server::{ExchangeServiceServer, SERVICE_NAME},
-};
+use wire::{Pins, proto::exchange_service_server::SERVICE_NAME};
 
 use crate::{
     admission::{Admitted, admit},
     agent,
     config::NodeConfig,
     direct::call,
-    error::RunError,
-    exchange::{Exchange, Rendezvous},
+    error::{NodeError, RunError},
+    exchange,
+    rendezvous::Rendezvous,
     reports::Reports,
-    run::{Input, Run, RunReport, run_with},
+    run::{Bounds, Input, Run, RunReport, conduct},
 };
 
 /// How long running sessions have to end when the node stops.
 const PARTING: Duration = Duration::from_secs(10);
-
-/// Why a node stopped, other than being told to.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// Something of its own is not usable.
-    #[error("{0}")]
-    Own(String),
-    /// The folder of results cannot be used.
-    #[error("{folder}: {cause}")]
-    Results {
-        /// The folder.
-        folder: String,
-        /// What the system said.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// Serving failed.
-    #[error("serving failed: {0}")]
-    Serving(#[from] tonic::transport::Error),
-}
 
 /// What the node's parts share.
 pub(crate) struct Node {
@@ -62,7 +40,7 @@ pub(crate) struct Node {
     datasets: Arc<dyn Datasets>,
     pins: Pins,
     compute: ComputePool,
-    rendezvous: Rendezvous,
+    rendezvous: Arc<Rendezvous>,
     sessions: Arc<Semaphore>,
     running: Mutex<HashMap<String, CancellationToken>>,
 }
@@ -89,7 +67,7 @@ pub async fn serve(
     let node = Arc::new(Node {
         pins: config.peer_pins().map_err(|error| own(&error))?,
         compute: ComputePool::new(config.threads as usize).map_err(|error| own(&error))?,
-        rendezvous: Rendezvous::new(config.rendezvous, shutdown.clone()),
+        rendezvous: Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone()),
         sessions: Arc::new(Semaphore::new(config.max_sessions as usize)),
         running: Mutex::default(),
         tasks: TaskTracker::new(),
@@ -124,11 +102,8 @@ async fn exchange_server(node: &Node, listener: TcpListener) -> Result<(), NodeE
         Duration::from_secs(10),
     )
     .map_err(|error| own(&error))?;
-    let exchange = ExchangeServiceServer::new(Exchange(node.rendezvous.clone()))
-        .max_decoding_message_size(wire::MAX_MESSAGE)
-        .max_encoding_message_size(wire::MAX_MESSAGE);
     let server = wire::server::builder()
-        .add_service(exchange)
+        .add_service(exchange::service(Arc::clone(&node.rendezvous)))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);
     let shutdown = node.shutdown.clone();
@@ -181,10 +156,10 @@ impl Node {
                 Ok(report) => tracing::info!(
                     %job_id,
                     items = report.items,
-                    peer_size = report.peer_size,
+                    peer_size = report.peer_padded_size,
                     bytes_sent = report.bytes_sent,
                     bytes_received = report.bytes_received,
-                    seconds = report.session_seconds,
+                    seconds = report.seconds,
                     "job succeeded"
                 ),
                 Err(error) => tracing::warn!(%job_id, %error, "job ended without a result"),
@@ -214,16 +189,17 @@ impl Node {
             .map_err(|_| RunError::Refused("this node runs as many sessions as it may already".to_owned()))?;
         self.reports.started(job_id).await;
         let run = self.run(job_id, spec, &admitted, cancel);
-        run_with(run, async |run| {
-            let peer = &admitted.peer.participant;
-            if admitted.listens {
-                let expectation = self.rendezvous.expect(&run.job_id, peer)?;
-                return expectation.link(peer, self.config.rendezvous).await;
-            }
+        let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
+        let peer = &admitted.peer.participant;
+        if admitted.listens {
+            let mut expectation = self.rendezvous.expect(job_id, peer)?;
+            conduct(run, bounds, expectation.link(bounds.rendezvous)).await
+        } else {
             let endpoint = admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint);
-            call(&run, endpoint, &self.config.credentials, &self.pins, self.config.rendezvous).await
-        })
-        .await
+            let parties = (&self.config.participant, peer);
+            let link = call(parties, endpoint, &self.config.credentials, &self.pins, bounds.rendezvous);
+            conduct(run, bounds, link).await
+        }
     }
 
     fn run(&self, job_id: &str, spec: JobSpec, admitted: &Admitted, cancel: CancellationToken) -> Run {

@@ -48,9 +48,9 @@ impl Stop {
     /// An error if the run has to end.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         if self.cancel.is_cancelled() {
-            Err(RunError::Cancelled)
+            Err(RunError::cancelled())
         } else if Instant::now() >= self.deadline {
-            Err(RunError::Deadline { total: self.total })
+            Err(RunError::out_of_time(self.total))
         } else {
             Ok(())
         }
@@ -60,9 +60,9 @@ impl Stop {
     pub(crate) async fn bound<T>(&self, step: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(RunError::Cancelled),
+            () = self.cancel.cancelled() => Err(RunError::cancelled()),
             done = timeout_at(self.deadline, step) => {
-                done.unwrap_or(Err(RunError::Deadline { total: self.total }))
+                done.unwrap_or(Err(RunError::out_of_time(self.total)))
             }
         }
     }

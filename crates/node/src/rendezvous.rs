@@ -1,0 +1,220 @@
+//! Where calls and jobs meet: a peer may call before this node is ready for the job, or after.
+//!
+//! A caller says which job it comes for in its hello. Whichever is first waits for the other, for a
+//! bounded time, and no peer has more than a bounded number of calls waiting. A job is joined once, and
+//! only by its own peer.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use agreement::ParticipantId;
+use tokio::{sync::oneshot, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{error::RunError, link::Link};
+
+/// Hands a call over to its job.
+type Handover = oneshot::Sender<Link>;
+
+/// The meeting place of a node.
+pub(crate) struct Rendezvous {
+    state: Mutex<State>,
+    /// Calls that a peer may have open and not joined.
+    most_calls: usize,
+    /// How long a call waits for its job.
+    wait: Duration,
+    shutdown: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: HashMap<String, Expected>,
+    /// Calls for jobs that are not there yet.
+    waiting: HashMap<(String, ParticipantId), oneshot::Sender<Handover>>,
+    calls: HashMap<ParticipantId, usize>,
+}
+
+/// A job that is to be joined, or has been.
+struct Expected {
+    peer: ParticipantId,
+    /// Nothing once it was joined.
+    handover: Option<Handover>,
+}
+
+/// What an open call holds until it is joined or refused.
+pub(crate) struct Place {
+    rendezvous: Arc<Rendezvous>,
+    peer: ParticipantId,
+}
+
+/// A job that can be joined, or has been; no longer once this is dropped.
+pub(crate) struct Expectation {
+    rendezvous: Arc<Rendezvous>,
+    job_id: String,
+    peer: ParticipantId,
+    link: oneshot::Receiver<Link>,
+}
+
+/// What becomes of a call.
+enum Turn {
+    Join(Handover),
+    Wait(oneshot::Receiver<Handover>),
+    Refuse(RunError),
+}
+
+impl Rendezvous {
+    /// A meeting place where each peer may have `most_calls` open calls, each of which waits for its job
+    /// for at most `wait`.
+    pub(crate) fn new(most_calls: usize, wait: Duration, shutdown: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), most_calls, wait, shutdown })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The maps are whole after every statement, so a panic elsewhere leaves them usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more call of `peer`, unless it has too many.
+    pub(crate) fn place(self: &Arc<Self>, peer: &ParticipantId) -> Option<Place> {
+        let mut state = self.state();
+        let calls = state.calls.entry(peer.clone()).or_default();
+        if *calls >= self.most_calls {
+            return None;
+        }
+        *calls = calls.saturating_add(1);
+        Some(Place { rendezvous: Arc::clone(self), peer: peer.clone() })
+    }
+
+    /// Expects `peer` for a job.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if the job is expected already.
+    pub(crate) fn expect(self: &Arc<Self>, job_id: &str, peer: &ParticipantId) -> Result<Expectation, RunError> {
+        let (handover, link) = oneshot::channel();
+        let mut state = self.state();
+        if state.jobs.contains_key(job_id) {
+            return Err(RunError::Own(format!("job {job_id} is under way already")));
+        }
+        let handover = match state.waiting.remove(&(job_id.to_owned(), peer.clone())) {
+            // A call that has just given up leaves the job to be joined by another.
+            Some(waiting) => waiting.send(handover).err(),
+            None => Some(handover),
+        };
+        state.jobs.insert(job_id.to_owned(), Expected { peer: peer.clone(), handover });
+        drop(state);
+        Ok(Expectation { rendezvous: Arc::clone(self), job_id: job_id.to_owned(), peer: peer.clone(), link })
+    }
+
+    /// How long a call may take for its first message, and then for its job to be there.
+    pub(crate) fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Brings a call to its job, or waits for the job. The caller is told if neither works out.
+    ///
+    /// # Errors
+    /// Why the call was refused.
+    pub(crate) async fn arrive(&self, mut link: Link, job_id: &str) -> Result<(), RunError> {
+        let met = match self.turn(&link.peer().participant, job_id) {
+            Turn::Join(handover) => Ok(handover),
+            Turn::Wait(claimed) => self.wait_for_job(&mut link, claimed, job_id).await,
+            Turn::Refuse(error) => Err(error),
+        };
+        let refused = match met {
+            Ok(handover) => match handover.send(link) {
+                Ok(()) => return Ok(()),
+                Err(back) => {
+                    link = back;
+                    RunError::Refused(format!("job {job_id} has ended here"))
+                }
+            },
+            Err(error) => error,
+        };
+        link.part(&refused).await;
+        Err(refused)
+    }
+
+    fn turn(&self, peer: &ParticipantId, job_id: &str) -> Turn {
+        let refuse = |reason| Turn::Refuse(RunError::Refused(reason));
+        let mut state = self.state();
+        if let Some(expected) = state.jobs.get_mut(job_id) {
+            if expected.peer != *peer {
+                return refuse(format!("{peer} has no part in job {job_id}"));
+            }
+            return match expected.handover.take() {
+                Some(handover) => Turn::Join(handover),
+                None => refuse(format!("job {job_id} has its connection already")),
+            };
+        }
+        let key = (job_id.to_owned(), peer.clone());
+        if state.waiting.contains_key(&key) {
+            return refuse(format!("another call waits for job {job_id} already"));
+        }
+        let (claim, claimed) = oneshot::channel();
+        state.waiting.insert(key, claim);
+        Turn::Wait(claimed)
+    }
+
+    async fn wait_for_job(
+        &self,
+        link: &mut Link,
+        mut claimed: oneshot::Receiver<Handover>,
+        job_id: &str,
+    ) -> Result<Handover, RunError> {
+        let error = tokio::select! {
+            claim = timeout(self.wait, &mut claimed) => match claim {
+                Ok(Ok(handover)) => return Ok(handover),
+                Ok(Err(_)) | Err(_) => {
+                    RunError::Deadline { what: format!("job {job_id} was not started here"), total: self.wait }
+                }
+            },
+            error = link.disturbed() => error,
+            () = self.shutdown.cancelled() => RunError::Cancelled("the node is shutting down".to_owned()),
+        };
+        self.state().waiting.remove(&(job_id.to_owned(), link.peer().participant.clone()));
+        // The job may have come at the last moment; it is then joined, unless the caller is at fault.
+        match claimed.try_recv() {
+            Ok(handover) if matches!(error, RunError::Deadline { .. }) => Ok(handover),
+            _ => Err(error),
+        }
+    }
+}
+
+impl Expectation {
+    /// Waits for the peer, for at most `wait`.
+    ///
+    /// # Errors
+    /// [`RunError::Silent`] if it does not come.
+    pub(crate) async fn link(&mut self, wait: Duration) -> Result<Link, RunError> {
+        match timeout(wait, &mut self.link).await {
+            Ok(Ok(link)) => Ok(link),
+            // The call that had the place was refused, or gave up.
+            Ok(Err(_)) => {
+                Err(RunError::Disconnected { peer: self.peer.clone(), cause: "it gave up its call".to_owned() })
+            }
+            Err(_) => Err(RunError::Silent { peer: self.peer.clone(), what: "did not call", waited: wait }),
+        }
+    }
+}
+
+impl Drop for Expectation {
+    fn drop(&mut self) {
+        // The entry is this one's: nobody can expect the same job while it stands.
+        self.rendezvous.state().jobs.remove(&self.job_id);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.rendezvous.state();
+        if let Some(calls) = state.calls.get_mut(&self.peer) {
+            *calls = calls.saturating_sub(1);
+            if *calls == 0 {
+                state.calls.remove(&self.peer);
+            }
+        }
+    }
+}
