@@ -7,7 +7,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use psi::{
-    ErrorBudget, Item, Outcome, Parameters, Sizes,
+    ErrorBudget, Item, Outcome, Parameters, Seed, Sizes, dh_oprf,
     matching::{self, Labels},
 };
 use records::{KeySpec, KeyType, Record};
@@ -23,15 +23,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let hardship = [("340199201207070037", "低保"), ("340199196001010049", "特困"), ("340199201105050025", "孤儿")];
 
     let parameters = Parameters {
-        session_id: seed()?,
+        session_id: *seed()?,
         sizes: Sizes { receiver: students.len() as u64, sender: hardship.len() as u64 },
         budget: ErrorBudget::new(40)?,
     };
     let people: Vec<&str> = hardship.iter().map(|(id, _)| *id).collect();
     let categories: Vec<&[u8]> = hardship.iter().map(|(_, category)| category.as_bytes()).collect();
-    let labels = Labels::pad(&categories, LABEL_SIZE)?;
-    let receiver = matching::labelled_receiver(&parameters, items(&students)?, LABEL_SIZE, seed()?.into())?;
-    let sender = matching::labelled_sender(&parameters, items(&people)?, labels, seed()?.into())?;
+    let labels = Labels::new(LABEL_SIZE, &categories)?;
+    let (mine, theirs) = (seed()?, seed()?);
+    let oprf = dh_oprf::Receiver::new(&parameters, &mine);
+    let receiver = matching::labelled_receiver(oprf, &parameters, items(&students)?, LABEL_SIZE, &mine)?;
+    let oprf = dh_oprf::Sender::new(&parameters, &theirs)?;
+    let sender = matching::labelled_sender(oprf, &parameters, items(&people)?, labels, &theirs)?;
 
     let (here, there) = session::in_memory(4);
     let (learned, nothing) = tokio::join!(
@@ -67,8 +70,8 @@ fn settings(side: Side, session_id: [u8; 32]) -> Result<Settings, Box<dyn Error>
     Ok(Settings { session_id, side, compute, limits, cancel: CancellationToken::new(), progress: None })
 }
 
-fn seed() -> Result<[u8; 32], getrandom::Error> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
+fn seed() -> Result<Seed, getrandom::Error> {
+    let mut seed = Seed::default();
+    getrandom::fill(&mut *seed)?;
     Ok(seed)
 }

@@ -19,8 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     }
 
     let labels = ["category"];
-    let job =
-        job_of_two(Mode::Labelled, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &labels)?;
+    let job = job_of_two(Mode::Labelled, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &labels)?;
     let job_id = world.submit("shanghai", &job).await?;
     let (state, ended) = world.wait("shanghai", &job_id).await?;
     println!("job {job_id} is {state} {}", ended.cause);

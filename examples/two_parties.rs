@@ -5,7 +5,7 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use psi::{ErrorBudget, Item, Outcome, Parameters, Sizes, matching};
+use psi::{ErrorBudget, Item, Outcome, Parameters, Seed, Sizes, dh_oprf, matching};
 use records::{KeySpec, KeyType, Record};
 use session::{ComputePool, Limits, Settings, Side};
 use tokio_util::sync::CancellationToken;
@@ -16,12 +16,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let anhui = ["Liu Yang", "Chen Jing", "Li Wei"];
 
     let parameters = Parameters {
-        session_id: seed()?,
+        session_id: *seed()?,
         sizes: Sizes { receiver: shanghai.len() as u64, sender: anhui.len() as u64 },
         budget: ErrorBudget::new(40)?,
     };
-    let receiver = matching::membership_receiver(&parameters, items(&shanghai)?, seed()?.into())?;
-    let sender = matching::membership_sender(&parameters, items(&anhui)?, seed()?.into())?;
+    let (mine, theirs) = (seed()?, seed()?);
+    let oprf = dh_oprf::Receiver::new(&parameters, &mine);
+    let receiver = matching::membership_receiver(oprf, &parameters, items(&shanghai)?, &mine)?;
+    let oprf = dh_oprf::Sender::new(&parameters, &theirs)?;
+    let sender = matching::membership_sender(oprf, &parameters, items(&anhui)?, &theirs)?;
 
     let (here, there) = session::in_memory(4);
     let (learned, nothing) = tokio::join!(
@@ -55,8 +58,8 @@ fn settings(side: Side, session_id: [u8; 32]) -> Result<Settings, Box<dyn Error>
     Ok(Settings { session_id, side, compute, limits, cancel: CancellationToken::new(), progress: None })
 }
 
-fn seed() -> Result<[u8; 32], getrandom::Error> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed)?;
+fn seed() -> Result<Seed, getrandom::Error> {
+    let mut seed = Seed::default();
+    getrandom::fill(&mut *seed)?;
     Ok(seed)
 }

@@ -329,6 +329,15 @@ impl Driver {
 
     async fn finish<O>(&mut self, output: O) -> Result<Finished<O>, SessionError> {
         let idle = self.settings.limits.idle;
+        // What came too much is found before this side says that all is well.
+        if self.held.is_none()
+            && let Some(arrived) = self.inbox.ready()
+        {
+            self.held = Some(self.arrived(arrived)?);
+        }
+        if self.held.as_ref().is_some_and(|frame| !matches!(frame, Frame::Finish { .. })) {
+            return Err(SessionError::Peer("it sent more after its last message".to_owned()));
+        }
         let transcript = self.transcript.hash(&self.settings.session_id);
         if let Err(error) = self.outbox.send(Frame::Finish { transcript }.encode()).await {
             return Err(self.broken(&error).await);
