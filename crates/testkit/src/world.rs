@@ -117,7 +117,7 @@ impl World {
             fs::write(own.join("node.toml"), text)?;
             let config = NodeConfig::load(&own.join("node.toml"))?;
             let stop = shutdown.child_token();
-            let task = tokio::spawn(node::serve(config, Some(listener), Arc::new(datasets::Files), stop.clone()));
+            let task = tokio::spawn(node::serve(config, Some(listener), Arc::new(datasets::Files::new()), stop.clone()));
             nodes.insert(name, WorldNode { participant, folder: own, endpoint, shutdown: stop, task });
         }
         Ok(Self { coordinator, coordinator_endpoint, nodes, shutdown, coordinator_task, folder })
