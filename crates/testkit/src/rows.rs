@@ -74,7 +74,8 @@ pub fn table_pair(seed: u64, left: usize, right: usize, shared: usize) -> (Table
         }
         for extra in 0..own / 10 {
             let from = usize::try_from(sequence.below(own as u64)).unwrap_or(0);
-            let key = if extra % 3 == 0 { String::new() } else { rows.get(from).map_or(String::new(), |row| row[0].clone()) };
+            let key =
+                if extra % 3 == 0 { String::new() } else { rows.get(from).map_or(String::new(), |row| row[0].clone()) };
             rows.push([key, format!("{side}extra{extra}")]);
         }
         for index in (1..rows.len()).rev() {

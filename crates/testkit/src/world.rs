@@ -117,7 +117,8 @@ impl World {
             fs::write(own.join("node.toml"), text)?;
             let config = NodeConfig::load(&own.join("node.toml"))?;
             let stop = shutdown.child_token();
-            let task = tokio::spawn(node::serve(config, Some(listener), Arc::new(datasets::Files::new()), stop.clone()));
+            let task =
+                tokio::spawn(node::serve(config, Some(listener), Arc::new(datasets::Files::new()), stop.clone()));
             nodes.insert(name, WorldNode { participant, folder: own, endpoint, shutdown: stop, task });
         }
         Ok(Self { coordinator, coordinator_endpoint, nodes, shutdown, coordinator_task, folder })
@@ -145,7 +146,8 @@ impl World {
         let credentials = self.node(name)?.participant.credentials()?;
         let pins = pins([&self.coordinator])?;
         let timeout = Duration::from_secs(10);
-        Ok(wire::client::connect(&self.coordinator_endpoint, &credentials, &pins, &self.coordinator.id, timeout).await?)
+        Ok(wire::client::connect(&self.coordinator_endpoint, &credentials, &pins, &self.coordinator.id, timeout)
+            .await?)
     }
 
     /// Submits a job as `name`'s operator and gives its id.
@@ -296,7 +298,10 @@ pub fn job_of_two(
     };
     Ok(JobSpec {
         name: format!("{mode} of {} and {}", receiver.0, sender.0),
-        parties: vec![party(receiver, agreement::Role::Receiver, &[])?, party(sender, agreement::Role::Sender, labels)?],
+        parties: vec![
+            party(receiver, agreement::Role::Receiver, &[])?,
+            party(sender, agreement::Role::Sender, labels)?,
+        ],
         mode,
         protocol: agreement::Protocol::Ecdh,
         key_types: vec!["raw".parse()?],

@@ -34,8 +34,7 @@ async fn a_stranger_reaches_neither_coordinator_nor_node() {
     let anhui = world.node("anhui").unwrap();
     for (endpoint, host) in [(&world.coordinator_endpoint, &world.coordinator), (&anhui.endpoint, &anhui.participant)] {
         let pinned = pins([host]).unwrap();
-        let connected =
-            wire::client::connect(endpoint, &credentials, &pinned, &host.id, Duration::from_secs(5)).await;
+        let connected = wire::client::connect(endpoint, &credentials, &pinned, &host.id, Duration::from_secs(5)).await;
         if let Ok(connection) = connected {
             let mut jobs = JobServiceClient::new(connection.channel);
             jobs.list_jobs(ListJobsRequest::default()).await.expect_err("a stranger was served");
@@ -73,8 +72,7 @@ async fn a_dataset_that_a_node_does_not_offer_is_refused_by_that_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_column_names_the_columns_there_are() {
     let world = world(true).await;
-    let job =
-        job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "idno"), &[]).unwrap();
+    let job = job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "idno"), &[]).unwrap();
     let (state, ended) = world.run("anhui", &job).await.unwrap();
     assert_eq!(state, JobState::Failed);
     assert!(ended.cause.contains("anhui"), "{}", ended.cause);
