@@ -2,10 +2,12 @@
 //! mutual TLS, made-up records from a seed, a plain join to hold results against, and a link between
 //! two runs that a test may tamper with.
 
+pub mod outsider;
 pub mod participants;
 pub mod rows;
 pub mod world;
 
+pub use outsider::Outsider;
 pub use participants::Participant;
 pub use rows::{Table, plain_join, table_pair};
 pub use world::{World, WorldSpec};

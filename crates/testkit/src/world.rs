@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use agreement::{JobSpec, JobState, ParticipantId};
+use agreement::{IdentityPublicKey, JobSpec, JobState, ParticipantId};
 use coordinator::CoordinatorConfig;
 use node::NodeConfig;
 use tempfile::TempDir;
@@ -39,6 +39,8 @@ pub struct WorldSpec {
     pub idle_seconds: u32,
     /// Sessions that one node runs at once.
     pub max_sessions: u32,
+    /// Participants that everyone has pinned and that have no node here: the test plays them.
+    pub outsiders: Vec<String>,
 }
 
 impl WorldSpec {
@@ -50,6 +52,7 @@ impl WorldSpec {
             development: true,
             idle_seconds: 20,
             max_sessions: 16,
+            outsiders: Vec::new(),
         }
     }
 }
@@ -95,11 +98,14 @@ impl World {
         let coordinator_endpoint = format!("https://{}", listener.local_addr()?);
         let shutdown = CancellationToken::new();
 
+        let outsiders = spec.outsiders.iter().map(|name| Participant::new(name)).collect::<Result<Vec<_>, _>>()?;
+        let pinned: Vec<_> =
+            members.iter().map(|(participant, _)| participant).chain(&outsiders).map(Participant::pin).collect();
+
         let own = folder.path().join(COORDINATOR);
-        let config = write_coordinator(&own, &coordinator, members.iter().map(|(participant, _)| participant))?;
+        let config = write_coordinator(&own, &coordinator, &pinned)?;
         let coordinator_task = tokio::spawn(coordinator::serve(config, listener, shutdown.child_token()));
 
-        let pinned: Vec<_> = members.iter().map(|(participant, _)| participant.pin()).collect();
         let mut nodes = BTreeMap::new();
         for (participant, listener) in members {
             let name = participant.id.to_string();
@@ -235,10 +241,10 @@ fn write_credentials(folder: &Path, participant: &Participant) -> Result<(), Box
     Ok(())
 }
 
-fn write_coordinator<'a>(
+fn write_coordinator(
     folder: &Path,
     coordinator: &Participant,
-    members: impl Iterator<Item = &'a Participant>,
+    pinned: &[(ParticipantId, IdentityPublicKey)],
 ) -> Result<CoordinatorConfig, BoxError> {
     write_credentials(folder, coordinator)?;
     let mut text = format!(
@@ -246,8 +252,7 @@ fn write_coordinator<'a>(
          certificate = \"tls.crt\"\nkey = \"tls.key\"\n",
         coordinator.id
     );
-    for member in members {
-        let (id, identity) = member.pin();
+    for (id, identity) in pinned {
         text += &format!("[[participants]]\nid = \"{id}\"\nidentity = \"{identity}\"\n");
     }
     fs::write(folder.join("coordinator.toml"), text)?;
@@ -267,11 +272,12 @@ fn node_text(
          results = \"results\"\nthreads = 2\nmax_sessions = {}\n\
          [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\
          [coordinator]\nendpoint = \"{coordinator_endpoint}\"\nparticipant = \"{}\"\nidentity = \"{}\"\n\
-         [limits]\nidle_seconds = {}\ntotal_seconds = 120\nrendezvous_seconds = 20\n",
+         [limits]\nidle_seconds = {}\ntotal_seconds = 120\nrendezvous_seconds = {}\n",
         spec.development,
         spec.max_sessions,
         coordinator.id,
         coordinator.identity.public(),
+        spec.idle_seconds,
         spec.idle_seconds,
     )
 }

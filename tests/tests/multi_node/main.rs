@@ -4,5 +4,6 @@
 
 mod access;
 
+mod misbehaviour;
 mod modes;
 mod privacy;
