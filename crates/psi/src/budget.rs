@@ -119,3 +119,67 @@ impl Terms {
         bits > lambda && sum.is_some_and(|sum| sum <= budget)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn widths(lambda: u32, receiver: u64, sender: u64) -> Result<(usize, usize), PsiError> {
+        let widths = ErrorBudget::new(lambda)?.widths(Sizes { receiver, sender })?;
+        Ok((widths.tag_bytes(), widths.distinct_tag_bytes()))
+    }
+
+    #[test]
+    fn empty_sets_have_tags_too() {
+        assert_eq!(widths(40, 0, 0), Ok((6, 6)));
+        assert_eq!(widths(40, 1, 0), Ok((6, 6)));
+        // λ+1 bits at the least.
+        assert_eq!(widths(39, 0, 0), Ok((5, 5)));
+    }
+
+    #[test]
+    fn widths_grow_with_the_sets() {
+        // Both terms of a distinct tag are 2^-41 with 6 bytes, and the digests add to them.
+        assert_eq!(widths(40, 1 << 4, 1 << 3), Ok((6, 7)));
+        assert_eq!(widths(40, 227_000, 886_000), Ok((10, 10)));
+        assert_eq!(widths(40, 100_000_000, 100_000_000), Ok((12, 12)));
+        assert_eq!(widths(64, 100_000_000, 100_000_000), Ok((15, 15)));
+        // Here the receiver's own tags are what makes them longer.
+        assert_eq!(widths(40, 1 << 30, 1), Ok((9, 13)));
+    }
+
+    #[test]
+    fn the_bound_is_strict() {
+        // 2^20 · 2^20 / 2^80 is 2^-40 sharp, and the digests add to it.
+        assert_eq!(widths(40, 1 << 20, 1 << 20), Ok((11, 11)));
+        assert_eq!(widths(40, 1 << 20, (1 << 20) - 1), Ok((10, 11)));
+    }
+
+    #[test]
+    fn impossible_budgets_are_refused() {
+        let refused = Err(PsiError::Budget { receiver: 1 << 32, sender: 1 << 32, lambda: 64 });
+        assert_eq!(widths(64, 1 << 32, 1 << 32), refused);
+        assert!(matches!(widths(40, u64::MAX, u64::MAX), Err(PsiError::Budget { .. })));
+        assert!(matches!(widths(40, 1, 1 << 46), Err(PsiError::Budget { .. })));
+        assert!(matches!(ErrorBudget::new(0), Err(PsiError::Usage(_))));
+        assert!(matches!(ErrorBudget::new(101), Err(PsiError::Usage(_))));
+    }
+
+    #[test]
+    fn all_terms_together_stay_within_the_budget() {
+        for lambda in [1, 20, 40, 64, 80] {
+            for (x, y) in [(1, 1), (1000, 3), (3, 1000), (65_536, 65_536), (5_000_000, 200_000)] {
+                let Ok((tag, distinct)) = widths(lambda, x, y) else { continue };
+                let (x, y) = (x as f64, y as f64);
+                let digests = (2.0 * x * y + x * x + 2.0 * y * y) / 129f64.exp2();
+                let error = |bytes: usize| x * y / (8.0 * bytes as f64).exp2() + digests;
+                let repeats = |bytes: usize| x * x / (8.0 * bytes as f64 + 1.0).exp2();
+                let budget = (-f64::from(lambda)).exp2();
+                assert!(error(tag) <= budget && error(distinct) + repeats(distinct) <= budget);
+                // And one byte less would not do, be it only for the least length. Where it would be
+                // sharp, the digests are lost in the rounding here.
+                assert!(error(tag - 1) >= budget || 8 * (tag - 1) <= lambda as usize);
+            }
+        }
+    }
+}

@@ -94,3 +94,46 @@ impl PaddedItems {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Seed;
+
+    fn padded(items: &[u8], len: usize) -> Result<PaddedItems, PsiError> {
+        let items: Vec<Item> = items.iter().map(|item| Item([*item; 16])).collect();
+        PaddedItems::new(items.into(), len, Randomness::new(&Seed::new([1; 32]), &[2; 32], "padding"))
+    }
+
+    #[test]
+    fn ranges_string_together() {
+        let items = padded(&[1, 2, 3], 10).unwrap();
+        let whole = items.range(0..10);
+        assert_eq!(whole[..3], [1, 2, 3].map(|item| Item([item; 16])));
+        for cut in 0..=10 {
+            assert_eq!([items.range(0..cut), items.range(cut..100)].concat(), whole);
+        }
+        assert!(items.range(10..20).is_empty());
+        assert_eq!((items.len(), items.real(), items.is_empty()), (10, 3, false));
+    }
+
+    #[test]
+    fn random_items_are_all_different() {
+        let mut whole = padded(&[1], 1000).unwrap().range(0..1000);
+        whole.sort_unstable();
+        whole.dedup();
+        assert_eq!(whole.len(), 1000);
+    }
+
+    #[test]
+    fn repeated_and_too_many_items_are_refused() {
+        assert!(matches!(padded(&[1, 2, 1], 3), Err(PsiError::Usage(_))));
+        assert!(matches!(padded(&[1, 2, 3], 2), Err(PsiError::Usage(_))));
+        assert!(padded(&[], 0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn items_print_nothing_of_themselves() {
+        assert_eq!(format!("{:?}", Item([0x41; 16])), "Item(..)");
+    }
+}

@@ -75,3 +75,42 @@ pub(crate) fn in_batches<T: Sync, U: Send>(
         input.par_chunks(BATCH).enumerate().map(|(i, chunk)| batch(i * BATCH, chunk)).collect::<Result<_, _>>()?;
     Ok(batches.into_iter().flatten().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_then_double_is_the_multiplication() {
+        let points: Vec<_> = (1u64..300).map(|k| RistrettoPoint::mul_base(&Scalar::from(k * k))).collect();
+        // An odd and an even one.
+        for scalar in [Scalar::from(12_345_677u64), Scalar::from(2u64).invert()] {
+            let halves: Vec<_> = points.iter().map(|point| point * half(&scalar)).collect();
+            let expected: Vec<_> = points.iter().map(|point| (point * scalar).compress()).collect();
+            assert_eq!(encode_doubled(&halves), expected);
+        }
+    }
+
+    #[test]
+    fn elements_are_cut_and_counted() {
+        assert_eq!(split::<2>(&[1, 2, 3, 4], 2).unwrap(), [[1, 2], [3, 4]]);
+        assert_eq!(split_rows(&[1, 2, 3, 4], 2, 2).unwrap().collect::<Vec<_>>(), [[1, 2], [3, 4]]);
+        assert!(split::<2>(&[], 0).unwrap().is_empty());
+        for (bytes, most) in [([1, 2, 3].as_slice(), 2), (&[1, 2, 3, 4], 1), (&[1, 2], 0)] {
+            assert!(matches!(split::<2>(bytes, most), Err(PsiError::Peer(_))));
+            assert!(matches!(split_rows(bytes, 2, most), Err(PsiError::Peer(_))));
+        }
+    }
+
+    #[test]
+    fn batches_keep_order_and_know_their_place() {
+        let input: Vec<usize> = (0..1000).collect();
+        let doubled = in_batches(&input, |first, batch| {
+            assert_eq!(batch.first(), Some(&first));
+            Ok(batch.iter().map(|n| 2 * n).collect())
+        });
+        assert_eq!(doubled.unwrap(), (0..1000).map(|n| 2 * n).collect::<Vec<_>>());
+        let failing = in_batches(&input, |first, _| if first == 0 { Ok(vec![0]) } else { Err(PsiError::NOTHING_DUE) });
+        assert!(failing.is_err());
+    }
+}

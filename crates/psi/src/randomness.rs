@@ -70,3 +70,35 @@ impl Blocks {
         if scalar == Scalar::ZERO { Scalar::ONE } else { scalar }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn randomness(label: &str) -> Randomness {
+        Randomness::new(&Seed::new([1; 32]), &[2; 32], label)
+    }
+
+    #[test]
+    fn blocks_are_found_by_index() {
+        let mut from_start = randomness("a").stream(0);
+        let blocks: Vec<[u8; 64]> = (0..20).map(|_| from_start.next()).collect();
+        for index in [0, 1, 3, 4, 5, 17] {
+            let mut stream = randomness("a").stream(index as u64);
+            assert_eq!(stream.next::<64>(), blocks[index]);
+            assert_eq!(stream.next::<16>(), blocks[index + 1][..16]);
+            assert_eq!(stream.next::<64>(), blocks[index + 2]);
+        }
+    }
+
+    #[test]
+    fn label_session_and_seed_all_matter() {
+        let seeds = [
+            randomness("a").seed(),
+            randomness("b").seed(),
+            Randomness::new(&Seed::new([1; 32]), &[3; 32], "a").seed(),
+            Randomness::new(&Seed::new([0; 32]), &[2; 32], "a").seed(),
+        ];
+        assert!(seeds.iter().enumerate().all(|(i, seed)| !seeds[..i].contains(seed)));
+    }
+}

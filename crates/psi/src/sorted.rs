@@ -49,3 +49,31 @@ impl<K: Ord + Copy + Send, V: Ord + Send> Lookup<K, V> {
         from.get(..found).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_and_descents_are_the_peers_fault() {
+        let admit_all = |keys: &[u8]| {
+            let mut order = Ascending::new();
+            keys.iter().try_for_each(|key| order.admit(*key))
+        };
+        assert!(admit_all(&[0, 1, 5, 255]).is_ok());
+        assert!(matches!(admit_all(&[1, 1]), Err(PsiError::Peer(_))));
+        assert!(matches!(admit_all(&[1, 5, 4]), Err(PsiError::Peer(_))));
+    }
+
+    #[test]
+    fn lookups_find_all_entries_of_a_key() {
+        let mut lookup = Lookup::new(vec![(7, 'c'), (3, 'a'), (9, 'd'), (7, 'b')]);
+        assert_eq!(lookup.under(1), []);
+        assert_eq!(lookup.under(3), [(3, 'a')]);
+        assert_eq!(lookup.under(4), []);
+        assert_eq!(lookup.under(7), [(7, 'b'), (7, 'c')]);
+        assert_eq!(lookup.under(8), []);
+        assert_eq!(lookup.under(100), []);
+        assert_eq!(lookup.under(101), []);
+    }
+}

@@ -76,3 +76,24 @@ impl SortedTags {
         self.sent == self.tags.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_cut_and_written_back() {
+        let bytes: Vec<u8> = (1..=16).collect();
+        for width in (1..=16).filter_map(TagWidth::new) {
+            let tag = width.read(&bytes);
+            assert_eq!(width.write(&[tag, 0]), [&bytes[..width.bytes()], &vec![0; width.bytes()]].concat());
+        }
+        assert_eq!([0, 17, 255].map(TagWidth::new), [None; 3]);
+    }
+
+    #[test]
+    fn order_of_numbers_is_order_of_bytes() {
+        let width = TagWidth::new(3).unwrap();
+        assert!(width.read(&[0, 255, 255]) < width.read(&[1, 0, 0]));
+    }
+}

@@ -32,6 +32,8 @@
 mod receiver;
 pub mod rfc9497;
 mod sender;
+#[cfg(test)]
+mod voprf_tests;
 
 pub use receiver::Receiver;
 pub use sender::{KeyedFunction, Sender};

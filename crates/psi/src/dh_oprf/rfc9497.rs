@@ -158,3 +158,92 @@ impl SecretKey {
         Zeroizing::new(points::half(&self.scalar))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
+        hex::decode(hex).unwrap().try_into().unwrap()
+    }
+
+    struct Vector {
+        input: &'static [u8],
+        blinded: &'static str,
+        evaluated: &'static str,
+        output: &'static str,
+    }
+
+    const SEED: [u8; 32] = [0xa3; 32];
+    const KEY_INFO: &[u8] = b"test key";
+    const SECRET_KEY: &str = "5ebcea5ee37023ccb9fc2d2019f9d7737be85591ae8652ffa9ef0f4d37063b0e";
+    const BLIND: &str = "64d37aed22a27f5191de1c1d69fadb899d8862b58eb4220029e036ec4c1f6706";
+
+    const VECTORS: [Vector; 2] = [
+        Vector {
+            input: &[0x00],
+            blinded: "609a0ae68c15a3cf6903766461307e5c8bb2f95e7e6550e1ffa2dc99e412803c",
+            evaluated: "7ec6578ae5120958eb2db1745758ff379e77cb64fe77b0b2d8cc917ea0869c7e",
+            output: "527759c3d9366f277d8c6020418d96bb393ba2afb20ff90df23fb7708264e2f3\
+                     ab9135e3bd69955851de4b1f9fe8a0973396719b7912ba9ee8aa7d0b5e24bcf6",
+        },
+        Vector {
+            input: &[0x5a; 17],
+            blinded: "da27ef466870f5f15296299850aa088629945a17d1f5b7f5ff043f76b3c06418",
+            evaluated: "b4cbf5a4f1eeda5a63ce7b77c7d23f461db3fcab0dd28e4e17cecb5c90d02c25",
+            output: "f4a74c9c592497375e796aa837e907b1a045d34306a749db9f34221f7e750cb4\
+                     f2a6413a6bf6fa5e19ba6348eb673934a722a7ede2e7621306d18951e7cf2c73",
+        },
+    ];
+
+    /// RFC 9497, Appendix A.1.1.
+    #[test]
+    fn gives_the_bytes_of_the_rfc() {
+        let suite = Suite::new().unwrap();
+        let key = SecretKey::derive(&SEED, KEY_INFO).unwrap();
+        assert_eq!(hex::encode(key.scalar.as_bytes()), SECRET_KEY);
+        let blind = Scalar::from_canonical_bytes(bytes(BLIND)).unwrap();
+        for vector in VECTORS {
+            let blinded = suite.blind(vector.input, &blind).unwrap();
+            assert_eq!(hex::encode(blinded), vector.blinded);
+            let evaluated = key.blind_evaluate(&blinded).unwrap();
+            assert_eq!(hex::encode(evaluated), vector.evaluated);
+            let output = suite.finalize(vector.input, &blind, &evaluated).unwrap();
+            assert_eq!(hex::encode(*output), vector.output);
+            assert_eq!(suite.evaluate(&key, vector.input).unwrap(), output);
+        }
+    }
+
+    #[test]
+    fn elements_of_a_peer_are_checked() {
+        let suite = Suite::new().unwrap();
+        let key = SecretKey::derive(&SEED, KEY_INFO).unwrap();
+        for bad in [[0; 32], [0xff; 32]] {
+            assert!(matches!(key.blind_evaluate(&bad), Err(PsiError::Peer(_))));
+            assert!(matches!(suite.finalize(b"x", &Scalar::ONE, &bad), Err(PsiError::Peer(_))));
+        }
+    }
+
+    #[test]
+    fn zeros_and_long_inputs_are_refused() {
+        let suite = Suite::new().unwrap();
+        let key = SecretKey::derive(&SEED, KEY_INFO).unwrap();
+        let element = suite.blind(b"x", &Scalar::ONE).unwrap();
+        let long = [0; 1 << 16];
+        assert!(matches!(suite.blind(b"x", &Scalar::ZERO), Err(PsiError::Usage(_))));
+        assert!(matches!(suite.finalize(b"x", &Scalar::ZERO, &element), Err(PsiError::Usage(_))));
+        assert!(matches!(suite.blind(&long, &Scalar::ONE), Err(PsiError::Usage(_))));
+        assert!(matches!(suite.evaluate(&key, &long), Err(PsiError::Usage(_))));
+        assert!(matches!(SecretKey::derive(&SEED, &long), Err(PsiError::Usage(_))));
+        assert!(SecretKey::from_uniform(&Zeroizing::new([0; 64])).is_err());
+        assert!(SecretKey::from_uniform(&Zeroizing::new([1; 64])).is_ok());
+        assert!(suite.blind(&long[1..], &Scalar::ONE).is_ok());
+    }
+
+    impl SecretKey {
+        /// For tests against other implementations.
+        pub(in crate::dh_oprf) fn bytes(&self) -> [u8; 32] {
+            self.scalar.to_bytes()
+        }
+    }
+}

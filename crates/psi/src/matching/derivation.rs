@@ -120,3 +120,47 @@ impl Derive for TagAndKey {
         RowSecret::from_fields(&self.expansion.expand(output))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The definition at the head of this module, word for word.
+    fn by_definition(mode: &str, output: &OprfOutput) -> Vec<u8> {
+        let (name, mode) = (format!("{:\0<32}", "yuandang matching derivation v1"), format!("{mode:\0<64}"));
+        let input = [name.as_bytes(), mode.as_bytes(), &[9; 32], output.as_slice()];
+        Sha512::digest(input.concat()).to_vec()
+    }
+
+    #[test]
+    fn fields_are_those_of_the_definition() {
+        let output = Zeroizing::new([0x77; 64]);
+        let width = TagWidth::new(6).unwrap();
+
+        let fields = by_definition("membership", &output);
+        let tag = TagOnly::new(&[9; 32], width).derive(&output);
+        assert_eq!(width.write(&[tag]), fields[..6]);
+
+        let fields = by_definition("both", &output);
+        let (tag, claim) = TagAndClaim::new(&[9; 32], width).derive(&output);
+        assert_eq!(width.write(&[tag]), fields[..6]);
+        assert_eq!(TagWidth::CLAIM.write(&[claim]), fields[16..32]);
+
+        let fields = by_definition("labelled", &output);
+        let row = TagAndKey::new(&[9; 32]).derive(&output);
+        assert_eq!((row.tag.as_slice(), row.key.as_slice()), fields.split_at(32));
+    }
+
+    #[test]
+    fn modes_and_sessions_have_nothing_in_common() {
+        let output = Zeroizing::new([0x77; 64]);
+        let width = TagWidth::new(16).unwrap();
+        let tags = [
+            TagOnly::new(&[9; 32], width).derive(&output),
+            TagOnly::new(&[8; 32], width).derive(&output),
+            TagAndClaim::new(&[9; 32], width).derive(&output).0,
+            TagWidth::CLAIM.read(&TagAndKey::new(&[9; 32]).derive(&output).tag),
+        ];
+        assert!(tags.iter().enumerate().all(|(i, tag)| !tags[..i].contains(tag)));
+    }
+}

@@ -167,3 +167,70 @@ impl Rows {
 fn cipher(secret: &RowSecret) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new((&*secret.key).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(byte: u8) -> RowSecret {
+        RowSecret::from_fields(&Zeroizing::new([byte; 64]))
+    }
+
+    #[test]
+    fn padding_is_length_label_zeros() {
+        assert_eq!(pad_label(b"abc", 8).unwrap(), *b"\x00\x03abc\0\0\0");
+        assert_eq!(pad_label(b"", 2).unwrap(), [0, 0]);
+        assert_eq!(pad_label(b"\xff", 3).unwrap(), [0, 1, 0xff]);
+    }
+
+    #[test]
+    fn what_was_padded_comes_back() {
+        for length in [0, 1, 17, 18] {
+            let label = vec![0xee; length];
+            assert_eq!(unpad_label(&pad_label(&label, 20).unwrap()), Ok(label.as_slice()));
+        }
+    }
+
+    #[test]
+    fn labels_that_do_not_fit_are_refused() {
+        assert!(matches!(pad_label(b"abc", 4), Err(PsiError::Usage(_))));
+        assert!(matches!(pad_label(b"", 1), Err(PsiError::Usage(_))));
+        assert!(matches!(pad_label(&[0; 1 << 16], MAX_LABEL_SIZE + 1), Err(PsiError::Usage(_))));
+        assert!(matches!(Labels::new(1, [b""; 0]), Err(PsiError::Usage(_))));
+        assert!(matches!(Labels::new(MAX_LABEL_SIZE + 1, [b""; 0]), Err(PsiError::Usage(_))));
+        assert!(pad_label(&[7; u16::MAX as usize], MAX_LABEL_SIZE).is_ok());
+    }
+
+    #[test]
+    fn bad_padding_is_the_peers_fault() {
+        let bad: [&[u8]; 5] = [b"", b"\0", b"\0\x04abc", b"\0\x01ab", b"\xff\xff"];
+        for padded in bad {
+            assert!(matches!(unpad_label(padded), Err(PsiError::Peer(_))), "{padded:?}");
+        }
+    }
+
+    #[test]
+    fn rows_open_under_their_own_secret_and_session_alone() {
+        let labels = Labels::new(10, [b"first".as_slice(), b"second"]).unwrap();
+        let (rows, other_session) = (Rows { session_id: [1; 32] }, Rows { session_id: [2; 32] });
+        let mut row = Vec::new();
+        rows.seal(&secret(5), &labels, 1, &mut row).unwrap();
+        assert_eq!(row.len(), row_width(10) as usize);
+        let (tag, sealed) = row.split_at(TAG_BYTES);
+        assert_eq!(tag, [5; 32]);
+        assert_eq!(rows.open(&secret(5), sealed), Ok(b"second".to_vec()));
+        let mut other_tag = secret(5);
+        other_tag.tag[0] = 6;
+        for (rows, secret) in [(&rows, secret(6)), (&other_session, secret(5)), (&rows, other_tag)] {
+            assert!(matches!(rows.open(&secret, sealed), Err(PsiError::Peer(_))));
+        }
+    }
+
+    #[test]
+    fn random_items_have_an_empty_label() {
+        let labels = Labels::new(6, [b"abc"]).unwrap();
+        assert_eq!(labels.get(0), *b"\0\x03abc\0");
+        assert_eq!(labels.get(1), [0; 6]);
+        assert_eq!((labels.len(), labels.is_empty(), labels.size()), (1, false, 6));
+    }
+}

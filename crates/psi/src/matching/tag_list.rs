@@ -92,3 +92,42 @@ impl TagWalk {
         self.matched
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{ErrorBudget, Sizes};
+
+    fn list(width: u8, sender: u64) -> TagList {
+        let sizes = Sizes { receiver: 1, sender };
+        let parameters = Parameters { session_id: [1; 32], sizes, budget: ErrorBudget::new(40).unwrap() };
+        TagList::new(&parameters, TagWidth::new(width).unwrap(), &Seed::new([2; 32]))
+    }
+
+    #[test]
+    fn repeated_tags_stand_once_and_the_length_stays() {
+        let mut list = list(2, 200);
+        // Of each tag two.
+        list.arrange((0..200).map(|n| 300 * (n / 2)).collect()).unwrap();
+        let rows = list.rows(0..200);
+        let tags: BTreeSet<_> = rows.chunks(2).collect();
+        assert_eq!(tags.len(), 200);
+        assert!(rows.chunks(2).is_sorted());
+        assert!((0..100u16).all(|n| tags.contains((300 * n).to_be_bytes().as_slice())));
+    }
+
+    #[test]
+    fn tags_that_cannot_all_differ_are_an_error() {
+        assert!(matches!(list(1, 257).arrange(vec![0; 257]), Err(PsiError::Usage(_))));
+    }
+
+    #[test]
+    fn own_items_with_one_tag_are_all_found() {
+        let mut walk = TagWalk::new([5, 7, 5, 9].into_iter(), TagWidth::new(1).unwrap(), 3);
+        walk.read(&[4, 5]).unwrap();
+        walk.read(&[9]).unwrap();
+        assert_eq!(walk.matched(), [0, 2, 3]);
+    }
+}
