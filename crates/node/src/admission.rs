@@ -45,11 +45,11 @@ pub(crate) enum Refusal {
     NotListening,
 }
 
-/// Admits a job, or says why not.
+/// Admits a job, or says why not. `served` says whether peers can call this node.
 ///
 /// # Errors
 /// [`Refusal`].
-pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec) -> Result<Admitted, Refusal> {
+pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec, served: bool) -> Result<Admitted, Refusal> {
     if spec.agreement_digest.is_some() {
         return Err(Refusal::Agreement);
     }
@@ -64,7 +64,7 @@ pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec) -> Result<Admitted, Ref
     let dataset = config.datasets.iter().find(|dataset| dataset.name == part.dataset);
     let dataset = dataset.ok_or_else(|| Refusal::Dataset(part.dataset.clone()))?;
     let listens = spec.listener == config.participant;
-    if listens && config.listen.is_none() {
+    if listens && !served {
         return Err(Refusal::NotListening);
     }
     Ok(Admitted { peer: peer.clone(), dataset: dataset.clone(), listens })

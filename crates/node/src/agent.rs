@@ -1,105 +1,134 @@
 //! The stream to the coordinator: this node opens it and keeps it, so that it needs no open port for
-//! it. Events go up, directives come down. When it breaks, it is opened again.
+//! it. Reports go up, directives come down. When it breaks, it is opened again.
 
 use std::{sync::Arc, time::Duration};
 
 use agreement::JobSpec;
 use tokio::{
     sync::mpsc,
-    time::{interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at},
 };
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use wire::{
-    Pins,
+    Connection, MAX_MESSAGE, Pins,
     convert::job_id,
     proto::{
-        AttachRequest, AttachResponse, Heartbeat, JobReport, Registration, StartJob, attach_request::Event,
+        AttachRequest, AttachResponse, Heartbeat, Registration, StartJob, attach_request::Event,
         attach_response::Directive, coordination_service_client::CoordinationServiceClient,
     },
 };
 
-use crate::{config::CoordinatorLink, service::Node};
+use crate::{
+    config::{CoordinatorLink, NodeConfig},
+    error::harmless,
+    jobs::Jobs,
+    reports::Told,
+};
 
 /// Events that wait for the stream.
-const QUEUE: usize = 64;
+const QUEUE: usize = 16;
 /// How often the node shows that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long the coordinator may be silent: it answers every heartbeat.
+/// How often progress is told, at most.
+const PACE: Duration = Duration::from_millis(500);
+/// How long the coordinator may be silent, or take nothing: it answers every heartbeat.
 const SILENCE: Duration = Duration::from_secs(20);
-/// The longest pause before the stream is opened again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// How long the last reports may take when the node stops.
+/// How long an attempt to connect may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+/// The pause before the stream is opened again: the first time, and at the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
+/// How long the end of the stream may take when the node stops.
 const PARTING: Duration = Duration::from_secs(2);
 
-/// Keeps the node attached until it stops.
-pub(crate) async fn attach(node: Arc<Node>, mut reports: mpsc::Receiver<JobReport>) {
-    let Some(coordinator) = node.config.coordinator.clone() else { return };
-    let mut pause = Duration::from_millis(200);
-    while !node.shutdown.is_cancelled() {
-        match stay(&node, &coordinator, &mut reports).await {
-            Ok(()) => pause = Duration::from_millis(200),
-            Err(cause) => tracing::warn!(coordinator = %coordinator.participant, %cause, "not attached"),
+/// Keeps a node attached until `shutdown`, and then until its jobs have ended and are reported.
+pub(crate) async fn attach(
+    config: Arc<NodeConfig>,
+    coordinator: CoordinatorLink,
+    jobs: Arc<Jobs>,
+    shutdown: CancellationToken,
+) {
+    let mut pause = PAUSES.0;
+    while !shutdown.is_cancelled() {
+        let attempt = async {
+            let connection = connect(&config, &coordinator).await?;
+            Stream::open(&config, connection, &jobs).await
+        };
+        let opened = tokio::select! {
+            () = shutdown.cancelled() => return,
+            opened = attempt => opened,
+        };
+        let ended = match opened {
+            Ok(mut stream) => {
+                let ended = stream.stay(&shutdown).await;
+                if stream.attached {
+                    pause = PAUSES.0;
+                }
+                ended
+            }
+            Err(cause) => Err(cause),
+        };
+        if let Err(cause) = ended {
+            tracing::warn!(coordinator = %coordinator.participant, %cause, "not attached to the coordinator");
         }
         tokio::select! {
-            () = node.shutdown.cancelled() => {}
-            () = sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            () = shutdown.cancelled() => {}
+            () = sleep(pause) => pause = pause.saturating_mul(2).min(PAUSES.1),
         }
     }
 }
 
-/// Opens the stream and stays on it until it breaks or the node stops.
-async fn stay(
-    node: &Arc<Node>,
-    coordinator: &CoordinatorLink,
-    reports: &mut mpsc::Receiver<JobReport>,
-) -> Result<(), String> {
-    let pins =
-        Pins::new([(coordinator.participant.clone(), coordinator.identity)]).map_err(|error| error.to_string())?;
-    let connecting = wire::client::connect(
-        &coordinator.endpoint,
-        &node.config.credentials,
-        &pins,
-        &coordinator.participant,
-        Duration::from_secs(10),
-    );
-    let connection = tokio::select! {
-        () = node.shutdown.cancelled() => return Ok(()),
-        connection = connecting => connection.map_err(|error| error.to_string())?,
-    };
-    let (events, queued) = mpsc::channel(QUEUE);
-    let registration = Registration {
-        participant: node.config.participant.to_string(),
-        endpoint: node.config.endpoint.clone().unwrap_or_default(),
-        software_version: env!("CARGO_PKG_VERSION").to_owned(),
-    };
-    send(&events, Event::Registration(registration)).await?;
-    let mut client = CoordinationServiceClient::new(connection.channel);
-    let directives = client.attach(ReceiverStream::new(queued)).await.map_err(|status| status.message().to_owned())?;
-    let mut stream = Stream { node, events, directives: directives.into_inner() };
-    stream.stay(reports).await
+async fn connect(config: &NodeConfig, coordinator: &CoordinatorLink) -> Result<Connection, String> {
+    let pin = (coordinator.participant.clone(), coordinator.identity);
+    let pins = Pins::new([pin]).map_err(|error| error.to_string())?;
+    let who = &coordinator.participant;
+    let connecting = wire::client::connect(&coordinator.endpoint, &config.credentials, &pins, who, ATTEMPT);
+    connecting.await.map_err(|error| error.to_string())
 }
 
-struct Stream<'a> {
-    node: &'a Arc<Node>,
+/// One stream, and what has been told on it.
+struct Stream {
+    jobs: Arc<Jobs>,
     events: mpsc::Sender<AttachRequest>,
     directives: Streaming<AttachResponse>,
+    told: Told,
+    /// Whether the coordinator has taken the registration.
+    attached: bool,
+    /// When the coordinator last said anything.
+    heard: Instant,
 }
 
-impl Stream<'_> {
-    async fn stay(&mut self, reports: &mut mpsc::Receiver<JobReport>) -> Result<(), String> {
-        let mut heartbeat = interval(HEARTBEAT);
+impl Stream {
+    async fn open(config: &NodeConfig, connection: Connection, jobs: &Arc<Jobs>) -> Result<Self, String> {
+        let (events, queued) = mpsc::channel(QUEUE);
+        let registration = Registration {
+            participant: config.participant.to_string(),
+            endpoint: config.endpoint.clone().unwrap_or_default(),
+            software_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        send(&events, Event::Registration(registration)).await?;
+        let mut client = CoordinationServiceClient::new(connection.channel).max_decoding_message_size(MAX_MESSAGE);
+        let answer = timeout(SILENCE, client.attach(ReceiverStream::new(queued))).await;
+        let answer = answer.map_err(|_| "the coordinator does not answer".to_owned())?;
+        let directives = answer.map_err(|status| harmless(status.message()))?.into_inner();
+        let (jobs, told) = (Arc::clone(jobs), Told::default());
+        Ok(Self { jobs, events, directives, told, attached: false, heard: Instant::now() })
+    }
+
+    /// Stays until the stream breaks, which is an error, or the node has stopped.
+    async fn stay(&mut self, shutdown: &CancellationToken) -> Result<(), String> {
+        let (mut heartbeat, mut pace) = (interval(HEARTBEAT), interval(PACE));
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sequence = 0_u64;
         loop {
             tokio::select! {
-                () = self.node.shutdown.cancelled() => return self.part(reports).await,
-                directive = tokio::time::timeout(SILENCE, self.directives.next()) => match directive {
-                    Err(_) => return Err("the coordinator fell silent".to_owned()),
-                    Ok(None) => return Err("the coordinator ended the stream".to_owned()),
-                    Ok(Some(Err(status))) => return Err(status.message().to_owned()),
-                    Ok(Some(Ok(directive))) => self.obey(directive.directive).await?,
-                },
-                Some(report) = reports.recv() => send(&self.events, Event::Report(report)).await?,
+                () = shutdown.cancelled() => return self.part().await,
+                directive = timeout_at(self.heard + SILENCE, self.directives.next()) => {
+                    self.hear(directive.map_err(|_| "the coordinator fell silent".to_owned())?)?;
+                }
+                () = self.jobs.reports.changed() => self.report(false).await?,
+                _ = pace.tick() => self.report(true).await?,
                 _ = heartbeat.tick() => {
                     sequence = sequence.wrapping_add(1);
                     send(&self.events, Event::Heartbeat(Heartbeat { sequence })).await?;
@@ -108,49 +137,60 @@ impl Stream<'_> {
         }
     }
 
-    async fn obey(&mut self, directive: Option<Directive>) -> Result<(), String> {
+    async fn report(&mut self, with_progress: bool) -> Result<(), String> {
+        for report in self.jobs.reports.due(&mut self.told, with_progress) {
+            send(&self.events, Event::Report(report)).await?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, directive: Option<Result<AttachResponse, tonic::Status>>) -> Result<(), String> {
+        let directive = match directive {
+            None => return Err("the coordinator ended the stream".to_owned()),
+            Some(Err(status)) => return Err(harmless(status.message())),
+            Some(Ok(directive)) => directive.directive,
+        };
+        self.heard = Instant::now();
         match directive {
             Some(Directive::Registered(registered)) => {
-                tracing::info!(coordinator = registered.coordinator, "attached");
-                for report in self.node.reports.kept() {
-                    send(&self.events, Event::Report(report)).await?;
-                }
+                self.attached = true;
+                tracing::info!(coordinator = harmless(&registered.coordinator), "attached to the coordinator");
             }
             Some(Directive::Start(start)) => self.start(start),
-            Some(Directive::Cancel(cancel)) => self.node.cancel(&cancel.job_id),
+            Some(Directive::Cancel(cancel)) => self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason)),
             Some(Directive::Heartbeat(_)) | None => {}
         }
         Ok(())
     }
 
-    /// A job that cannot even be read has no id to report under that could be trusted.
     fn start(&self, start: StartJob) {
-        let spec = start.spec.ok_or_else(|| "no job".to_owned());
-        let spec = spec.and_then(|spec| JobSpec::try_from(spec).map_err(|error| error.to_string()));
-        match (job_id(start.job_id), spec) {
-            (Ok(job_id), Ok(spec)) => self.node.start(job_id, spec, start.listener_endpoint),
-            (_, Err(cause)) => tracing::warn!(%cause, "the coordinator sent a job that cannot be read"),
-            (Err(cause), _) => tracing::warn!(%cause, "the coordinator sent a job that cannot be read"),
-        }
+        // A job without a proper id cannot even be reported.
+        let job_id = match job_id(start.job_id) {
+            Ok(job_id) => job_id,
+            Err(cause) => return tracing::warn!(%cause, "the coordinator sent a job that has no proper id"),
+        };
+        let spec = match start.spec {
+            Some(spec) => JobSpec::try_from(spec).map_err(|error| error.to_string()),
+            None => Err("it says nothing".to_owned()),
+        };
+        self.jobs.start(job_id, spec, start.listener_endpoint);
     }
 
     /// Tells the ends of the jobs that the stop cut short, and ends the stream.
-    async fn part(&mut self, reports: &mut mpsc::Receiver<JobReport>) -> Result<(), String> {
-        let parting = async {
-            self.node.tasks.close();
-            self.node.tasks.wait().await;
-            while let Ok(report) = reports.try_recv() {
-                send(&self.events, Event::Report(report)).await?;
-            }
-            Ok(())
-        };
-        tokio::time::timeout(PARTING, parting).await.unwrap_or(Ok(()))
+    async fn part(&mut self) -> Result<(), String> {
+        self.jobs.ended().await;
+        self.report(false).await?;
+        // Our direction ends with its sender; the coordinator then ends its own.
+        let (unused, _) = mpsc::channel(1);
+        self.events = unused;
+        drop(timeout(PARTING, async { while let Some(Ok(_)) = self.directives.next().await {} }).await);
+        Ok(())
     }
 }
 
 async fn send(events: &mpsc::Sender<AttachRequest>, event: Event) -> Result<(), String> {
     let sending = events.send(AttachRequest { event: Some(event) });
-    match tokio::time::timeout(SILENCE, sending).await {
+    match timeout(SILENCE, sending).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err("the stream has ended".to_owned()),
         Err(_) => Err("the coordinator takes nothing".to_owned()),

@@ -195,9 +195,7 @@ fn draft(root: &Section<'_>, folder: &Path) -> Option<Draft> {
         Some((folder.join(certificate?), folder.join(key?), public?))
     });
     let coordinator = root.section("coordinator", |section| {
-        if section.required::<String>("endpoint").is_none() {
-            return None;
-        }
+        section.required::<String>("endpoint")?;
         let address = endpoint(section, "endpoint");
         let (participant, identity) = (section.required("participant"), section.required("identity"));
         Some(CoordinatorLink { endpoint: address?, participant: participant?, identity: identity? })

@@ -219,6 +219,17 @@ impl RunError {
         shortened(&reason, MAX_CAUSE)
     }
 
+    /// What goes to the log. A file without a header line has a record in its place, so that the columns
+    /// there are cannot stand in it.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Records(RecordError::MissingColumn { place, wanted, .. }) => {
+                format!("{place}: there is no column {wanted:?}")
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Whether the peer still has to be told.
     pub(crate) fn must_be_told(&self) -> bool {
         !matches!(self, Self::PeerEnded { .. } | Self::Disconnected { .. } | Self::Connect(_))
@@ -333,6 +344,7 @@ mod tests {
         });
         assert!(error.to_string().contains("310199201001010011"));
         assert_eq!(error.public_cause(&id("anhui")), "anhui: its dataset has no column \"idno\"");
+        assert_eq!(error.for_log(), "/data/students.csv: there is no column \"idno\"");
         assert_eq!(error.exit_code(), 2);
         let io = RecordError::Io { place: "/data/x.csv".to_owned(), cause: std::io::ErrorKind::NotFound.into() };
         assert!(!RunError::Records(io).public_cause(&id("anhui")).contains("/data"));

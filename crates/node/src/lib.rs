@@ -19,6 +19,7 @@ mod engine;
 pub mod error;
 mod exchange;
 mod handshake;
+mod jobs;
 pub mod link;
 mod plan;
 mod prepare;

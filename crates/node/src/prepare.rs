@@ -82,7 +82,7 @@ fn prepare_blocking(input: Input, plan: &Plan, stop: &Stop) -> Result<Prepared, 
     let prepared = match input {
         Input::Items(keys) => from_items(keys, plan),
         Input::Dataset { datasets, source, output, overwrite } => {
-            let key = KeySpec::new(&plan.terms.key_types).map_err(wrong_key)?;
+            let key = KeySpec::new(&plan.terms.key_types).map_err(|error| wrong_key(&error))?;
             let source = SourceAddress { datasets, address: source, key_columns: plan.own.key_columns.clone(), key };
             from_dataset(&source, output.as_deref(), overwrite, plan, stop)
         }
@@ -114,7 +114,7 @@ fn from_dataset(
     stop: &Stop,
 ) -> Result<Prepared, RunError> {
     let (mut rows, columns) = source.open(stop)?;
-    let key = KeyColumns::new(&source.key, &columns).map_err(wrong_key)?;
+    let key = KeyColumns::new(&source.key, &columns).map_err(|error| wrong_key(&error))?;
     let delivery = match output.filter(|_| plan.learns()) {
         Some(output) => Some(Delivery {
             sink: crate::deliver::begin(&*source.datasets, output, overwrite, &rows.header(), plan)?,
@@ -178,7 +178,7 @@ fn columns(source: &dyn RecordSource, names: &[String]) -> Result<Vec<usize>, Ru
     names.iter().map(|name| source.column(name).map_err(RunError::from)).collect()
 }
 
-fn wrong_key(error: records::KeyError) -> RunError {
+fn wrong_key(error: &records::KeyError) -> RunError {
     RunError::Configuration(error.to_string())
 }
 

@@ -1,101 +1,221 @@
-//! What a node tells its coordinator of its jobs. The end of a job is kept and told again whenever the
-//! stream is new, so that a broken stream loses no end; progress is told when there is room.
+//! What a node tells its coordinator of its jobs: not a queue of events, but how the jobs stand. A stream
+//! is told what it has not been told yet, so that a stream that breaks loses nothing, and a coordinator
+//! that is away holds nothing up.
 
 use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use agreement::ParticipantId;
 use session::{PhaseProgress, settings::ProgressHook};
-use tokio::sync::mpsc;
-use wire::proto::{JobEnded, JobReport, JobStarted, Progress, job_report::Body};
+use tokio::sync::Notify;
+use wire::proto::{JobEnded, JobReport, JobStarted, JobState, Progress, job_report::Body};
 
-use crate::error::RunError;
+use crate::error::{RunError, shortened};
 
-/// Ends that are kept to be told again.
+/// Ends that are kept, to be told to a new stream.
 const KEPT: usize = 256;
-/// Reports that wait for the stream.
-const QUEUE: usize = 256;
-/// The shortest time between two reports of progress.
-const PACE: Duration = Duration::from_millis(500);
+/// The most bytes of a phase's name.
+const MAX_PHASE: usize = 32;
 
-/// Where jobs report to.
-#[derive(Clone)]
+/// How a node's jobs stand.
 pub(crate) struct Reports {
-    queue: mpsc::Sender<JobReport>,
-    ended: Arc<Mutex<VecDeque<JobReport>>>,
     me: ParticipantId,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Jobs that have started, with the latest progress of each.
+    started: HashMap<String, Option<PhaseProgress>>,
+    /// The last jobs that have ended, numbered.
+    ended: VecDeque<(u64, JobReport)>,
+    ends: u64,
+}
+
+/// What one stream has been told.
+#[derive(Default)]
+pub(crate) struct Told {
+    started: HashSet<String>,
+    progress: HashMap<String, PhaseProgress>,
+    ends: u64,
 }
 
 impl Reports {
-    /// Reports of `me`, and what takes them.
-    pub(crate) fn new(me: ParticipantId) -> (Self, mpsc::Receiver<JobReport>) {
-        let (queue, reports) = mpsc::channel(QUEUE);
-        (Self { queue, ended: Arc::default(), me }, reports)
+    /// The jobs of `me`: none so far.
+    pub(crate) fn new(me: ParticipantId) -> Arc<Self> {
+        Arc::new(Self { me, state: Mutex::default(), changed: Notify::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The collections are whole after every statement, so a panic elsewhere leaves them usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The job has begun here.
-    pub(crate) async fn started(&self, job_id: &str) {
-        let report = JobReport { job_id: job_id.to_owned(), body: Some(Body::Started(JobStarted {})) };
-        // The stream's end takes the queue with it only when the node ends.
-        drop(self.queue.send(report).await);
+    pub(crate) fn started(&self, job_id: &str) {
+        self.state().started.insert(job_id.to_owned(), None);
+        self.changed.notify_one();
     }
 
     /// The job has ended here.
-    pub(crate) async fn ended(&self, job_id: &str, outcome: Result<[u8; 32], &RunError>) {
+    pub(crate) fn ended(&self, job_id: &str, outcome: Result<[u8; 32], &RunError>) {
         let ended = match outcome {
             Ok(transcript) => JobEnded {
-                state: wire::proto::JobState::Succeeded.into(),
+                state: JobState::Succeeded.into(),
                 cause: String::new(),
                 transcript_hash: transcript.to_vec().into(),
             },
             Err(error) => JobEnded {
-                state: wire::proto::JobState::from(error.job_state()).into(),
+                state: JobState::from(error.job_state()).into(),
                 cause: error.public_cause(&self.me),
                 transcript_hash: Default::default(),
             },
         };
-        let report = JobReport { job_id: job_id.to_owned(), body: Some(Body::Ended(ended)) };
-        {
-            let mut kept = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() >= KEPT {
-                kept.pop_front();
-            }
-            kept.push_back(report.clone());
-        }
-        drop(self.queue.send(report).await);
+        let mut state = self.state();
+        state.started.remove(job_id);
+        state.end(JobReport { job_id: job_id.to_owned(), body: Some(Body::Ended(ended)) });
+        drop(state);
+        self.changed.notify_one();
     }
 
-    /// The ends of jobs, to be told on a new stream.
-    pub(crate) fn kept(&self) -> Vec<JobReport> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// Tells the end of a job once more, if it has ended here and is not forgotten.
+    pub(crate) fn repeat(&self, job_id: &str) -> bool {
+        let mut state = self.state();
+        let place = state.ended.iter().position(|(_, report)| report.job_id == job_id);
+        let Some((_, report)) = place.and_then(|place| state.ended.remove(place)) else { return false };
+        state.end(report);
+        drop(state);
+        self.changed.notify_one();
+        true
     }
 
-    /// Tells progress, at most twice a second.
-    pub(crate) fn progress(&self, job_id: &str) -> ProgressHook {
-        let (queue, job_id, participant) = (self.queue.clone(), job_id.to_owned(), self.me.to_string());
-        let began = Instant::now();
-        let next = AtomicU64::new(0);
-        Arc::new(move |progress: PhaseProgress| {
-            let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let due = next.load(Ordering::Relaxed);
-            if now < due && progress.done < progress.total {
-                return;
+    /// Notes the progress of a job.
+    pub(crate) fn progress(self: &Arc<Self>, job_id: &str) -> ProgressHook {
+        let (reports, job_id) = (Arc::clone(self), job_id.to_owned());
+        Arc::new(move |progress| {
+            if let Some(latest) = reports.state().started.get_mut(&job_id) {
+                *latest = Some(progress);
             }
-            next.store(now.saturating_add(PACE.as_millis() as u64), Ordering::Relaxed);
-            let progress = Progress {
-                participant: participant.clone(),
-                phase: progress.phase.to_owned(),
-                done: progress.done,
-                total: progress.total,
-            };
-            // Progress that finds no room is not worth waiting for.
-            drop(queue.try_send(JobReport { job_id: job_id.clone(), body: Some(Body::Progress(progress)) }));
         })
+    }
+
+    /// Waits until a job has started or ended. Progress is for whoever asks from time to time.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What a stream that was told so much has still to be told, with or without progress.
+    pub(crate) fn due(&self, told: &mut Told, with_progress: bool) -> Vec<JobReport> {
+        let state = self.state();
+        let mut due = Vec::new();
+        told.started.retain(|job_id| state.started.contains_key(job_id));
+        told.progress.retain(|job_id, _| state.started.contains_key(job_id));
+        for (job_id, latest) in &state.started {
+            if told.started.insert(job_id.clone()) {
+                due.push(JobReport { job_id: job_id.clone(), body: Some(Body::Started(JobStarted {})) });
+            }
+            let new = latest.filter(|latest| with_progress && told.progress.get(job_id) != Some(latest));
+            if let Some(latest) = new {
+                told.progress.insert(job_id.clone(), latest);
+                let body = Body::Progress(self.message(latest));
+                due.push(JobReport { job_id: job_id.clone(), body: Some(body) });
+            }
+        }
+        due.extend(state.ended.iter().filter(|(number, _)| *number >= told.ends).map(|(_, report)| report.clone()));
+        told.ends = state.ends;
+        due
+    }
+
+    fn message(&self, progress: PhaseProgress) -> Progress {
+        Progress {
+            participant: self.me.to_string(),
+            phase: shortened(progress.phase, MAX_PHASE),
+            done: progress.done,
+            total: progress.total,
+        }
+    }
+}
+
+impl State {
+    fn end(&mut self, report: JobReport) {
+        if self.ended.len() >= KEPT {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((self.ends, report));
+        self.ends = self.ends.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reports() -> Arc<Reports> {
+        Reports::new("anhui".parse().unwrap())
+    }
+
+    /// Each report as a word.
+    fn words(due: &[JobReport]) -> Vec<String> {
+        let word = |report: &JobReport| match &report.body {
+            Some(Body::Started(_)) => format!("{} started", report.job_id),
+            Some(Body::Progress(progress)) => format!("{} {}/{}", report.job_id, progress.done, progress.total),
+            Some(Body::Ended(ended)) => format!("{} {:?} {}", report.job_id, ended.state(), ended.cause),
+            None => String::new(),
+        };
+        due.iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_stream_is_told_once_and_a_new_one_again() {
+        let (reports, mut told) = (reports(), Told::default());
+        reports.started("a");
+        assert_eq!(words(&reports.due(&mut told, true)), ["a started"]);
+        assert!(reports.due(&mut told, true).is_empty());
+        reports.ended("a", Ok([1; 32]));
+        assert_eq!(words(&reports.due(&mut told, false)), ["a Succeeded "]);
+        reports.ended("b", Err(&RunError::Refused("no".to_owned())));
+        assert_eq!(words(&reports.due(&mut told, false)), ["b Rejected anhui: no"]);
+        assert!(reports.due(&mut told, true).is_empty());
+        assert_eq!(words(&reports.due(&mut Told::default(), true)), ["a Succeeded ", "b Rejected anhui: no"]);
+    }
+
+    #[test]
+    fn only_the_latest_progress_is_told_and_only_when_it_is_asked_for() {
+        let (reports, mut told) = (reports(), Told::default());
+        let hook = reports.progress("a");
+        let at = |done| PhaseProgress { phase: "tags", done, total: 9 };
+        hook(at(1));
+        assert!(reports.due(&mut told, true).is_empty(), "the job has not started");
+        reports.started("a");
+        hook(at(2));
+        hook(at(3));
+        assert_eq!(words(&reports.due(&mut told, false)), ["a started"]);
+        assert_eq!(words(&reports.due(&mut told, true)), ["a 3/9"]);
+        assert!(reports.due(&mut told, true).is_empty());
+        reports.ended("a", Ok([1; 32]));
+        hook(at(9));
+        assert_eq!(words(&reports.due(&mut told, true)), ["a Succeeded "]);
+    }
+
+    #[test]
+    fn an_end_can_be_told_again() {
+        let (reports, mut told) = (reports(), Told::default());
+        reports.ended("a", Ok([1; 32]));
+        reports.ended("b", Ok([2; 32]));
+        reports.due(&mut told, true);
+        assert!(reports.repeat("a") && !reports.repeat("c"));
+        assert_eq!(words(&reports.due(&mut told, true)), ["a Succeeded "]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let reports = reports();
+        (0..KEPT + 9).for_each(|number| reports.ended(&format!("job-{number}"), Ok([0; 32])));
+        let due = reports.due(&mut Told::default(), true);
+        assert_eq!(due.len(), KEPT);
+        assert_eq!(due[0].job_id, "job-9");
     }
 }

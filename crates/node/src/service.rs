@@ -1,51 +1,33 @@
 //! A node at work: it serves its peers, attaches to its coordinator, and runs jobs until it is told to
 //! stop.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use agreement::JobSpec;
-use records::Datasets;
+use records::{Datasets, RecordError};
 use session::ComputePool;
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::{net::TcpListener, task::spawn_blocking, time::timeout};
+use tokio_util::sync::CancellationToken;
 use wire::{Pins, proto::exchange_service_server::SERVICE_NAME};
 
 use crate::{
-    admission::{Admitted, admit},
     agent,
-    config::NodeConfig,
-    direct::call,
-    error::{NodeError, RunError},
+    config::{Dataset, NodeConfig},
+    error::NodeError,
     exchange,
+    jobs::{Jobs, PARTING},
     rendezvous::Rendezvous,
-    reports::Reports,
-    run::{Bounds, Input, Run, RunReport, conduct},
 };
 
-/// How long running sessions have to end when the node stops.
-const PARTING: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// TLS handshakes at once, besides one for each session.
+const MORE_HANDSHAKES: usize = 8;
+/// How long the last answers may be on their way once all jobs have ended.
+const FAREWELL: Duration = Duration::from_secs(3);
 
-/// What the node's parts share.
-pub(crate) struct Node {
-    pub(crate) config: NodeConfig,
-    pub(crate) reports: Reports,
-    pub(crate) shutdown: CancellationToken,
-    pub(crate) tasks: TaskTracker,
-    datasets: Arc<dyn Datasets>,
-    pins: Pins,
-    compute: ComputePool,
-    rendezvous: Arc<Rendezvous>,
-    sessions: Arc<Semaphore>,
-    running: Mutex<HashMap<String, CancellationToken>>,
-}
-
-/// Runs a node until `shutdown`. `listener` is where it is dialled; without one it only dials.
+/// Runs a node until `shutdown`. `listener` is where its peers dial it; without one it only dials.
+///
+/// On `shutdown` running sessions are told, and their jobs are reported as cancelled before it returns.
 ///
 /// # Errors
 /// [`NodeError`] if it cannot begin, or serving fails.
@@ -56,71 +38,95 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), NodeError> {
     let own = |error: &dyn std::fmt::Display| NodeError::Own(error.to_string());
-    sweep(&config.results)?;
+    let config = Arc::new(config);
+    let (checked, opener) = (Arc::clone(&config), Arc::clone(&datasets));
+    let ready = spawn_blocking(move || {
+        check_datasets(&checked.datasets, &*opener)?;
+        sweep(&checked.results)
+    });
+    ready.await.map_err(|error| own(&error))??;
     if config.development {
         tracing::warn!(
             participant = %config.participant,
             "DEVELOPMENT MODE: jobs run here without a signed agreement; never use this with real records"
         );
     }
-    let (reports, queued) = Reports::new(config.participant.clone());
-    let node = Arc::new(Node {
-        pins: config.peer_pins().map_err(|error| own(&error))?,
-        compute: ComputePool::new(config.threads as usize).map_err(|error| own(&error))?,
-        rendezvous: Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone()),
-        sessions: Arc::new(Semaphore::new(config.max_sessions as usize)),
-        running: Mutex::default(),
-        tasks: TaskTracker::new(),
-        reports,
-        shutdown: shutdown.clone(),
+    let pins = config.peer_pins().map_err(|error| own(&error))?;
+    let compute = ComputePool::new(config.threads as usize).map_err(|error| own(&error))?;
+    let rendezvous = Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone());
+    let jobs = Jobs::new(
+        Arc::clone(&config),
         datasets,
-        config,
+        (pins.clone(), compute),
+        Arc::clone(&rendezvous),
+        listener.is_some(),
+        shutdown.clone(),
+    );
+    let agent = config.coordinator.clone().map(|coordinator| {
+        tokio::spawn(agent::attach(Arc::clone(&config), coordinator, Arc::clone(&jobs), shutdown.clone()))
     });
-    if node.config.coordinator.is_some() {
-        tokio::spawn(agent::attach(Arc::clone(&node), queued));
-    }
-    match listener {
-        Some(listener) => exchange_server(&node, listener).await?,
-        None => shutdown.cancelled().await,
-    }
+    let served = match listener {
+        Some(listener) => exchange_server(&config, listener, pins, rendezvous, &jobs, &shutdown).await,
+        None => {
+            shutdown.cancelled().await;
+            Ok(())
+        }
+    };
     // A listener may also end for a reason of its own.
     shutdown.cancel();
-    node.tasks.close();
-    if timeout(PARTING, node.tasks.wait()).await.is_err() {
-        tracing::warn!("sessions were still running when the node stopped");
+    jobs.ended().await;
+    if let Some(mut agent) = agent
+        && timeout(FAREWELL, &mut agent).await.is_err()
+    {
+        agent.abort();
     }
-    Ok(())
+    served
 }
 
-async fn exchange_server(node: &Node, listener: TcpListener) -> Result<(), NodeError> {
+/// Serves peers until `shutdown`, and then until the last answers are out.
+async fn exchange_server(
+    config: &NodeConfig,
+    listener: TcpListener,
+    pins: Pins,
+    rendezvous: Arc<Rendezvous>,
+    jobs: &Arc<Jobs>,
+    shutdown: &CancellationToken,
+) -> Result<(), NodeError> {
     let own = |error: &dyn std::fmt::Display| NodeError::Own(error.to_string());
-    let incoming = wire::server::incoming(
-        listener,
-        &node.config.credentials,
-        node.pins.clone(),
-        node.config.max_sessions as usize + 8,
-        Duration::from_secs(10),
-    )
-    .map_err(|error| own(&error))?;
+    let handshakes = (config.max_sessions as usize).saturating_add(MORE_HANDSHAKES);
+    let incoming = wire::server::incoming(listener, &config.credentials, pins, handshakes, HANDSHAKE)
+        .map_err(|error| own(&error))?;
     let server = wire::server::builder()
-        .add_service(exchange::service(Arc::clone(&node.rendezvous)))
+        .add_service(exchange::service(rendezvous))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);
-    let shutdown = node.shutdown.clone();
-    let tasks = node.tasks.clone();
+    let (stopping, jobs) = (shutdown.clone(), Arc::clone(jobs));
     let serving = server.serve_with_incoming_shutdown(incoming, async move {
-        shutdown.cancelled().await;
-        // Sessions say a last word to their peers over this server.
-        tasks.close();
-        drop(timeout(PARTING, tasks.wait()).await);
+        stopping.cancelled().await;
+        // Sessions say their last word to their peers over this server.
+        jobs.ended().await;
     });
-    tokio::pin!(serving);
+    let late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(PARTING.saturating_add(FAREWELL)).await;
+    };
     tokio::select! {
-        ended = &mut serving => ended?,
-        () = async {
-            node.shutdown.cancelled().await;
-            tokio::time::sleep(PARTING + Duration::from_secs(2)).await;
-        } => {}
+        ended = serving => ended.map_err(NodeError::from),
+        () = late => Ok(()),
+    }
+}
+
+/// Makes sure that every dataset has an address that can be one. That a file is not there yet is said,
+/// and no reason not to start.
+fn check_datasets(list: &[Dataset], datasets: &dyn Datasets) -> Result<(), NodeError> {
+    for dataset in list {
+        match datasets.open(&dataset.source) {
+            Ok(_) => {}
+            Err(cause @ (RecordError::Address(_) | RecordError::NotBuilt(_))) => {
+                return Err(NodeError::Dataset { name: dataset.name.clone(), cause });
+            }
+            Err(cause) => tracing::warn!(dataset = %dataset.name, %cause, "a dataset cannot be read now"),
+        }
     }
     Ok(())
 }
@@ -130,105 +136,34 @@ fn sweep(folder: &Path) -> Result<(), NodeError> {
     let failed = |cause| NodeError::Results { folder: folder.display().to_string(), cause };
     fs::create_dir_all(folder).map_err(failed)?;
     for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with('.') && name.ends_with(".part") {
-            fs::remove_file(&path).map_err(failed)?;
-            tracing::warn!("removed a half-written result");
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let file = entry.file_type().map_err(failed)?.is_file();
+        if file && name.starts_with(b".") && name.ends_with(b".part") {
+            fs::remove_file(entry.path()).map_err(failed)?;
+            tracing::warn!("removed a half-written result of an earlier process");
         }
     }
     Ok(())
 }
 
-impl Node {
-    /// Starts this node's part of a job as a task of its own.
-    pub(crate) fn start(self: &Arc<Self>, job_id: String, spec: JobSpec, listener_endpoint: String) {
-        let cancel = self.shutdown.child_token();
-        if self.running().insert(job_id.clone(), cancel.clone()).is_some() {
-            tracing::warn!(%job_id, "a job was started twice");
-            return;
-        }
-        let node = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let outcome = node.job(&job_id, spec, &listener_endpoint, cancel).await;
-            node.running().remove(&job_id);
-            match &outcome {
-                Ok(report) => tracing::info!(
-                    %job_id,
-                    items = report.items,
-                    peer_size = report.peer_padded_size,
-                    bytes_sent = report.bytes_sent,
-                    bytes_received = report.bytes_received,
-                    seconds = report.seconds,
-                    "job succeeded"
-                ),
-                Err(error) => tracing::warn!(%job_id, %error, "job ended without a result"),
-            }
-            node.reports.ended(&job_id, outcome.as_ref().map(|report| report.transcript)).await;
-        });
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Cancels this node's part of a job, if it runs.
-    pub(crate) fn cancel(&self, job_id: &str) {
-        if let Some(cancel) = self.running().get(job_id) {
-            cancel.cancel();
+    #[test]
+    fn half_written_results_are_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("results");
+        sweep(&results).unwrap();
+        for name in [".job-1.csv.x7.part", "job-1.csv", ".hidden", "a.part"] {
+            fs::write(results.join(name), "x").unwrap();
         }
-    }
-
-    async fn job(
-        &self,
-        job_id: &str,
-        spec: JobSpec,
-        listener_endpoint: &str,
-        cancel: CancellationToken,
-    ) -> Result<RunReport, RunError> {
-        let admitted = admit(&self.config, &spec).map_err(|refusal| RunError::Refused(refusal.to_string()))?;
-        tracing::warn!(%job_id, peer = %admitted.peer.participant, "running without a signed agreement (development)");
-        let _slot = Arc::clone(&self.sessions)
-            .try_acquire_owned()
-            .map_err(|_| RunError::Refused("this node runs as many sessions as it may already".to_owned()))?;
-        self.reports.started(job_id).await;
-        let run = self.run(job_id, spec, &admitted, cancel);
-        let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
-        let peer = &admitted.peer.participant;
-        if admitted.listens {
-            let mut expectation = self.rendezvous.expect(job_id, peer)?;
-            conduct(run, bounds, expectation.link(bounds.rendezvous)).await
-        } else {
-            let endpoint = admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint);
-            let parties = (&self.config.participant, peer);
-            let link = call(parties, endpoint, &self.config.credentials, &self.pins, bounds.rendezvous);
-            conduct(run, bounds, link).await
-        }
-    }
-
-    fn run(&self, job_id: &str, spec: JobSpec, admitted: &Admitted, cancel: CancellationToken) -> Run {
-        let mut limits = self.config.limits;
-        if let Some(seconds) = spec.deadline_seconds {
-            limits.total = limits.total.min(Duration::from_secs(seconds.into()));
-        }
-        let output = self.config.results.join(format!("{job_id}.csv")).display().to_string();
-        let own = (self.config.participant.clone(), self.config.identity);
-        Run {
-            job_id: job_id.to_owned(),
-            spec,
-            me: self.config.participant.clone(),
-            identities: vec![own, (admitted.peer.participant.clone(), admitted.peer.identity)],
-            input: Input::Dataset {
-                datasets: Arc::clone(&self.datasets),
-                source: admitted.dataset.source.clone(),
-                output: Some(output),
-                overwrite: false,
-            },
-            limits,
-            compute: self.compute.clone(),
-            cancel,
-            progress: Some(self.reports.progress(job_id)),
-        }
-    }
-
-    fn running(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
-        // The map is whole after every statement, so a panic elsewhere leaves it usable.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        fs::create_dir(results.join(".folder.part")).unwrap();
+        sweep(&results).unwrap();
+        let mut left: Vec<_> = fs::read_dir(&results).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".folder.part", ".hidden", "a.part", "job-1.csv"]);
     }
 }

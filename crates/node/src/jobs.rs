@@ -1,0 +1,250 @@
+//! The jobs of a node: each is admitted or refused by the node's own configuration, waits its turn, runs
+//! as a task of its own, and is reported.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use agreement::JobSpec;
+use records::Datasets;
+use session::ComputePool;
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wire::Pins;
+
+use crate::{
+    admission::{Admitted, admit},
+    config::NodeConfig,
+    direct::call,
+    error::RunError,
+    rendezvous::Rendezvous,
+    reports::Reports,
+    run::{Bounds, Input, Run, RunReport, conduct},
+};
+
+/// Jobs that may wait for their turn, for each session that may run.
+const WAITING_PER_SESSION: usize = 8;
+/// How long running sessions have to end when the node stops.
+pub(crate) const PARTING: Duration = Duration::from_secs(10);
+/// What a stop says of the jobs that it ends.
+const STOPPING: &str = "the node is shutting down";
+
+/// What all jobs of a node share.
+pub(crate) struct Jobs {
+    pub(crate) reports: Arc<Reports>,
+    config: Arc<NodeConfig>,
+    datasets: Arc<dyn Datasets>,
+    pins: Pins,
+    compute: ComputePool,
+    rendezvous: Arc<Rendezvous>,
+    /// Whether peers can call this node.
+    listens: bool,
+    sessions: Arc<Semaphore>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    current: Mutex<HashMap<String, Current>>,
+}
+
+/// A job that waits or runs.
+#[derive(Clone)]
+struct Current {
+    cancel: CancellationToken,
+    reason: Arc<OnceLock<String>>,
+}
+
+impl Jobs {
+    /// No job so far.
+    pub(crate) fn new(
+        config: Arc<NodeConfig>,
+        datasets: Arc<dyn Datasets>,
+        (pins, compute): (Pins, ComputePool),
+        rendezvous: Arc<Rendezvous>,
+        listens: bool,
+        shutdown: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            reports: Reports::new(config.participant.clone()),
+            sessions: Arc::new(Semaphore::new(config.max_sessions as usize)),
+            tasks: TaskTracker::new(),
+            current: Mutex::default(),
+            config,
+            datasets,
+            pins,
+            compute,
+            rendezvous,
+            listens,
+            shutdown,
+        })
+    }
+
+    /// Starts this node's part of a job as a task of its own. A job that has ended here already is told
+    /// to have ended, and one that is under way goes on.
+    pub(crate) fn start(self: &Arc<Self>, job_id: String, spec: Result<JobSpec, String>, listener_endpoint: String) {
+        if self.shutdown.is_cancelled() || self.reports.repeat(&job_id) {
+            return;
+        }
+        let current = match self.enter(&job_id) {
+            Ok(Some(current)) => current,
+            Ok(None) => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
+            Err(refusal) => return self.tell(&job_id, &Err(refusal)),
+        };
+        let jobs = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let spec = spec.map_err(|what| RunError::Refused(format!("the job cannot be read: {what}")));
+            let outcome = match spec {
+                Ok(spec) => jobs.carry_out(&job_id, spec, &listener_endpoint, &current).await,
+                Err(refusal) => Err(refusal),
+            };
+            jobs.current().remove(&job_id);
+            jobs.tell(&job_id, &outcome.map_err(|error| current.explain(error)));
+        });
+    }
+
+    /// Cancels this node's part of a job, if it waits or runs.
+    pub(crate) fn cancel(&self, job_id: &str, reason: &str) {
+        if let Some(current) = self.current().get(job_id) {
+            // The first reason is the one that ends it.
+            drop(current.reason.set(format!("the coordinator cancelled the job: {reason}")));
+            current.cancel.cancel();
+        }
+    }
+
+    /// Waits until all jobs have ended, for a bounded time. No further one can start.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        if timeout(PARTING, self.tasks.wait()).await.is_err() {
+            tracing::warn!("sessions were still running when the node stopped");
+        }
+    }
+
+    /// Enters a job among the current ones; nothing if it is there already.
+    fn enter(&self, job_id: &str) -> Result<Option<Current>, RunError> {
+        let mut current = self.current();
+        if current.contains_key(job_id) {
+            return Ok(None);
+        }
+        let most = (self.config.max_sessions as usize).saturating_mul(WAITING_PER_SESSION.saturating_add(1));
+        if current.len() >= most {
+            return Err(RunError::Refused("the node has as many jobs waiting as it may".to_owned()));
+        }
+        let entry = Current { cancel: CancellationToken::new(), reason: Arc::default() };
+        current.insert(job_id.to_owned(), entry.clone());
+        Ok(Some(entry))
+    }
+
+    async fn carry_out(
+        &self,
+        job_id: &str,
+        spec: JobSpec,
+        listener_endpoint: &str,
+        current: &Current,
+    ) -> Result<RunReport, RunError> {
+        let admitted =
+            admit(&self.config, &spec, self.listens).map_err(|refusal| RunError::Refused(refusal.to_string()))?;
+        let peer = &admitted.peer.participant;
+        tracing::warn!(%job_id, %peer, mode = %spec.mode, "running WITHOUT A SIGNED AGREEMENT (development)");
+        // A peer that calls while this job waits for its turn is not turned away.
+        let expectation = admitted.listens.then(|| self.rendezvous.expect(job_id, peer)).transpose()?;
+        let stopped = async {
+            tokio::select! {
+                () = self.shutdown.cancelled() => drop(current.reason.set(STOPPING.to_owned())),
+                () = current.cancel.cancelled() => {}
+            }
+            current.cancel.cancel();
+        };
+        let _turn = tokio::select! {
+            turn = Arc::clone(&self.sessions).acquire_owned() => {
+                turn.map_err(|_| RunError::Own("a fault in this program: no sessions".to_owned()))?
+            }
+            () = stopped => return Err(RunError::cancelled()),
+        };
+        self.reports.started(job_id);
+        let run = self.run(job_id, spec, &admitted, current.cancel.clone())?;
+        let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
+        let conducting = async {
+            if let Some(mut expectation) = expectation {
+                return conduct(run, bounds, expectation.link(bounds.rendezvous)).await;
+            }
+            let endpoint = admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint);
+            let parties = (&self.config.participant, peer);
+            let link = call(parties, endpoint, &self.config.credentials, &self.pins, bounds.rendezvous);
+            conduct(run, bounds, link).await
+        };
+        // A run that is told to stop still says so to its peer, and ends by itself.
+        let mut conducting = std::pin::pin!(conducting);
+        tokio::select! {
+            outcome = &mut conducting => return outcome,
+            () = self.shutdown.cancelled() => drop(current.reason.set(STOPPING.to_owned())),
+        }
+        current.cancel.cancel();
+        conducting.await
+    }
+
+    fn run(
+        &self,
+        job_id: &str,
+        spec: JobSpec,
+        admitted: &Admitted,
+        cancel: CancellationToken,
+    ) -> Result<Run, RunError> {
+        let mut limits = self.config.limits;
+        if let Some(seconds) = spec.deadline_seconds {
+            limits.total = limits.total.min(Duration::from_secs(seconds.into()));
+        }
+        let output = self.config.results.join(format!("{job_id}.csv"));
+        let output = output
+            .to_str()
+            .ok_or_else(|| RunError::Configuration("the path of the folder for results is not UTF-8".to_owned()))?;
+        let own = (self.config.participant.clone(), self.config.identity);
+        Ok(Run {
+            job_id: job_id.to_owned(),
+            spec,
+            me: self.config.participant.clone(),
+            identities: vec![own, (admitted.peer.participant.clone(), admitted.peer.identity)],
+            input: Input::Dataset {
+                datasets: Arc::clone(&self.datasets),
+                source: admitted.dataset.source.clone(),
+                output: Some(output.to_owned()),
+                overwrite: false,
+            },
+            limits,
+            compute: self.compute.clone(),
+            cancel,
+            progress: Some(self.reports.progress(job_id)),
+        })
+    }
+
+    /// Reports the end of a job, and logs it. Neither says more of matches than that there was a result.
+    fn tell(&self, job_id: &str, outcome: &Result<RunReport, RunError>) {
+        match outcome {
+            Ok(report) => tracing::info!(
+                %job_id,
+                items = report.items,
+                peer_items = report.peer_padded_size,
+                bytes_sent = report.bytes_sent,
+                bytes_received = report.bytes_received,
+                seconds = report.seconds,
+                "job succeeded"
+            ),
+            Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
+        }
+        self.reports.ended(job_id, outcome.as_ref().map(|report| report.transcript));
+    }
+
+    fn current(&self) -> MutexGuard<'_, HashMap<String, Current>> {
+        // The map is whole after every statement, so a panic elsewhere leaves it usable.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Current {
+    /// An error of this job; a cancellation with its reason.
+    fn explain(&self, error: RunError) -> RunError {
+        match (error, self.reason.get()) {
+            (RunError::Cancelled(_), Some(reason)) => RunError::Cancelled(reason.clone()),
+            (error, _) => error,
+        }
+    }
+}
