@@ -1,0 +1,223 @@
+//! `yuandang party`: one of the two processes of `match` and `bench`. Not for people: it takes its orders
+//! from its standard input and answers on its standard output ([`crate::pair`] has the messages).
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use agreement::{IdentityPublicKey, ParticipantId, Role};
+use datasets::Files;
+use node::{Input, Run, RunError, RunReport};
+use records::CanonicalKey;
+use serde::{Serialize, de::DeserializeOwned};
+use session::{ComputePool, Limits, PhaseProgress};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines, Stdin},
+    net::TcpListener,
+};
+use tokio_util::sync::CancellationToken;
+use wire::{Credentials, Pins};
+
+use crate::{
+    failure::{Failure, Status},
+    identity::fresh_identity,
+    pair::{Event, Go, Order, PartyInput, PartyReport, Phase, participant},
+    resources::Resources,
+    stop,
+};
+
+/// The other party may read a large file, or compute, for long before its next frame comes. If its
+/// process ends, the connection does, and that is noticed at once.
+const LIMITS: Limits = Limits { idle: Duration::from_secs(3600), total: Duration::from_secs(7 * 86_400) };
+
+/// How long a run that was told to stop may take to end in order.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The least time between two messages of progress.
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
+
+/// Takes an order, does it, and says what came of it.
+///
+/// # Errors
+/// Only if the parent cannot be told; every other failure is a message to it.
+pub fn run() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
+    let outcome = runtime.block_on(take_part());
+    // A blocked read of standard input must not hold the process back.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(report) => tell(&Event::Report(Box::new(report))),
+        Err(failure) => tell(&Event::Failed { status: failure.status.code(), message: failure.message }),
+    }
+}
+
+async fn take_part() -> Result<PartyReport, Failure> {
+    let cancel = stop::on_signal()?;
+    let mut orders = BufReader::new(tokio::io::stdin()).lines();
+    let order: Order = next_order(&mut orders).await?;
+    let me = participant(order.role)?;
+    let identity = fresh_identity()?;
+    let issued =
+        wire::endorse(&identity, &me, SystemTime::now() - Duration::from_secs(3600), 2).map_err(Failure::other)?;
+    let credentials = Credentials::from_pem(me.clone(), &issued.cert_pem, &issued.key_pem).map_err(Failure::other)?;
+
+    let listener = match order.role {
+        Role::Sender => Some(TcpListener::bind("127.0.0.1:0").await.map_err(Failure::other)?),
+        Role::Receiver => None,
+    };
+    let address = listener.as_ref().map(TcpListener::local_addr).transpose().map_err(Failure::other)?;
+    let endpoint = address.map(|address| format!("https://{address}"));
+    tell(&Event::Ready { identity: identity.public().to_string(), endpoint })?;
+
+    let go: Go = next_order(&mut orders).await?;
+    stop_with_parent(orders, cancel.clone());
+    let peer = (participant(order.role.other())?, go.peer.parse().map_err(Failure::other)?);
+    let pins = Pins::new([peer.clone()]).map_err(Failure::other)?;
+    let run = the_run(order, me, identity.public(), peer, cancel)?;
+    let cancel = run.cancel.clone();
+    let work = async {
+        match (listener, go.dial) {
+            (Some(listener), _) => Ok(node::listen_once(run, listener, &credentials, &pins).await?),
+            (None, Some(endpoint)) => Ok(node::dial(run, &endpoint, &credentials, &pins).await?),
+            (None, None) => Err(Failure::other("there is nobody to dial")),
+        }
+    };
+    tokio::select! {
+        report = work => report.map(PartyReport::from),
+        () = patience_after(cancel) => Err(Failure::stopped()),
+    }
+}
+
+/// Ends some time after `cancel`: the run then had time to tell its peer, and to finish or remove what it
+/// was writing.
+async fn patience_after(cancel: CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(PATIENCE).await;
+}
+
+fn the_run(
+    order: Order,
+    me: ParticipantId,
+    identity: IdentityPublicKey,
+    peer: (ParticipantId, IdentityPublicKey),
+    cancel: CancellationToken,
+) -> Result<Run, Failure> {
+    Ok(Run {
+        job_id: order.job.job_id.clone(),
+        spec: order.job.spec()?,
+        me: me.clone(),
+        identities: vec![(me, identity), peer],
+        input: match order.input {
+            PartyInput::Dataset { source, output, overwrite } => {
+                Input::Dataset { datasets: Arc::new(Files::new()), source, output, overwrite }
+            }
+            PartyInput::MadeUp { count, shared } => Input::Items(made_up(order.role, count, shared)),
+        },
+        limits: LIMITS,
+        compute: ComputePool::new(order.threads).map_err(Failure::other)?,
+        cancel,
+        progress: Some(progress_to_parent()),
+    })
+}
+
+/// Items of one party: those before `shared` are the same for both.
+fn made_up(role: Role, count: u64, shared: u64) -> Vec<CanonicalKey> {
+    let own: u64 = match role {
+        Role::Receiver => 1,
+        Role::Sender => 2,
+    };
+    let item = |index: u64| {
+        let owner = if index < shared { 0 } else { own };
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&index.to_be_bytes());
+        bytes[8..].copy_from_slice(&owner.to_be_bytes());
+        CanonicalKey(bytes)
+    };
+    (0..count).map(item).collect()
+}
+
+/// The end of the orders means that the parent wants no more of this, or is gone.
+fn stop_with_parent(mut orders: Lines<BufReader<Stdin>>, cancel: CancellationToken) {
+    tokio::spawn(async move {
+        while let Ok(Some(_)) = orders.next_line().await {}
+        cancel.cancel();
+    });
+}
+
+async fn next_order<T: DeserializeOwned>(orders: &mut Lines<BufReader<Stdin>>) -> Result<T, Failure> {
+    match orders.next_line().await {
+        Ok(Some(line)) => serde_json::from_str(&line).map_err(Failure::usage),
+        Ok(None) | Err(_) => Err(Failure::other("this command is started by match and bench, not by hand")),
+    }
+}
+
+fn tell(event: &impl Serialize) -> Result<(), Failure> {
+    let mut line = serde_json::to_vec(event).map_err(Failure::other)?;
+    line.push(b'\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(&line).and_then(|()| out.flush()).map_err(Failure::other)
+}
+
+fn progress_to_parent() -> Arc<dyn Fn(PhaseProgress) + Send + Sync> {
+    let last = Mutex::new(None::<Instant>);
+    Arc::new(move |progress| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < BETWEEN_PROGRESS) && progress.done < progress.total {
+            return;
+        }
+        *last = Some(Instant::now());
+        let PhaseProgress { phase, done, total } = progress;
+        // A parent that is gone shows in the orders.
+        let _ = tell(&Event::Progress { phase: phase.to_owned(), done, total });
+    })
+}
+
+impl From<RunReport> for PartyReport {
+    fn from(report: RunReport) -> Self {
+        Self {
+            rows: report.counts.rows,
+            items: report.items,
+            missing_keys: report.counts.missing_keys,
+            duplicate_rows: report.counts.duplicate_rows,
+            matched: report.matched,
+            rows_written: report.rows_written,
+            transcript: hex::encode(report.transcript),
+            bytes_sent: report.bytes_sent,
+            bytes_received: report.bytes_received,
+            phases: report
+                .phases
+                .iter()
+                .map(|phase| Phase {
+                    phase: phase.phase.to_owned(),
+                    seconds: phase.seconds,
+                    compute_seconds: phase.compute_seconds,
+                    bytes_sent: phase.bytes_sent,
+                    bytes_received: phase.bytes_received,
+                })
+                .collect(),
+            resources: Resources::of_this_process(),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Self::new(Status::of_code(error.exit_code()), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn made_up_items_have_just_so_many_in_common() {
+        let set = |role| made_up(role, 100, 40).into_iter().collect::<BTreeSet<_>>();
+        let (receiver, sender) = (set(Role::Receiver), set(Role::Sender));
+        assert_eq!((receiver.len(), sender.len(), receiver.intersection(&sender).count()), (100, 100, 40));
+    }
+}

@@ -1,0 +1,132 @@
+//! What `match` and `bench` say.
+
+use std::path::Path;
+
+use agreement::Mode;
+
+use super::{Lang, bytes, count};
+use crate::{bench::Measurement, match_files::Summary};
+
+/// The summary of a match.
+#[must_use]
+pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: Option<&Path>) -> String {
+    let reason = match (lang, run.protocol_reason) {
+        (_, None) => String::new(),
+        (Lang::En, Some(reason)) => format!(" ({reason})"),
+        (Lang::Zh, Some(_)) => "（自动选择：本版本唯一的协议）".to_owned(),
+    };
+    let parties = [
+        party(
+            lang,
+            lang.pick("receiver", "接收方"),
+            [run.receiver_rows, run.receiver_items, run.receiver_missing_keys, run.receiver_duplicate_rows],
+            run.bytes_to_sender,
+            run.receiver_cpu_seconds,
+            run.receiver_peak_rss_bytes,
+        ),
+        party(
+            lang,
+            lang.pick("sender", "发送方"),
+            [run.sender_rows, run.sender_items, run.sender_missing_keys, run.sender_duplicate_rows],
+            run.bytes_to_receiver,
+            run.sender_cpu_seconds,
+            run.sender_peak_rss_bytes,
+        ),
+    ];
+    let mut lines = vec![match lang {
+        Lang::En => format!(
+            "{} keys in common; mode {}, protocol {}{reason}, {:.2} seconds",
+            count(run.matched),
+            run.mode,
+            run.protocol,
+            run.seconds
+        ),
+        Lang::Zh => format!(
+            "共有键 {} 个；模式 {}，协议 {}{reason}，用时 {:.2} 秒",
+            count(run.matched),
+            run.mode,
+            run.protocol,
+            run.seconds
+        ),
+    }];
+    lines.extend(parties);
+    lines.push(learned(lang, run.mode).to_owned());
+    for (rows, file) in [(run.receiver_rows_written, output), (run.sender_rows_written, sender_output)] {
+        if let (Some(rows), Some(file)) = (rows, file) {
+            lines.push(match lang {
+                Lang::En => format!("{} rows are in {}", count(rows), file.display()),
+                Lang::Zh => format!("{} 行已写入 {}", count(rows), file.display()),
+            });
+        }
+    }
+    lines.push(format!("{} {}", lang.pick("transcript, the same at both:", "双方一致的会话摘要："), run.transcript));
+    lines.join("\n")
+}
+
+fn party(
+    lang: Lang,
+    name: &str,
+    [rows, items, missing, duplicates]: [u64; 4],
+    sent: u64,
+    cpu: f64,
+    rss: u64,
+) -> String {
+    let [rows, items, missing, duplicates] = [rows, items, missing, duplicates].map(count);
+    let (sent, rss) = (bytes(sent), bytes(rss));
+    match lang {
+        Lang::En => format!(
+            "{name}: {rows} rows, {items} distinct keys, {missing} rows without a key, {duplicates} with a key seen before; \
+             sent {sent}, {cpu:.2} CPU seconds, peak memory {rss}"
+        ),
+        Lang::Zh => format!(
+            "{name}：{rows} 行，{items} 个不同的键，{missing} 行缺键，{duplicates} 行键重复；\
+             发送 {sent}，CPU 用时 {cpu:.2} 秒，内存峰值 {rss}"
+        ),
+    }
+}
+
+/// Who learns what in this mode, beside the sizes of both sets.
+fn learned(lang: Lang, mode: Mode) -> &'static str {
+    let (english, chinese) = match mode {
+        Mode::Membership => (
+            "the receiver learned which of its keys the sender has; the sender learned no key",
+            "接收方得知自己的哪些键在对方名单中；发送方不知道任何键",
+        ),
+        Mode::Labelled => (
+            "the receiver learned which of its keys the sender has, with their labels; the sender learned no key",
+            "接收方得知自己的哪些键在对方名单中及其标签；发送方不知道任何键",
+        ),
+        Mode::Both => ("each learned which of its own keys the other has", "双方各自得知自己的哪些键为对方所有"),
+        Mode::Cardinality => (
+            "the receiver learned this number, and not which keys; the sender learned no key",
+            "接收方只得知数量，不知道是哪些键；发送方不知道任何键",
+        ),
+        Mode::Sum => ("", ""),
+    };
+    match lang {
+        Lang::En => english,
+        Lang::Zh => chinese,
+    }
+}
+
+/// One line of `bench`.
+#[must_use]
+pub fn measurement(lang: Lang, one: &Measurement) -> String {
+    let (to_receiver, to_sender) = (bytes(one.bytes_to_receiver), bytes(one.bytes_to_sender));
+    let (receiver_rss, sender_rss) = (bytes(one.receiver_peak_rss_bytes), bytes(one.sender_peak_rss_bytes));
+    let (size, receiver_cpu, sender_cpu) = (count(one.size), one.receiver_cpu_seconds, one.sender_cpu_seconds);
+    match lang {
+        Lang::En => format!(
+            "{} {size} × {size}: {:.2} s on {} threads each; CPU {receiver_cpu:.2} s receiver, {sender_cpu:.2} s sender; \
+             {to_receiver} to the receiver, {to_sender} to the sender, {:.0} bits per item; \
+             peak memory {receiver_rss} receiver, {sender_rss} sender",
+            one.protocol, one.seconds, one.threads, one.bits_per_item
+        ),
+        Lang::Zh => format!(
+            "{} {size} × {size}：{:.2} 秒，每方 {} 线程；CPU 接收方 {receiver_cpu:.2} 秒、发送方 {sender_cpu:.2} 秒；\
+             传至接收方 {to_receiver}、发送方 {to_sender}，每项 {:.0} 比特；\
+             内存峰值 接收方 {receiver_rss}、发送方 {sender_rss}",
+            one.protocol, one.seconds, one.threads, one.bits_per_item
+        ),
+    }
+}

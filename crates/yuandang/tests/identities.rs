@@ -1,0 +1,64 @@
+//! Identity keys and the certificates that they endorse.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use support::{fails, json, text, yuandang};
+
+#[test]
+fn an_identity_and_its_certificate_come_back_as_they_were_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let dir = path("anhui");
+    let made = json(&["identity", "new", "--participant", "anhui", "--dir", &dir, "--format", "json"]);
+    let pin = made["identity"].as_str().unwrap();
+    assert!(pin.starts_with("ed25519:") && pin.len() == 8 + 64, "{pin}");
+    let (key, public) = (path("anhui/identity.key"), path("anhui/identity.pub"));
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_to_string(public).unwrap().trim(), pin);
+    assert_eq!(text(&yuandang(&["identity", "show", "--key", &key])).trim(), pin);
+    fails(2, &["identity", "new", "--participant", "anhui", "--dir", &dir]);
+    assert_eq!(text(&yuandang(&["identity", "show", "--key", &key])).trim(), pin, "the key was replaced");
+
+    let (cert, tls) = (path("tls.crt"), path("tls.key"));
+    let issue = |days: &str| {
+        [
+            "cert",
+            "issue",
+            "--identity",
+            &key,
+            "--participant",
+            "anhui",
+            "--out-cert",
+            &cert,
+            "--out-key",
+            &tls,
+            "--days",
+            days,
+        ]
+        .map(str::to_owned)
+    };
+    fails(2, &support::borrowed(&issue("0")));
+    let issued = yuandang(&support::borrowed(&issue("30")));
+    assert_eq!(issued.status.code(), Some(0), "{}", support::errors(&issued));
+    assert_eq!(std::fs::metadata(&tls).unwrap().permissions().mode() & 0o777, 0o600);
+    let shown = json(&["cert", "show", &cert, "--format", "json"]);
+    assert_eq!(shown["valid_now"], true);
+    assert!(shown["names"][0].as_str().unwrap().starts_with("anhui"), "{shown}");
+    assert!(text(&yuandang(&["cert", "show", &cert])).contains("anhui"));
+    fails(2, &support::borrowed(&issue("30")));
+}
+
+#[test]
+fn keys_that_others_can_read_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().to_str().unwrap();
+    json(&["identity", "new", "--participant", "anhui", "--dir", dir, "--format", "json"]);
+    let key = folder.path().join("identity.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(fails(2, &["identity", "show", "--key", key.to_str().unwrap()]).contains("chmod 600"));
+    fails(2, &["identity", "new", "--participant", "An Hui", "--dir", dir]);
+    let no_certificate = folder.path().join("identity.pub");
+    fails(2, &["cert", "show", no_certificate.to_str().unwrap()]);
+}
