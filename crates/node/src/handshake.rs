@@ -101,7 +101,7 @@ fn check_peer(link: &Link, plan: &Plan) -> Result<(), RunError> {
 
 async fn exchange_hello(link: &mut Link, plan: &Plan, own: &RunInput, wait: Patience) -> Result<RunInput, RunError> {
     let hello = proto::Hello { terms: Some(plan.terms.clone().into()), input: Some(own.clone().into()) };
-    link.send(Body::Hello(hello), wait.step).await?;
+    link.send(&plan.me, Body::Hello(hello), wait.step).await?;
     let hello = match link.receive(&plan.me, "sent no hello", wait.hello).await? {
         Body::Hello(hello) => hello,
         other => return Err(link.out_of_turn(&other, "hello")),
@@ -171,7 +171,7 @@ async fn exchange_reveal(
     theirs: &RunInput,
     wait: Duration,
 ) -> Result<[u8; 32], RunError> {
-    link.send(Body::Reveal(proto::Reveal { nonce: nonce.to_vec().into() }), wait).await?;
+    link.send(&plan.me, Body::Reveal(proto::Reveal { nonce: nonce.to_vec().into() }), wait).await?;
     let reveal = match link.receive(&plan.me, "did not open its nonce", wait).await? {
         Body::Reveal(reveal) => reveal,
         other => return Err(link.out_of_turn(&other, "reveal")),
@@ -187,7 +187,7 @@ async fn exchange_reveal(
 
 async fn exchange_confirm(link: &mut Link, plan: &Plan, session_id: &[u8; 32], wait: Duration) -> Result<(), RunError> {
     let check = session_check(session_id);
-    link.send(Body::Confirm(proto::Confirm { session_check: check.to_vec().into() }), wait).await?;
+    link.send(&plan.me, Body::Confirm(proto::Confirm { session_check: check.to_vec().into() }), wait).await?;
     let confirm = match link.receive(&plan.me, "did not confirm the session", wait).await? {
         Body::Confirm(confirm) => confirm,
         other => return Err(link.out_of_turn(&other, "confirm")),

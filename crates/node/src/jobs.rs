@@ -226,6 +226,7 @@ impl Jobs {
                 bytes_sent = report.bytes_sent,
                 bytes_received = report.bytes_received,
                 seconds = report.seconds,
+                transcript = hex::encode(report.transcript),
                 "job succeeded"
             ),
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),

@@ -108,13 +108,27 @@ impl Link {
         &self.peer
     }
 
-    /// Sends a message, within `wait`.
-    pub(crate) async fn send(&self, body: Body, wait: Duration) -> Result<(), RunError> {
-        let peer = || self.peer.participant.clone();
+    /// Sends a message, within `wait`. A peer that takes nothing any more may have said why.
+    pub(crate) async fn send(&mut self, me: &ParticipantId, body: Body, wait: Duration) -> Result<(), RunError> {
+        let peer = self.peer.participant.clone();
         match timeout(wait, self.tx.send(ExchangeMessage { body: Some(body) })).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(RunError::Disconnected { peer: peer(), cause: "it is closed".to_owned() }),
-            Err(_) => Err(RunError::Silent { peer: peer(), what: "did not take our message", waited: wait }),
+            Ok(Err(_)) => Err(match timeout(LAST_WORD, self.refusal()).await {
+                Ok(Some(refusal)) => self.refused(&refusal, me),
+                Ok(None) | Err(_) => RunError::Disconnected { peer, cause: "the peer ended it".to_owned() },
+            }),
+            Err(_) => Err(RunError::Silent { peer, what: "did not take our message", waited: wait }),
+        }
+    }
+
+    /// The refusal among what still comes, if there is one.
+    async fn refusal(&mut self) -> Option<Refusal> {
+        let mut next = self.held.take();
+        loop {
+            match next {
+                Some(Body::Refusal(refusal)) => return Some(refusal),
+                Some(_) | None => next = self.rx.recv().await?.ok()?.body,
+            }
         }
     }
 
@@ -190,7 +204,8 @@ impl Link {
         if error.must_be_told() {
             let refusal = Refusal { fault: proto_fault(error.fault()).into(), reason: error.reason() };
             // A peer that is gone need not hear it.
-            drop(self.send(Body::Refusal(refusal), LAST_WORD).await);
+            let message = ExchangeMessage { body: Some(Body::Refusal(refusal)) };
+            drop(timeout(LAST_WORD, self.tx.send(message)).await);
         }
         let Self { tx, rx, reader, .. } = self;
         drop((tx, rx));

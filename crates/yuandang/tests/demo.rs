@@ -1,5 +1,6 @@
 //! The demonstration, and the commands that it tells people to try.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

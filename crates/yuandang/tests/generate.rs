@@ -1,4 +1,5 @@
 //! Made-up residents and keys.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Signals: both parties end, and nothing half-written stays.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

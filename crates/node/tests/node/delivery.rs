@@ -94,7 +94,8 @@ async fn an_output_that_is_there_stays_and_the_peer_is_told() {
         *overwrite = true;
     }
     let (shanghai, anhui) = meet(shanghai, anhui).await;
-    (shanghai.unwrap(), anhui.unwrap());
+    shanghai.unwrap();
+    anhui.unwrap();
     assert_eq!(sides.result("shanghai").unwrap(), b"id,name\n3,c\n");
 }
 
@@ -141,7 +142,8 @@ async fn labels_that_are_too_long_are_bad_data() {
     let sides = Sides::new(b"id,name\n3,c\n", fits.as_bytes());
     let (shanghai, anhui) = sides.both(Mode::Labelled);
     let (shanghai, anhui) = meet(shanghai, anhui).await;
-    (shanghai.unwrap(), anhui.unwrap());
+    shanghai.unwrap();
+    anhui.unwrap();
     assert_eq!(sides.result("shanghai").unwrap().len(), "id,name,category\n3,c,\n".len() + 4092);
 }
 

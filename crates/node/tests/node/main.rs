@@ -1,6 +1,8 @@
 //! Two sides of a run in one process: over loopback with mutual TLS, or over queues with a peer that a
 //! test plays by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod delivery;
+mod handshake;
 mod modes;
 mod sides;

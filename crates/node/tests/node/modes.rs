@@ -220,7 +220,8 @@ async fn progress_is_told_and_ends_with_everything_done() {
     let hook = Arc::clone(&told);
     shanghai.progress = Some(Arc::new(move |progress| hook.lock().unwrap().push(progress)));
     let (shanghai, anhui) = meet(shanghai, anhui).await;
-    (shanghai.unwrap(), anhui.unwrap());
+    shanghai.unwrap();
+    anhui.unwrap();
     let told = told.lock().unwrap();
     assert!(told.iter().all(|progress| progress.done <= progress.total));
     assert!(told.last().is_some_and(|progress| progress.done == progress.total));

@@ -7,10 +7,7 @@ use std::{
 };
 
 use agreement::{ErrorBudget, IdentityKey, JobParty, JobSpec, Mode, ParticipantId, Protocol, Role};
-use node::{
-    Input, Link, Run, RunError, RunReport,
-    link::{Delivered, LinkError},
-};
+use node::{Input, Link, Run, RunError, RunReport, link::Delivered};
 use session::{ComputePool, Limits};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -186,33 +183,8 @@ pub(crate) fn by_hand(name: &str) -> (Link, ByHand) {
 }
 
 impl ByHand {
-    pub(crate) async fn send(&self, body: Body) {
-        self.tx.send(Ok(ExchangeMessage { body: Some(body) })).await.unwrap();
-    }
-
-    pub(crate) async fn send_raw(&self, delivered: Delivered) {
-        self.tx.send(delivered).await.unwrap();
-    }
-
     pub(crate) async fn receive(&mut self) -> Option<Body> {
         self.rx.recv().await.and_then(|message| message.body)
-    }
-
-    /// What the other side said as its last word, if it was a refusal.
-    pub(crate) async fn last_word(mut self) -> Option<wire::proto::Refusal> {
-        let mut last = None;
-        while let Some(body) = self.receive().await {
-            last = Some(body);
-        }
-        match last {
-            Some(Body::Refusal(refusal)) => Some(refusal),
-            _ => None,
-        }
-    }
-
-    /// Breaks the connection as a network would.
-    pub(crate) async fn break_off(self) {
-        self.send_raw(Err(LinkError::Broken("connection reset".to_owned()))).await;
     }
 }
 

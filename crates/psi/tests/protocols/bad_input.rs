@@ -68,7 +68,7 @@ fn is_sorted_message(bench: &Bench, index: usize) -> bool {
 }
 
 #[track_caller]
-fn assert_names_peer(outcome: Result<Outcome, PsiError>, bench: &Bench, index: usize) {
+fn assert_names_peer(outcome: &Result<Outcome, PsiError>, bench: &Bench, index: usize) {
     let (mode, victim) = (bench.mode, bench.victim);
     assert!(matches!(outcome, Err(PsiError::Peer(_))), "{mode:?}, {victim:?}, message {index}: {outcome:?}");
 }
@@ -89,8 +89,8 @@ fn honest_messages_pass() {
 fn the_identity_is_refused() {
     for (bench, index) in every_message().filter(|(bench, index)| is_group_message(&bench.script[*index])) {
         // First of all, so that a sorted list stays sorted; and in the middle.
-        assert_names_peer(bench.after(index, |message| message.elements[..32].fill(0)), &bench, index);
-        assert_names_peer(bench.after(index, |message| message.elements[320..352].fill(0)), &bench, index);
+        assert_names_peer(&bench.after(index, |message| message.elements[..32].fill(0)), &bench, index);
+        assert_names_peer(&bench.after(index, |message| message.elements[320..352].fill(0)), &bench, index);
     }
 }
 
@@ -112,7 +112,7 @@ fn encodings_that_are_not_canonical_are_refused() {
         for bad in bad {
             let bad = hex::decode(bad).expect("hex");
             assert_names_peer(
-                bench.after(index, |message| message.elements[..32].copy_from_slice(&bad)),
+                &bench.after(index, |message| message.elements[..32].copy_from_slice(&bad)),
                 &bench,
                 index,
             );
@@ -125,9 +125,9 @@ fn sorted_lists_out_of_order_are_refused() {
     for (bench, index) in every_message().filter(|(bench, index)| is_sorted_message(bench, *index)) {
         let width = bench.script[index].header.width as usize;
         let swap = |message: &mut Message| message.elements[..2 * width].rotate_left(width);
-        assert_names_peer(bench.after(index, swap), &bench, index);
+        assert_names_peer(&bench.after(index, swap), &bench, index);
         let repeat = |message: &mut Message| message.elements.copy_within(..width, width);
-        assert_names_peer(bench.after(index, repeat), &bench, index);
+        assert_names_peer(&bench.after(index, repeat), &bench, index);
     }
 }
 
@@ -135,8 +135,8 @@ fn sorted_lists_out_of_order_are_refused() {
 fn parts_of_elements_are_refused() {
     for (bench, index) in every_message() {
         let truncated = bench.after(index, |message| message.elements.truncate(message.elements.len() - 1));
-        assert_names_peer(truncated, &bench, index);
-        assert_names_peer(bench.after(index, |message| message.elements.push(1)), &bench, index);
+        assert_names_peer(&truncated, &bench, index);
+        assert_names_peer(&bench.after(index, |message| message.elements.push(1)), &bench, index);
     }
 }
 
@@ -147,8 +147,8 @@ fn too_few_elements_are_refused() {
     for (bench, index) in every_message().filter(fixed) {
         let width = bench.script[index].header.width as usize;
         let short = |message: &mut Message| message.elements.truncate(message.elements.len() - width);
-        assert_names_peer(bench.after(index, short), &bench, index);
-        assert_names_peer(bench.after(index, |message| message.elements.clear()), &bench, index);
+        assert_names_peer(&bench.after(index, short), &bench, index);
+        assert_names_peer(&bench.after(index, |message| message.elements.clear()), &bench, index);
     }
 }
 
@@ -156,7 +156,7 @@ fn too_few_elements_are_refused() {
 fn too_many_elements_are_refused() {
     for (bench, index) in every_message() {
         let much = |message: &mut Message| message.elements = message.elements.repeat(4);
-        assert_names_peer(bench.after(index, much), &bench, index);
+        assert_names_peer(&bench.after(index, much), &bench, index);
     }
 }
 
@@ -170,7 +170,7 @@ fn an_evaluated_element_that_nothing_was_blinded_for_is_refused() {
 #[test]
 fn a_claim_to_an_item_that_is_not_held_is_refused() {
     let bench = Bench::new(Mode::Both, Victim::Sender);
-    assert_names_peer(bench.after(1, |message| message.elements[8] ^= 1), &bench, 1);
+    assert_names_peer(&bench.after(1, |message| message.elements[8] ^= 1), &bench, 1);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_label_that_was_altered_is_refused() {
     let bench = Bench::new(Mode::Labelled, Victim::Receiver);
     let width = bench.script[1].header.width as usize;
     let alter = |message: &mut Message| message.elements.chunks_mut(width).for_each(|row| row[width - 1] ^= 1);
-    assert_names_peer(bench.after(1, alter), &bench, 1);
+    assert_names_peer(&bench.after(1, alter), &bench, 1);
 }
 
 /// Gives `first` random bytes wherever it would receive, until it ends.

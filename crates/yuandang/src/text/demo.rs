@@ -103,14 +103,14 @@ pub fn checked(lang: Lang, found: &Findings) -> String {
             "\nChecked\n\
              \x20 The {matched} rows are exactly those of a plain join of both lists, labels included.\n\
              \x20 No identifier of one side alone stands in any of the {files} files and logs of the others.\n\
-             \x20 Both nodes hold the same transcript hash. {transcript}\n\
+             \x20 Both nodes hold the same transcript hash: {transcript}.\n\
              \x20 {sent} went from Shanghai to Anhui and {received} back, in {seconds:.1} seconds."
         ),
         Lang::Zh => format!(
             "\n已核对\n\
              \x20 这 {matched} 行（含标签）与两份名单直接连接的结果完全一致。\n\
              \x20 在各方的 {files} 个文件与日志中，没有任何只属于他方的标识。\n\
-             \x20 两个节点的会话摘要一致。{transcript}\n\
+             \x20 两个节点的会话记录摘要一致：{transcript}。\n\
              \x20 上海发往安徽 {sent}，返回 {received}，用时 {seconds:.1} 秒。"
         ),
     }
