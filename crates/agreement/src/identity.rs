@@ -17,7 +17,7 @@ pub enum IdentityError {
     /// Not a public key as it is written.
     #[error("a pinned identity is written ed25519: and 64 hex digits")]
     PublicForm,
-    /// The bytes are no point, or a weak one.
+    /// The bytes are no point, a weak one, or not its one encoding.
     #[error("this identity key is not a valid Ed25519 public key")]
     PublicPoint,
     /// Not a private key.
@@ -33,10 +33,11 @@ impl IdentityPublicKey {
     /// Takes 32 bytes that a configuration or a peer names as a key.
     ///
     /// # Errors
-    /// [`IdentityError::PublicPoint`] if they are no point of the curve or one of small order.
+    /// [`IdentityError::PublicPoint`] if they are no point of the curve, one of small order, or another
+    /// way to write a point than its own (RFC 8032, 5.1.3): one key must not stand twice among pins.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, IdentityError> {
         match VerifyingKey::from_bytes(&bytes) {
-            Ok(key) if !key.is_weak() => Ok(Self(bytes)),
+            Ok(key) if !key.is_weak() && key.to_edwards().compress().0 == bytes => Ok(Self(bytes)),
             _ => Err(IdentityError::PublicPoint),
         }
     }
@@ -114,5 +115,111 @@ impl IdentityKey {
 impl fmt::Debug for IdentityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdentityKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8032, 7.1, test 1.
+    const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+    const PUBLIC: &str = "ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    /// RFC 8410, 10.3 and 10.1.
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        -----END PRIVATE KEY-----\n";
+    const PEM_PUBLIC: &str = "ed25519:19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
+
+    fn key() -> IdentityKey {
+        let mut seed = Zeroizing::new([0; 32]);
+        hex::decode_to_slice(SEED, seed.as_mut_slice()).unwrap();
+        IdentityKey::from_seed(&seed)
+    }
+
+    #[test]
+    fn a_public_key_is_printed_as_it_is_read() {
+        let public = key().public();
+        assert_eq!(public.to_string(), PUBLIC);
+        assert_eq!(format!("{public:?}"), PUBLIC);
+        assert_eq!(PUBLIC.parse(), Ok(public));
+        assert_eq!(IdentityPublicKey::from_bytes(*public.as_bytes()), Ok(public));
+        let capitals = PUBLIC.to_uppercase().replace("ED25519", "ed25519");
+        assert_eq!(capitals.parse(), Ok(public));
+    }
+
+    #[test]
+    fn text_that_is_no_public_key_is_refused() {
+        let digits = PUBLIC.strip_prefix("ed25519:").unwrap();
+        let form = [
+            String::new(),
+            "ed25519:".to_owned(),
+            digits.to_owned(),
+            format!("x25519:{digits}"),
+            format!("ED25519:{digits}"),
+            format!(" ed25519:{digits}"),
+            format!("ed25519: {digits}"),
+            format!("ed25519:{}", &digits[2..]),
+            format!("ed25519:{}", &digits[1..]),
+            format!("ed25519:{digits}00"),
+            format!("ed25519:0x{}", &digits[2..]),
+            format!("ed25519:{}g", &digits[1..]),
+            format!("ed25519:{digits}\n"),
+        ];
+        for text in form {
+            assert_eq!(text.parse::<IdentityPublicKey>(), Err(IdentityError::PublicForm), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn points_that_are_off_the_curve_or_weak_or_written_in_another_way_are_refused() {
+        let (ends_7f, ff) = (format!("{}7f", "ff".repeat(30)), "ff".repeat(32));
+        let zeros = "00".repeat(31);
+        for (what, digits) in [
+            ("not on the curve", format!("02{zeros}")),
+            ("the neutral element", format!("01{zeros}")),
+            ("of order 2", format!("ec{ends_7f}")),
+            ("of order 4", format!("00{zeros}")),
+            ("of order 4, the other", format!("{}80", "00".repeat(31))),
+            ("of order 8", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05".to_owned()),
+            ("of order 8, the other", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a".to_owned()),
+            ("the neutral element, not reduced", format!("ee{ends_7f}")),
+            ("y = 3, not reduced", format!("f0{ends_7f}")),
+            ("y = 18, not reduced", format!("ff{ends_7f}")),
+            ("y = 18, not reduced, negative", ff),
+        ] {
+            let read = format!("ed25519:{digits}").parse::<IdentityPublicKey>();
+            assert_eq!(read, Err(IdentityError::PublicPoint), "{what}");
+        }
+        // The same point, reduced.
+        assert!(format!("ed25519:03{zeros}").parse::<IdentityPublicKey>().is_ok());
+    }
+
+    #[test]
+    fn a_private_key_goes_through_pem() {
+        let pem = key().to_pem().unwrap();
+        assert_eq!(IdentityKey::from_pem(&pem).unwrap().public(), key().public());
+        assert_eq!(IdentityKey::from_pem(PEM).unwrap().public().to_string(), PEM_PUBLIC);
+        let cut = &PEM[..PEM.len() - 40];
+        let other_label = PEM.replace("PRIVATE", "PUBLIC");
+        // Object identifier 1.3.101.110, X25519, in the place of 1.3.101.112.
+        let other_algorithm = PEM.replace("K2Vw", "K2Vu");
+        for bad in ["", "no key", cut, &other_label, &other_algorithm] {
+            assert_eq!(IdentityKey::from_pem(bad).unwrap_err(), IdentityError::PrivateForm, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_private_key_prints_nothing_of_itself() {
+        assert_eq!(format!("{:?}", key()), "IdentityKey(..)");
+        assert_eq!(format!("{:#?}", key()), "IdentityKey(..)");
+    }
+
+    #[test]
+    fn an_endorsement_is_a_signature_of_the_identity() {
+        let signature = key().endorse_certificate(b"a certificate").into();
+        let public = VerifyingKey::from_bytes(key().public().as_bytes()).unwrap();
+        assert!(public.verify_strict(b"a certificate", &signature).is_ok());
+        assert!(public.verify_strict(b"another certificate", &signature).is_err());
     }
 }

@@ -86,3 +86,44 @@ impl fmt::Display for Role {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_labels_of_domain_names_in_lower_case() {
+        let longest = "a".repeat(63);
+        for good in ["a", "anhui", "anhui-2", "a1", "a--b", &longest] {
+            assert_eq!(good.parse::<ParticipantId>().unwrap().as_str(), good);
+        }
+        let too_long = "a".repeat(64);
+        let bad = [
+            "", "-", "-anhui", "anhui-", "1anhui", "Anhui", "anHui", "an hui", " anhui", "anhui\n", "anhui\0",
+            "an_hui", "an.hui", "an/hui", "安徽", "anhuí", &too_long,
+        ];
+        for bad in bad {
+            assert_eq!(bad.parse::<ParticipantId>(), Err(ParticipantError), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_from_json_only_if_it_is_one() {
+        let anhui: ParticipantId = "anhui".parse().unwrap();
+        assert_eq!(serde_json::to_string(&anhui).unwrap(), "\"anhui\"");
+        assert_eq!(serde_json::from_str::<ParticipantId>("\"anhui\"").unwrap(), anhui);
+        for bad in ["\"Anhui\"", "\"\"", "7"] {
+            assert!(serde_json::from_str::<ParticipantId>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn roles_face_each_other_and_are_written_in_small_letters() {
+        for (role, name) in [(Role::Receiver, "receiver"), (Role::Sender, "sender")] {
+            assert_ne!(role.other(), role);
+            assert_eq!(role.other().other(), role);
+            assert_eq!(role.to_string(), name);
+            assert_eq!(serde_json::to_string(&role).unwrap(), format!("\"{name}\""));
+        }
+    }
+}
