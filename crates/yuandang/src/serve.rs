@@ -74,5 +74,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).await;
-    listener.map_err(|cause| Failure::new(Status::Usage, format_args!("{address}: {cause}")))
+    let listener = listener.map_err(|cause| Failure::new(Status::Usage, format_args!("{address}: {cause}")))?;
+    info!(address = %listener.local_addr().map_err(Failure::other)?, "listening");
+    Ok(listener)
 }

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod site;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -1,0 +1,109 @@
+//! A coordinator and two nodes as an operator runs them, each a process of its own.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+use support::site::{Site, names};
+
+#[test]
+fn two_nodes_match_and_everybody_ends_in_order() {
+    let site = Site::new(400, 200, 50);
+    let mut coordinator = site.start("coordinator");
+    let (mut shanghai, mut anhui) = (site.start("shanghai"), site.start("anhui"));
+    let job = site.ask(&["submit", "--watch", "--file", &site.job(&[])]);
+    assert_eq!((&job["state"], &job["mode"]), (&"Succeeded".into(), &"labelled".into()));
+
+    let id = job["job_id"].as_str().unwrap();
+    let result = fs::read_to_string(site.path(&format!("shanghai/results/{id}.csv"))).unwrap();
+    assert_eq!(result.lines().count(), 1 + 50);
+    assert!(result.lines().next().unwrap().ends_with(",category,valid_to"), "{result}");
+    assert!(names(&site.path("anhui/results")).is_empty());
+    for node in [&shanghai, &anhui] {
+        assert!(node.log().contains("DEVELOPMENT") || node.log().contains("development"), "{}", node.log());
+    }
+
+    // The coordinator remembers its jobs.
+    assert_eq!(coordinator.signal(Signal::SIGTERM), Some(0), "{}", coordinator.log());
+    let mut coordinator = site.start("coordinator");
+    assert_eq!(site.ask(&["show", id])["state"], "Succeeded");
+    for (server, signal) in
+        [(&mut shanghai, Signal::SIGTERM), (&mut anhui, Signal::SIGINT), (&mut coordinator, Signal::SIGINT)]
+    {
+        assert_eq!(server.signal(signal), Some(0), "{}", server.log());
+        server.says("ended in order");
+    }
+}
+
+#[test]
+fn a_node_that_is_stopped_tells_the_others_and_leaves_nothing() {
+    let site = Site::new(40_000, 40_000, 100);
+    let _coordinator = site.start("coordinator");
+    let (_shanghai, mut anhui) = (site.start("shanghai"), site.start("anhui"));
+    let id = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
+    anhui.says("WITHOUT A SIGNED AGREEMENT");
+    site.until_state(&id, &["Running"]);
+    assert_eq!(anhui.signal(Signal::SIGTERM), Some(0), "{}", anhui.log());
+    let job = site.until_state(&id, &["Failed", "Cancelled"]);
+    let cause = job["cause"].as_str().unwrap();
+    assert!(cause.contains("anhui") && cause.contains("shutting down"), "{cause}");
+    assert!(names(&site.path("shanghai/results")).is_empty() && names(&site.path("anhui/results")).is_empty());
+
+    // Shanghai goes on, and Anhui comes back.
+    let _anhui = site.start("anhui");
+    let job = site.ask(&[
+        "submit",
+        "--watch",
+        "--file",
+        &site.job(&[("\"labelled\"", "\"cardinality\""), ("label_columns", "# label_columns")]),
+    ]);
+    assert_eq!(job["state"], "Succeeded");
+}
+
+#[test]
+fn a_node_that_dies_is_named_by_the_others() {
+    let site = Site::new(40_000, 40_000, 100);
+    let _coordinator = site.start("coordinator");
+    let (_shanghai, mut anhui) = (site.start("shanghai"), site.start("anhui"));
+    let id = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
+    site.until_state(&id, &["Running"]);
+    anhui.signal(Signal::SIGKILL);
+    let job = site.until_state(&id, &["Failed", "TimedOut"]);
+    assert!(job["cause"].as_str().unwrap().contains("anhui"), "{job}");
+    assert!(names(&site.path("shanghai/results")).is_empty());
+}
+
+#[test]
+fn a_running_job_is_cancelled_on_both_sides() {
+    let site = Site::new(40_000, 40_000, 100);
+    let _coordinator = site.start("coordinator");
+    let (shanghai, anhui) = (site.start("shanghai"), site.start("anhui"));
+    let id = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
+    site.until_state(&id, &["Running"]);
+    site.ask(&["cancel", &id, "--reason", "asked for by mistake"]);
+    let job = site.until_state(&id, &["Cancelled"]);
+    assert!(job["cause"].as_str().unwrap().contains("asked for by mistake"), "{job}");
+    shanghai.says("job ended without a result");
+    anhui.says("job ended without a result");
+    assert!(names(&site.path("shanghai/results")).is_empty());
+}
+
+#[test]
+fn a_configuration_with_mistakes_is_refused_with_all_of_them() {
+    let site = Site::new(10, 10, 1);
+    let path = site.path("shanghai/config.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        text.replace("max_sessions = 8", "max_sessions = 0\ncolour = 1").replace("students.csv", "x.parquet"),
+    )
+    .unwrap();
+    let said = support::fails(2, &["node", "--config", &path]);
+    for part in ["max_sessions", "colour", "config.toml:"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+    support::fails(2, &["coordinator", "--config", &site.path("absent.toml")]);
+}

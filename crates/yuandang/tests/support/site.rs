@@ -1,0 +1,196 @@
+//! A coordinator and nodes as processes of their own, set up with the commands that an operator uses.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use super::{errors, json, until, yuandang};
+
+/// A participant's folder, its pin and its port.
+struct Member {
+    name: String,
+    folder: PathBuf,
+    identity: String,
+    port: u16,
+}
+
+impl Member {
+    fn new(name: &str, folder: &Path) -> Self {
+        let folder = folder.join(name);
+        let path = |file: &str| folder.join(file).to_str().unwrap().to_owned();
+        let made =
+            json(&["identity", "new", "--participant", name, "--dir", folder.to_str().unwrap(), "--format", "json"]);
+        let issued = yuandang(&[
+            "cert",
+            "issue",
+            "--identity",
+            &path("identity.key"),
+            "--participant",
+            name,
+            "--out-cert",
+            &path("tls.crt"),
+            "--out-key",
+            &path("tls.key"),
+        ]);
+        assert_eq!(issued.status.code(), Some(0), "{}", errors(&issued));
+        // Free a moment ago; nothing else here listens at fixed ports.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { name: name.to_owned(), folder, identity: made["identity"].as_str().unwrap().to_owned(), port }
+    }
+}
+
+/// The folders of a coordinator, of Shanghai with students.csv and of Anhui with hardship.csv.
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// Makes up `students` and `hardship` residents, `overlap` of them on both lists.
+    pub(crate) fn new(students: u64, hardship: u64, overlap: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let [coordinator, shanghai, anhui] = ["coordinator", "shanghai", "anhui"].map(|name| Member::new(name, path));
+        let lists = path.join("lists");
+        let [students, hardship, overlap] = [students, hardship, overlap].map(|number| number.to_string());
+        let numbers = ["--students", &students, "--hardship", &hardship, "--overlap", &overlap];
+        let made = yuandang(&[&["generate", "--out-dir", lists.to_str().unwrap()], &numbers[..]].concat());
+        assert_eq!(made.status.code(), Some(0), "{}", errors(&made));
+        let members = [&shanghai, &anhui];
+        for (member, list) in members.into_iter().zip(["students", "hardship"]) {
+            let file = format!("{list}.csv");
+            fs::rename(lists.join(&file), member.folder.join(&file)).unwrap();
+            fs::create_dir(member.folder.join("results")).unwrap();
+            let peers = members.into_iter().filter(|peer| peer.name != member.name);
+            fs::write(member.folder.join("config.toml"), node(member, list, &coordinator, peers)).unwrap();
+        }
+        let mut config = format!(
+            "name = \"coordinator\"\nlisten = \"127.0.0.1:{}\"\ndatabase = \"jobs.sqlite\"\n\
+             certificate = \"tls.crt\"\nkey = \"tls.key\"\n",
+            coordinator.port
+        );
+        for member in members {
+            write!(config, "\n[[participants]]\nid = \"{}\"\nidentity = \"{}\"\n", member.name, member.identity)
+                .unwrap();
+        }
+        fs::write(coordinator.folder.join("config.toml"), config).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Starts a participant, and waits until it says that it is ready.
+    pub(crate) fn start(&self, name: &str) -> Server {
+        let command = if name == "coordinator" { name } else { "node" };
+        let server = Server::start(super::command(&[command, "--config", &self.path(&format!("{name}/config.toml"))]));
+        server.says(if command == "node" { "attached to the coordinator" } else { "listening" });
+        server
+    }
+
+    /// Writes a job of the students' membership on the hardship list; gives its file.
+    pub(crate) fn job(&self, changes: &[(&str, &str)]) -> String {
+        let mut job =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/config/job.toml")).unwrap();
+        for (from, to) in changes {
+            assert!(job.contains(from), "{from}");
+            job = job.replace(from, to);
+        }
+        let path = self.path("job.toml");
+        fs::write(&path, job).unwrap();
+        path
+    }
+
+    /// Runs a `job` command as Shanghai's operator.
+    pub(crate) fn ask(&self, action: &[&str]) -> Value {
+        let config = self.path("shanghai/config.toml");
+        json(&[&["job"], action, &["--config", &config, "--format", "json"]].concat())
+    }
+
+    /// Waits until the job is in one of the states.
+    pub(crate) fn until_state(&self, job: &str, states: &[&str]) -> Value {
+        until("the job's state", || {
+            let shown = self.ask(&["show", job]);
+            states.contains(&shown["state"].as_str().unwrap()).then_some(shown)
+        })
+    }
+}
+
+fn node<'a>(own: &Member, list: &str, coordinator: &Member, peers: impl Iterator<Item = &'a Member>) -> String {
+    let Member { name, identity, port, .. } = own;
+    let mut config = format!(
+        "participant = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nendpoint = \"https://127.0.0.1:{port}\"\n\
+         development = true\nresults = \"results\"\nmax_sessions = 8\n\n\
+         [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\n\
+         [coordinator]\nendpoint = \"https://127.0.0.1:{}\"\nparticipant = \"coordinator\"\nidentity = \"{}\"\n\n\
+         [[datasets]]\nname = \"{list}\"\nsource = \"{list}.csv\"\n",
+        coordinator.port, coordinator.identity,
+    );
+    for peer in peers {
+        write!(config, "\n[[peers]]\nparticipant = \"{}\"\nidentity = \"{}\"\n", peer.name, peer.identity).unwrap();
+    }
+    config
+}
+
+/// A running coordinator or node; killed when it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    fn start(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::<Mutex<String>>::default();
+        let (kept, lines) = (Arc::clone(&log), BufReader::new(process.stderr.take().unwrap()).lines());
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                *kept.lock().unwrap() += &format!("{line}\n");
+            }
+        });
+        Self { process, log }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until its log has these words.
+    pub(crate) fn says(&self, words: &str) {
+        until(&format!("{words:?} in a log"), || self.log().contains(words).then_some(()));
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal, waits for the end and gives the exit status.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Option<i32> {
+        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Names in a folder.
+pub(crate) fn names(folder: &str) -> Vec<String> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
