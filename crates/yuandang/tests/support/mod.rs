@@ -1,6 +1,6 @@
 //! Runs the binary as a person would, on small files that are made up here.
 #![allow(dead_code, reason = "each test program uses its own part")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 pub(crate) mod site;
 
