@@ -15,11 +15,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let shanghai = ["Wang Fang", "Li Wei", "Zhang Min", "Chen Jing"];
     let anhui = ["Liu Yang", "Chen Jing", "Li Wei"];
 
-    let parameters = Parameters {
-        session_id: *seed()?,
-        sizes: Sizes { receiver: shanghai.len() as u64, sender: anhui.len() as u64 },
-        budget: ErrorBudget::new(40)?,
-    };
+    let sizes = Sizes { receiver: shanghai.len() as u64, sender: anhui.len() as u64 };
+    let parameters = Parameters { session_id: *seed()?, sizes, budget: ErrorBudget::new(40)? };
     let (mine, theirs) = (seed()?, seed()?);
     let oprf = dh_oprf::Receiver::new(&parameters, &mine);
     let receiver = matching::membership_receiver(oprf, &parameters, items(&shanghai)?, &mine)?;
@@ -27,17 +24,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let sender = matching::membership_sender(oprf, &parameters, items(&anhui)?, &theirs)?;
 
     let (here, there) = session::in_memory(4);
-    let (learned, nothing) = tokio::join!(
+    let (learned, nothing) = tokio::try_join!(
         session::run(receiver, here, settings(Side::Receiver, parameters.session_id)?),
         session::run(sender, there, settings(Side::Sender, parameters.session_id)?),
-    );
-    let (learned, nothing) = (learned?, nothing?);
+    )?;
     if let Outcome::Matched(indices) = &learned.output {
         let names: Vec<_> = indices.iter().filter_map(|&index| shanghai.get(index as usize)).collect();
         println!("Shanghai learns that Anhui has {names:?}, and that Anhui has {} people.", anhui.len());
     }
     println!("Anhui learns {:?}, and that Shanghai has {} people.", nothing.output, shanghai.len());
-    println!("{} bytes went one way and {} the other.", learned.bytes_sent, learned.bytes_received);
     Ok(())
 }
 

@@ -95,7 +95,12 @@ impl Store {
             .await?;
         let kind = MigrationType::Simple;
         let first = Migration::new(1, "jobs".into(), kind, sqlx::SqlStr::from_static(JOBS), false);
-        Migrator::with_migrations(vec![first]).run(&pool).await?;
+        let migrator = Migrator::with_migrations(vec![first]);
+        match migrator.run(&pool).await {
+            // Another process may have made the tables since this one looked: then they are there now.
+            Err(MigrateError::ExecuteMigration(..)) => migrator.run(&pool).await?,
+            done => done?,
+        }
         Ok(Self(pool))
     }
 
@@ -149,7 +154,7 @@ impl Store {
     pub async fn of_participant(&self, participant: &ParticipantId, most: u32) -> Result<Vec<StoredJob>, StoreError> {
         let rows = sqlx::query(
             "SELECT jobs.* FROM jobs JOIN job_parties ON job_parties.job_id = jobs.id \
-             WHERE job_parties.participant = $1 ORDER BY jobs.created_ms DESC, jobs.id LIMIT $2",
+             WHERE job_parties.participant = $1 ORDER BY jobs.rowid DESC LIMIT $2",
         )
         .bind(participant.as_str())
         .bind(i64::from(most))
@@ -163,7 +168,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn in_state(&self, state: JobState) -> Result<Vec<StoredJob>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM jobs WHERE state = $1 ORDER BY created_ms, id")
+        let rows = sqlx::query("SELECT * FROM jobs WHERE state = $1 ORDER BY rowid")
             .bind(state.to_string())
             .fetch_all(&self.0)
             .await?;
