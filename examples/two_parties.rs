@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 async fn main() -> Result<(), Box<dyn Error>> {
     let shanghai = ["Wang Fang", "Li Wei", "Zhang Min", "Chen Jing"];
     let anhui = ["Liu Yang", "Chen Jing", "Li Wei"];
-
     let sizes = Sizes { receiver: shanghai.len() as u64, sender: anhui.len() as u64 };
     let parameters = Parameters { session_id: *seed()?, sizes, budget: ErrorBudget::new(40)? };
     let (mine, theirs) = (seed()?, seed()?);

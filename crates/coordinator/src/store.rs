@@ -5,7 +5,7 @@
 use std::{
     path::Path,
     str::FromStr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use agreement::{JobSpec, JobState, ParticipantId};
@@ -15,10 +15,16 @@ use sqlx::{
     migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
+use tokio::time::sleep;
 use wire::proto;
 
 /// The first layout of the tables.
 const JOBS: &str = include_str!("../migrations/0001_jobs.sql");
+
+/// How long a lock of another process is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+/// SQLITE_BUSY.
+const LOCKED: &str = "5";
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -81,18 +87,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(15))
-            .connect_with(options)
-            .await?;
+        let pool = connect(path).await?;
         let kind = MigrationType::Simple;
         let first = Migration::new(1, "jobs".into(), kind, sqlx::SqlStr::from_static(JOBS), false);
         let migrator = Migrator::with_migrations(vec![first]);
@@ -223,6 +218,28 @@ impl Store {
             .fetch_all(&self.0)
             .await?;
         rows.iter().map(|row| state(&row.try_get::<String, _>(0)?)).collect()
+    }
+}
+
+/// Connects to the database. Two that make the same file at once lock each other out for a moment, in
+/// which SQLite itself does not wait.
+async fn connect(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(BUSY + Duration::from_secs(5));
+    let began = Instant::now();
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCKED) && began.elapsed() < BUSY => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            connected => return connected,
+        }
     }
 }
 
