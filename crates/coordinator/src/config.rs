@@ -10,7 +10,7 @@ use agreement::{
     IdentityPublicKey, ParticipantId,
     settings::{self, Problems, Section},
 };
-use wire::{Credentials, Pins};
+use wire::{Credentials, CredentialsError, Pins};
 
 /// A coordinator's configuration.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl CoordinatorConfig {
             let credentials = match Credentials::read(draft.name.clone(), &certificate, &key) {
                 Ok(credentials) => credentials,
                 Err(error) => {
-                    root.problem("certificate", error);
+                    root.problem(at_fault(&error, &key), error);
                     return None;
                 }
             };
@@ -87,18 +87,29 @@ impl CoordinatorConfig {
     }
 }
 
+/// Which of the two keys of the credentials an error is about.
+fn at_fault(error: &CredentialsError, key: &Path) -> &'static str {
+    match error {
+        CredentialsError::Key(_) | CredentialsError::Exposed { .. } => "key",
+        CredentialsError::File { path, .. } if path == key => "key",
+        _ => "certificate",
+    }
+}
+
 fn draft(root: &Section<'_>) -> Option<Draft> {
     let name = root.required("name");
     let listen = root.required("listen");
     let database = root.required("database");
     let certificate = root.required("certificate");
     let key = root.required("key");
+    let mut entries = 0_usize;
     let pinned = root.sections("participants", |section| {
+        entries += 1;
         let id: Option<ParticipantId> = section.required("id");
         let identity: Option<IdentityPublicKey> = section.required("identity");
         Some((id?, identity?))
     });
-    if pinned.is_empty() {
+    if entries == 0 {
         root.problem("participants", "nobody may call this coordinator; pin at least two participants");
     }
     let participants = match Pins::new(pinned) {
