@@ -5,7 +5,9 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Stdio},
 };
 
@@ -57,6 +59,42 @@ fn a_folder_of_ones_own_keeps_everything_and_must_be_empty() {
     let log = std::fs::read_to_string(folder.path().join("demo/anhui/anhui.log")).unwrap();
     assert!(log.contains("DEVELOPMENT MODE"), "{log}");
     assert!(fails(2, &["demo", "--dir", dir]).contains("not empty"));
+}
+
+/// The resident IDs of a list.
+fn identifiers(path: &Path) -> BTreeSet<Vec<u8>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let column = lines.next().unwrap().split(',').position(|name| name == "id_no").unwrap();
+    lines.map(|line| line.split(',').nth(column).unwrap().as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn no_file_or_log_of_one_side_holds_an_identifier_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("demo");
+    let arguments = ["demo", "--students", "500", "--hardship", "400", "--dir", dir.to_str().unwrap()];
+    let output = yuandang(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let ours = identifiers(&dir.join("shanghai/students.csv"));
+    let theirs = identifiers(&dir.join("anhui/hardship.csv"));
+    let all: BTreeSet<_> = ours.union(&theirs).cloned().collect();
+    let foreign = [
+        ("shanghai", &theirs - &ours),
+        ("anhui", &ours - &theirs),
+        ("jiangsu", all.clone()),
+        ("zhejiang", all.clone()),
+        ("coordinator", all),
+    ];
+    for (side, foreign) in foreign {
+        let files = files_below(&dir.join(side));
+        assert!(!foreign.is_empty() && files.iter().any(|file| file.extension().is_some_and(|end| end == "log")));
+        for file in files {
+            let content = std::fs::read(&file).unwrap();
+            let found = content.windows(18).find(|window| foreign.contains(*window));
+            assert!(found.is_none(), "{} holds {:?}", file.display(), found.map(String::from_utf8_lossy));
+        }
+    }
 }
 
 /// A demonstration that goes on running; stopped when it is dropped.

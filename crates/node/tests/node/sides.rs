@@ -2,12 +2,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use agreement::{ErrorBudget, IdentityKey, JobParty, JobSpec, Mode, ParticipantId, Protocol, Role};
 use node::{Input, Link, Run, RunError, RunReport, link::Delivered};
+use prost::Message;
 use session::{ComputePool, Limits};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -188,36 +189,51 @@ impl ByHand {
     }
 }
 
-/// Two links over queues, between Shanghai and Anhui, on which a test may change what goes from Anhui to
-/// Shanghai.
-pub(crate) fn joined(mut change: impl FnMut(ExchangeMessage) -> Vec<Delivered> + Send + 'static) -> (Link, Link) {
-    let (shanghai, anhui) = (by_hand("anhui"), by_hand("shanghai"));
-    let (ByHand { tx: to_shanghai, rx: mut from_shanghai }, ByHand { tx: to_anhui, rx: mut from_anhui }) =
-        (shanghai.1, anhui.1);
-    tokio::spawn(async move {
-        while let Some(message) = from_shanghai.recv().await {
-            if to_anhui.send(Ok(message)).await.is_err() {
+/// Two links over queues, between Shanghai and Anhui, on which a test may change what goes to each.
+fn joined(
+    to_shanghai: impl FnMut(ExchangeMessage) -> Vec<Delivered> + Send + 'static,
+    to_anhui: impl FnMut(ExchangeMessage) -> Vec<Delivered> + Send + 'static,
+) -> (Link, Link) {
+    let ((shanghai, at_shanghai), (anhui, at_anhui)) = (by_hand("anhui"), by_hand("shanghai"));
+    tokio::spawn(carry(at_shanghai.rx, at_anhui.tx, to_anhui));
+    tokio::spawn(carry(at_anhui.rx, at_shanghai.tx, to_shanghai));
+    (shanghai, anhui)
+}
+
+async fn carry(
+    mut from: mpsc::Receiver<ExchangeMessage>,
+    to: mpsc::Sender<Delivered>,
+    mut change: impl FnMut(ExchangeMessage) -> Vec<Delivered>,
+) {
+    while let Some(message) = from.recv().await {
+        for delivered in change(message) {
+            if to.send(delivered).await.is_err() {
                 return;
             }
         }
-    });
-    tokio::spawn(async move {
-        while let Some(message) = from_anhui.recv().await {
-            for delivered in change(message) {
-                if to_shanghai.send(delivered).await.is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    (shanghai.0, anhui.0)
+    }
 }
 
-/// Lets both run over queues.
+/// Lets both run over queues; what goes to Shanghai may be changed.
 pub(crate) async fn meet_over(
     (shanghai, anhui): (Run, Run),
     change: impl FnMut(ExchangeMessage) -> Vec<Delivered> + Send + 'static,
 ) -> (Outcome, Outcome) {
-    let (left, right) = joined(change);
+    let (left, right) = joined(change, |message| vec![Ok(message)]);
     tokio::join!(node::run_over(shanghai, left), node::run_over(anhui, right))
+}
+
+/// Lets both run over queues, and gives the bytes of every message that went to each of them.
+pub(crate) async fn meet_captured((shanghai, anhui): (Run, Run)) -> ((Outcome, Outcome), [Vec<u8>; 2]) {
+    let captured: [Arc<Mutex<Vec<u8>>>; 2] = Default::default();
+    let tap = |into: &Arc<Mutex<Vec<u8>>>| {
+        let into = Arc::clone(into);
+        move |message: ExchangeMessage| {
+            message.encode(&mut *into.lock().unwrap()).unwrap();
+            vec![Ok(message)]
+        }
+    };
+    let (left, right) = joined(tap(&captured[0]), tap(&captured[1]));
+    let outcomes = tokio::join!(node::run_over(shanghai, left), node::run_over(anhui, right));
+    (outcomes, captured.map(|bytes| bytes.lock().unwrap().clone()))
 }
