@@ -1,5 +1,5 @@
 //! Messages become models at the door, and back. Each check stands here once: what has passed is a
-//! type that holds no surprises, and every bound of proto/yuandang/v1 is enforced.
+//! type that holds no surprises, within every bound of proto/yuandang/v1 ([`crate::bounds`]).
 
 mod job;
 mod run;
@@ -25,33 +25,6 @@ impl ConvertError {
     pub(crate) fn missing(field: &'static str) -> Self {
         Self::new(field, "is missing")
     }
-}
-
-/// The characters of a text, at most `most` bytes of them.
-pub(crate) fn text(field: &'static str, value: String, most: usize) -> Result<String, ConvertError> {
-    if value.len() > most {
-        return Err(ConvertError::new(field, format!("is longer than {most} bytes")));
-    }
-    Ok(value)
-}
-
-/// At most `most` texts of at most `length` bytes each.
-pub(crate) fn texts(
-    field: &'static str,
-    values: Vec<String>,
-    most: usize,
-    length: usize,
-) -> Result<Vec<String>, ConvertError> {
-    few(field, &values, most)?;
-    values.into_iter().map(|value| text(field, value, length)).collect()
-}
-
-/// Refuses more than `most` elements.
-pub(crate) fn few<T>(field: &'static str, values: &[T], most: usize) -> Result<(), ConvertError> {
-    if values.len() > most {
-        return Err(ConvertError::new(field, format!("has more than {most} elements")));
-    }
-    Ok(())
 }
 
 /// Just 32 bytes.

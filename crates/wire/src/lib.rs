@@ -4,6 +4,7 @@
 //! An identity key acts as the issuer of its participant's TLS certificates, so certificates rotate
 //! and pins stay. No certificate authority is asked, and no host name counts.
 
+pub mod bounds;
 pub mod client;
 pub mod convert;
 pub mod credentials;
@@ -21,6 +22,7 @@ pub mod proto {
     pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/yuandang.bin"));
 }
 
+pub use bounds::Bounded;
 pub use client::{ConnectError, Connection};
 pub use convert::ConvertError;
 pub use credentials::{Credentials, CredentialsError, write_secret};

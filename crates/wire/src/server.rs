@@ -34,6 +34,10 @@ use crate::{
     verify::{PinnedVerifier, provider},
 };
 
+/// Bytes of a question about health or about messages: a name, or a little more. These messages are not
+/// ours, so none of their fields says what it may hold.
+const MAX_QUESTION: usize = 1 << 10;
+
 /// Connections that have passed the handshake and wait to be served.
 const READY: usize = 16;
 
@@ -67,10 +71,11 @@ pub fn builder() -> tonic::transport::Server {
 /// # Errors
 /// If the compiled description cannot be read, which a test rules out.
 pub fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_reflection::server::Error> {
-    tonic_reflection::server::Builder::configure()
+    let service = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
+        .build_v1()?;
+    Ok(service.max_decoding_message_size(MAX_QUESTION))
 }
 
 /// The health service (grpc.health.v1), which says that `services` are served.
@@ -79,7 +84,7 @@ pub async fn health(services: &[&'static str]) -> HealthServer<impl Health> {
     for name in services {
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
-    service
+    service.max_decoding_message_size(MAX_QUESTION)
 }
 
 /// Who sent a request, as TLS proved it.

@@ -2,8 +2,8 @@
 
 use agreement::{JobParty, JobSpec, ParticipantId};
 
-use super::{ConvertError, few, optional_digest, text, texts};
-use crate::proto;
+use super::{ConvertError, optional_digest};
+use crate::{bounds::Bounded, proto};
 
 /// A job's id: 1 to 64 letters, digits and hyphens. It names a file, so nothing else may stand in it.
 ///
@@ -22,11 +22,8 @@ pub(super) fn participant(field: &'static str, value: &str) -> Result<Participan
     value.parse().map_err(|error| ConvertError::new(field, error))
 }
 
-pub(super) fn key_types(values: Vec<String>) -> Result<Vec<agreement::KeyType>, ConvertError> {
-    texts("key_types", values, 16, 32)?
-        .iter()
-        .map(|name| name.parse().map_err(|error| ConvertError::new("key_types", error)))
-        .collect()
+pub(super) fn key_types(names: &[String]) -> Result<Vec<agreement::KeyType>, ConvertError> {
+    names.iter().map(|name| name.parse().map_err(|error| ConvertError::new("key_types", error))).collect()
 }
 
 impl From<JobParty> for proto::JobParty {
@@ -46,12 +43,13 @@ impl TryFrom<proto::JobParty> for JobParty {
     type Error = ConvertError;
 
     fn try_from(party: proto::JobParty) -> Result<Self, ConvertError> {
+        party.check_bounds()?;
         Ok(Self {
             role: party.role().try_into()?,
             participant: participant("parties.participant", &party.participant)?,
-            dataset: text("parties.dataset", party.dataset, 128)?,
-            key_columns: texts("parties.key_columns", party.key_columns, 16, 256)?,
-            label_columns: texts("parties.label_columns", party.label_columns, 64, 256)?,
+            dataset: party.dataset,
+            key_columns: party.key_columns,
+            label_columns: party.label_columns,
             padded_size: Some(party.padded_size).filter(|size| *size > 0),
         })
     }
@@ -77,13 +75,13 @@ impl TryFrom<proto::JobSpec> for JobSpec {
     type Error = ConvertError;
 
     fn try_from(spec: proto::JobSpec) -> Result<Self, ConvertError> {
-        few("parties", &spec.parties, 16)?;
+        spec.check_bounds()?;
         Ok(Self {
             mode: spec.mode().try_into()?,
             protocol: spec.protocol().try_into()?,
-            name: text("name", spec.name, 128)?,
+            name: spec.name,
             parties: spec.parties.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            key_types: key_types(spec.key_types)?,
+            key_types: key_types(&spec.key_types)?,
             error_budget: spec.error_budget.ok_or_else(|| ConvertError::missing("error_budget"))?.into(),
             agreement_digest: optional_digest("agreement_digest", &spec.agreement_digest)?,
             listener: participant("listener", &spec.listener)?,

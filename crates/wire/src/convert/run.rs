@@ -3,11 +3,11 @@
 use agreement::{IdentityPublicKey, RunInput, RunParticipant, RunTerms};
 
 use super::{
-    ConvertError, digest, few, job,
+    ConvertError, digest, job,
     job::{key_types, participant},
-    optional_digest, text, texts,
+    optional_digest,
 };
-use crate::proto;
+use crate::{bounds::Bounded, proto};
 
 impl From<RunParticipant> for proto::RunParticipant {
     fn from(one: RunParticipant) -> Self {
@@ -23,6 +23,7 @@ impl TryFrom<proto::RunParticipant> for RunParticipant {
     type Error = ConvertError;
 
     fn try_from(one: proto::RunParticipant) -> Result<Self, ConvertError> {
+        one.check_bounds()?;
         let key = digest("participants.identity_key", &one.identity_key)?;
         Ok(Self {
             role: one.role().try_into()?,
@@ -56,17 +57,17 @@ impl TryFrom<proto::RunTerms> for RunTerms {
     type Error = ConvertError;
 
     fn try_from(terms: proto::RunTerms) -> Result<Self, ConvertError> {
-        few("participants", &terms.participants, 16)?;
+        terms.check_bounds()?;
         Ok(Self {
             mode: terms.mode().try_into()?,
             protocol: terms.protocol().try_into()?,
             contract_version: terms.contract_version,
             job_id: job::job_id(terms.job_id)?,
             participants: terms.participants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
-            suite: text("suite", terms.suite, 64)?,
-            data_standard: text("data_standard", terms.data_standard, 64)?,
-            key_types: key_types(terms.key_types)?,
-            label_columns: texts("label_columns", terms.label_columns, 64, 256)?,
+            suite: terms.suite,
+            data_standard: terms.data_standard,
+            key_types: key_types(&terms.key_types)?,
+            label_columns: terms.label_columns,
             error_budget: terms.error_budget.ok_or_else(|| ConvertError::missing("error_budget"))?.into(),
             agreement_digest: optional_digest("agreement_digest", &terms.agreement_digest)?,
             bins: terms.bins,
@@ -92,6 +93,7 @@ impl TryFrom<proto::RunInput> for RunInput {
     type Error = ConvertError;
 
     fn try_from(input: proto::RunInput) -> Result<Self, ConvertError> {
+        input.check_bounds()?;
         Ok(Self {
             participant: participant("input.participant", &input.participant)?,
             padded_size: input.padded_size,
