@@ -1,6 +1,6 @@
 //! The service that nodes attach to.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use agreement::ParticipantId;
 use tokio::{sync::mpsc, time::timeout};
@@ -21,9 +21,6 @@ use crate::{
     registry::{Directives, QUEUE},
 };
 
-/// How long a node may be silent.
-const SILENCE: Duration = Duration::from_secs(20);
-
 /// Answers nodes.
 pub(crate) struct Coordination {
     pub(crate) name: ParticipantId,
@@ -38,7 +35,7 @@ impl CoordinationService for Coordination {
     async fn attach(&self, request: Request<Streaming<AttachRequest>>) -> Result<Response<Self::AttachStream>, Status> {
         let caller = wire::server::peer_of(&request)?.participant;
         let mut events = request.into_inner();
-        let first = timeout(SILENCE, events.next()).await;
+        let first = timeout(self.dispatcher.patience.silence, events.next()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("a node registers first"))?;
         let registration = match first.transpose()?.and_then(|request| request.event) {
             Some(Event::Registration(registration)) => registration,
@@ -48,17 +45,20 @@ impl CoordinationService for Coordination {
         let (directives, queued) = mpsc::channel(QUEUE);
         let registered = Registered { coordinator: self.name.to_string() };
         tell(&directives, Directive::Registered(registered)).await;
-        let stream = self.dispatcher.registry.attach(&caller, info, directives.clone());
+        let (stream, replaced) = self.dispatcher.registry.attach(&caller, info, directives.clone());
         tracing::info!(participant = %caller, "node attached");
         let dispatcher = Arc::clone(&self.dispatcher);
         self.dispatcher.tasks.spawn(async move {
             if let Err(error) = dispatcher.attached(&caller).await {
                 tracing::error!(%error, "queued jobs could not be read");
             }
-            listen(&dispatcher, &caller, events, directives).await;
+            tokio::select! {
+                () = replaced.cancelled() => tracing::info!(participant = %caller, "node attached anew"),
+                () = listen(&dispatcher, &caller, events, directives) => {}
+            }
             if dispatcher.registry.detach(&caller, stream) {
                 tracing::info!(participant = %caller, "node detached");
-                dispatcher.detached(caller);
+                dispatcher.detached(caller, stream);
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(queued))))
@@ -100,7 +100,7 @@ async fn listen(
         let event = tokio::select! {
             () = dispatcher.shutdown.cancelled() => return,
             () = directives.closed() => return,
-            event = timeout(SILENCE, events.next()) => event,
+            event = timeout(dispatcher.patience.silence, events.next()) => event,
         };
         let Ok(Some(Ok(event))) = event else { return };
         dispatcher.registry.seen(caller);

@@ -7,24 +7,25 @@ use std::{
 };
 
 use agreement::{JobSpec, JobState, ParticipantId};
-use tokio::{sync::Mutex, time::sleep};
+use tokio::{
+    sync::{Mutex, watch},
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::proto::{
     CancelJob, Job, JobEnded, JobReport, Progress, StartJob, attach_response::Directive, job_report::Body,
 };
 
 use crate::{
+    patience::Patience,
     registry::Registry,
     store::{Store, StoreError, StoredJob},
+    text::{MAX_CAUSE, MAX_PHASE, MAX_REASON, harmless},
     watch::Watchers,
 };
 
-/// How long a node may be away in the middle of a job.
-const GRACE: Duration = Duration::from_secs(15);
-/// What a job may take where it does not say.
-const DEADLINE: Duration = Duration::from_secs(3600);
-/// What the coordinator allows beyond a job's deadline, so that the nodes' own comes first.
-const ALLOWANCE: Duration = Duration::from_secs(30);
+/// Bytes of a transcript hash.
+const TRANSCRIPT: usize = 32;
 
 /// A job whose nodes have been told to start.
 struct Live {
@@ -43,14 +44,16 @@ pub(crate) struct Dispatcher {
     pub(crate) watchers: Watchers,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
+    pub(crate) patience: Patience,
     /// Held over each step of a job's life, so that steps of one job never cross.
     live: Mutex<HashMap<String, Live>>,
 }
 
 impl Dispatcher {
-    pub(crate) fn new(store: Store, shutdown: CancellationToken) -> Arc<Self> {
+    pub(crate) fn new(store: Store, patience: Patience, shutdown: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             store,
+            patience,
             shutdown,
             registry: Registry::default(),
             watchers: Watchers::default(),
@@ -96,15 +99,15 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// A node has gone: what it was doing fails, unless it comes back soon.
-    pub(crate) fn detached(self: &Arc<Self>, participant: ParticipantId) {
+    /// A node's stream has ended: what it was doing fails, unless it comes back soon.
+    pub(crate) fn detached(self: &Arc<Self>, participant: ParticipantId, stream: u64) {
         let this = Arc::clone(self);
         self.tasks.spawn(async move {
             tokio::select! {
                 () = this.shutdown.cancelled() => return,
-                () = sleep(GRACE) => {}
+                () = sleep(this.patience.grace) => {}
             }
-            if this.registry.is_attached(&participant) {
+            if !this.registry.is_gone(&participant, stream) {
                 return;
             }
             let held = this.live.lock().await;
@@ -140,9 +143,18 @@ impl Dispatcher {
 
     /// A job as it is now.
     pub(crate) async fn job(&self, id: &str) -> Result<Job, StoreError> {
-        let stored = self.store.get(id).await?;
         let live = self.live.lock().await;
+        let stored = self.store.get(id).await?;
         Ok(message(stored, live.get(id)))
+    }
+
+    /// Watches a job; nothing if as many are watched as may be.
+    pub(crate) async fn watch(&self, id: &str) -> Result<Option<watch::Receiver<Job>>, StoreError> {
+        // Held, so that no change goes by between what is read and what is watched.
+        let live = self.live.lock().await;
+        let stored = self.store.get(id).await?;
+        let over = stored.state.is_final();
+        Ok(self.watchers.watch(message(stored, live.get(id)), over))
     }
 
     /// Tells the nodes of a queued job to start, if all are there.
@@ -161,11 +173,7 @@ impl Dispatcher {
         // The listener first, so that it is likely to be ready when it is dialled.
         let mut order: Vec<&ParticipantId> = job.spec.parties.iter().map(|party| &party.participant).collect();
         order.sort_by_key(|participant| **participant != job.spec.listener);
-        for participant in order {
-            if !self.registry.direct(participant, directive()) {
-                tracing::warn!(job_id = %job.id, %participant, "the node could not be told to start");
-            }
-        }
+        let deaf: Vec<_> = order.into_iter().filter(|one| !self.registry.direct(one, directive())).collect();
         let over = self.shutdown.child_token();
         self.watch_deadline(&job.id, &job.spec, over.clone());
         let entry = Live {
@@ -176,15 +184,23 @@ impl Dispatcher {
             over,
         };
         live.insert(job.id.clone(), entry);
+        if let Some(participant) = deaf.first() {
+            let (this, id) = (Arc::clone(self), job.id.clone());
+            let cause = format!("{participant}: its node could not be told to start");
+            self.tasks.spawn(async move {
+                this.settled(this.end(&id, JobState::Failed, &cause, None).await);
+            });
+        }
     }
 
     fn watch_deadline(self: &Arc<Self>, id: &str, spec: &JobSpec, over: CancellationToken) {
-        let within = spec.deadline_seconds.map_or(DEADLINE, |seconds| Duration::from_secs(seconds.into()));
+        let within =
+            spec.deadline_seconds.map_or(self.patience.deadline, |seconds| Duration::from_secs(seconds.into()));
         let (this, id) = (Arc::clone(self), id.to_owned());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = over.cancelled() => {}
-                () = sleep(within + ALLOWANCE) => {
+                () = sleep(within + this.patience.allowance) => {
                     let cause = format!("the job was not done after {} seconds", within.as_secs());
                     this.settled(this.end(&id, JobState::TimedOut, &cause, None).await);
                 }
@@ -216,7 +232,7 @@ impl Dispatcher {
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
         progress.participant = from.to_string();
-        progress.phase = progress.phase.chars().filter(|c| !c.is_control()).take(32).collect();
+        progress.phase = harmless(&progress.phase, MAX_PHASE);
         job.progress.insert(from.clone(), progress);
         let stored = self.store.get(id).await?;
         self.watchers.tell(message(stored, live.get(id)), false);
@@ -227,11 +243,10 @@ impl Dispatcher {
         let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
         if state != JobState::Succeeded {
             let state = if state.is_final() { state } else { JobState::Failed };
-            let mut cause: String = ended.cause.chars().filter(|c| !c.is_control()).take(500).collect();
-            while cause.len() > 512 {
-                cause.pop();
-            }
-            return self.end(id, state, &cause, Some(from)).await;
+            return self.end(id, state, &ended.cause, Some(from)).await;
+        }
+        if ended.transcript_hash.len() != TRANSCRIPT {
+            return self.end(id, JobState::Failed, "it reports a success and no transcript", Some(from)).await;
         }
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
@@ -254,21 +269,18 @@ impl Dispatcher {
     /// Brings a job to its end and tells everyone: watchers, and the nodes that are still at it.
     async fn end(&self, id: &str, state: JobState, cause: &str, by: Option<&ParticipantId>) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
-        if let (Some(by), Some(job)) = (by, live.get(id))
-            && job.spec.party_of(by).is_none()
-        {
-            return Ok(());
-        }
-        if by.is_some() && !live.contains_key(id) {
-            return Ok(());
-        }
-        let stored = self.store.change(id, state, cause).await?;
+        let cause = match (by, live.get(id)) {
+            (None, _) => cause.to_owned(),
+            (Some(by), Some(job)) if job.spec.party_of(by).is_some() => reported(cause, by, &job.spec),
+            (Some(_), _) => return Ok(()),
+        };
+        let stored = self.store.change(id, state, &cause).await?;
         let ended = live.remove(id);
         if let Some(job) = &ended {
             job.over.cancel();
             for party in job.spec.parties.iter().filter(|party| Some(&party.participant) != by) {
                 if state != JobState::Succeeded && !job.transcripts.contains_key(&party.participant) {
-                    let cancel = CancelJob { job_id: id.to_owned(), reason: cause.chars().take(80).collect() };
+                    let cancel = CancelJob { job_id: id.to_owned(), reason: harmless(&cause, MAX_REASON) };
                     self.registry.direct(&party.participant, Directive::Cancel(cancel));
                 }
             }
@@ -287,6 +299,18 @@ impl Dispatcher {
     }
 }
 
+/// What a node says of an end, as it is kept: it always names a party.
+fn reported(cause: &str, by: &ParticipantId, spec: &JobSpec) -> String {
+    let cause = harmless(cause, MAX_CAUSE);
+    if cause.is_empty() {
+        format!("{by} gave no cause")
+    } else if spec.parties.iter().any(|party| cause.contains(party.participant.as_str())) {
+        cause
+    } else {
+        harmless(&format!("{by}: {cause}"), MAX_CAUSE)
+    }
+}
+
 fn message(stored: StoredJob, live: Option<&Live>) -> Job {
     Job {
         job_id: stored.id,
@@ -299,3 +323,7 @@ fn message(stored: StoredJob, live: Option<&Live>) -> Job {
         progress: live.map(|live| live.progress.values().cloned().collect()).unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

@@ -18,12 +18,11 @@ use crate::{
     access::{Wish, allow},
     dispatch::Dispatcher,
     store::StoreError,
+    text::{MAX_REASON, harmless},
 };
 
 /// Jobs that may be open at once.
 const OPEN_JOBS: i64 = 1000;
-/// Jobs that may be watched at once.
-const WATCHED_JOBS: usize = 256;
 /// Jobs in a list where the caller does not say, and the most that it may ask for.
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 500;
@@ -105,16 +104,8 @@ impl JobService for Jobs {
 
     async fn watch_job(&self, request: Request<WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
         let (_, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::See(spec)).await?;
-        if self.dispatcher.watchers.len() >= WATCHED_JOBS {
-            return Err(Status::resource_exhausted("too many jobs are watched"));
-        }
-        let job = self.job(&id).await?.ok_or_else(|| Status::not_found("there is no such job"))?;
-        let receiver = self.dispatcher.watchers.watch(job);
-        // The job may have ended between the two; then nobody would tell this watcher.
-        let job = self.job(&id).await?.ok_or_else(|| Status::not_found("there is no such job"))?;
-        if is_over(&job) {
-            self.dispatcher.watchers.tell(job, true);
-        }
+        let receiver = self.dispatcher.watch(&id).await.map_err(status)?;
+        let receiver = receiver.ok_or_else(|| Status::resource_exhausted("too many jobs are watched"))?;
         let shutdown = self.dispatcher.shutdown.clone();
         let updates = WatchStream::new(receiver).map(|job| Ok(WatchJobResponse { job: Some(job) }));
         let updates = until(updates, shutdown);
@@ -123,7 +114,7 @@ impl JobService for Jobs {
 
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
         let (caller, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::Cancel(spec)).await?;
-        let reason: String = request.get_ref().reason.chars().filter(|c| !c.is_control()).take(80).collect();
+        let reason = harmless(&request.get_ref().reason, MAX_REASON);
         let cause = if reason.is_empty() {
             format!("cancelled by {caller}")
         } else {
@@ -132,10 +123,6 @@ impl JobService for Jobs {
         let job = self.dispatcher.cancel(&id, &cause).await.map_err(status)?;
         Ok(Response::new(CancelJobResponse { job: Some(job) }))
     }
-}
-
-fn is_over(job: &Job) -> bool {
-    agreement::JobState::try_from(job.state()).is_ok_and(agreement::JobState::is_final)
 }
 
 /// Ends a stream when the coordinator stops.

@@ -13,10 +13,13 @@ pub mod config;
 mod coordination;
 mod dispatch;
 mod jobs;
+mod patience;
 mod registry;
 mod service;
 pub mod store;
+mod text;
 mod watch;
 
 pub use config::CoordinatorConfig;
-pub use service::{CoordinatorError, serve};
+pub use patience::Patience;
+pub use service::{CoordinatorError, serve, serve_with};

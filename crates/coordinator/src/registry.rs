@@ -7,6 +7,7 @@ use std::{
 
 use agreement::ParticipantId;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use wire::proto::{AttachResponse, NodeInfo, attach_response::Directive};
 
@@ -24,6 +25,8 @@ struct Entry {
     /// Which of its streams this is, so that the end of an old one does not detach a new one.
     stream: u64,
     directives: Option<Directives>,
+    /// Ends this stream.
+    replaced: CancellationToken,
 }
 
 /// The register of nodes.
@@ -31,13 +34,25 @@ struct Entry {
 pub(crate) struct Registry(Mutex<BTreeMap<ParticipantId, Entry>>);
 
 impl Registry {
-    /// Attaches a node; an older stream of it is dropped. Gives the number of the new stream.
-    pub(crate) fn attach(&self, participant: &ParticipantId, mut info: NodeInfo, directives: Directives) -> u64 {
+    /// Attaches a node; an older stream of it is ended. Gives the number of the new stream, and what
+    /// will end it when the node attaches anew.
+    pub(crate) fn attach(
+        &self,
+        participant: &ParticipantId,
+        mut info: NodeInfo,
+        directives: Directives,
+    ) -> (u64, CancellationToken) {
         let mut nodes = self.lock();
-        let stream = nodes.get(participant).map_or(0, |entry| entry.stream.wrapping_add(1));
         (info.connected, info.last_seen_ms) = (true, now_ms());
-        nodes.insert(participant.clone(), Entry { info, stream, directives: Some(directives) });
-        stream
+        let mut stream = 0;
+        if let Some(older) = nodes.get(participant) {
+            older.replaced.cancel();
+            stream = older.stream.wrapping_add(1);
+        }
+        let replaced = CancellationToken::new();
+        let entry = Entry { info, stream, directives: Some(directives), replaced: replaced.clone() };
+        nodes.insert(participant.clone(), entry);
+        (stream, replaced)
     }
 
     /// Detaches a node, unless it has attached anew since. Says whether it is detached now.
@@ -50,6 +65,11 @@ impl Registry {
             }
             _ => false,
         }
+    }
+
+    /// Whether the node has not attached anew since this stream of it ended.
+    pub(crate) fn is_gone(&self, participant: &ParticipantId, stream: u64) -> bool {
+        self.lock().get(participant).is_some_and(|entry| entry.stream == stream && entry.directives.is_none())
     }
 
     /// The node has shown that it is there.
@@ -84,5 +104,36 @@ impl Registry {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ParticipantId, Entry>> {
         // The map is whole after every statement, so a panic elsewhere leaves it usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_gone_only_until_it_comes_back() {
+        let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
+        let attach = || registry.attach(&anhui, NodeInfo::default(), mpsc::channel(1).0);
+        let (first, replaced) = attach();
+        assert!(registry.is_attached(&anhui) && !registry.is_gone(&anhui, first));
+        assert!(registry.detach(&anhui, first) && registry.is_gone(&anhui, first));
+        let (second, _) = attach();
+        assert!(replaced.is_cancelled() && !registry.is_gone(&anhui, first));
+        // The end of the older stream does not detach the newer; and its absence is another one.
+        assert!(!registry.detach(&anhui, first) && registry.is_attached(&anhui));
+        assert!(registry.detach(&anhui, second) && !registry.is_gone(&anhui, first));
+        assert!(registry.is_gone(&anhui, second));
+    }
+
+    #[test]
+    fn a_node_that_takes_nothing_is_not_waited_for() {
+        let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
+        let (directives, _queued) = mpsc::channel(1);
+        registry.attach(&anhui, NodeInfo::default(), directives);
+        let heartbeat = || Directive::Heartbeat(wire::proto::Heartbeat::default());
+        assert!(registry.direct(&anhui, heartbeat()));
+        assert!(!registry.direct(&anhui, heartbeat()));
+        assert!(!registry.direct(&"jiangsu".parse().unwrap(), heartbeat()));
     }
 }

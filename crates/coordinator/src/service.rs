@@ -14,6 +14,7 @@ use crate::{
     coordination::Coordination,
     dispatch::Dispatcher,
     jobs::Jobs,
+    patience::Patience,
     store::{Store, StoreError},
 };
 
@@ -45,9 +46,22 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), CoordinatorError> {
+    serve_with(config, listener, Patience::default(), shutdown).await
+}
+
+/// The same, with a patience of the caller's choice.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(
+    config: CoordinatorConfig,
+    listener: TcpListener,
+    patience: Patience,
+    shutdown: CancellationToken,
+) -> Result<(), CoordinatorError> {
     let unusable = |error: &dyn std::fmt::Display| CoordinatorError::Certificate(error.to_string());
     let store = Store::open(&config.database).await?;
-    let dispatcher = Dispatcher::new(store.clone(), shutdown.clone());
+    let dispatcher = Dispatcher::new(store.clone(), patience, shutdown.clone());
     dispatcher.recover().await?;
     let pins = config.participants.clone();
     let incoming = wire::server::incoming(listener, &config.credentials, pins.clone(), 64, Duration::from_secs(10))

@@ -1,0 +1,53 @@
+//! What the service's tests cannot bring about from outside.
+
+use agreement::{JobParty, Mode, Protocol, Role};
+use tokio::sync::mpsc;
+use wire::proto::NodeInfo;
+
+use super::*;
+
+fn id(name: &str) -> ParticipantId {
+    name.parse().unwrap()
+}
+
+fn job() -> JobSpec {
+    let party = |name, role| JobParty {
+        participant: id(name),
+        role,
+        dataset: "residents".to_owned(),
+        key_columns: vec!["id_no".to_owned()],
+        label_columns: vec![],
+        padded_size: None,
+    };
+    JobSpec {
+        name: String::new(),
+        parties: vec![party("shanghai", Role::Receiver), party("anhui", Role::Sender)],
+        mode: Mode::Membership,
+        protocol: Protocol::Ecdh,
+        key_types: vec!["raw".parse().unwrap()],
+        error_budget: agreement::ErrorBudget::default(),
+        agreement_digest: None,
+        listener: id("anhui"),
+        deadline_seconds: None,
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
+    let (to_shanghai, mut shanghai) = mpsc::channel(8);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), to_shanghai);
+    // Nobody takes what is sent to anhui, as if its queue were full.
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), mpsc::channel(1).0);
+    dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
+    let mut directives = Vec::new();
+    for _ in 0..2 {
+        directives.push(shanghai.recv().await.unwrap().unwrap().directive.unwrap());
+    }
+    assert!(matches!(directives[..], [Directive::Start(_), Directive::Cancel(_)]), "{directives:?}");
+    let ended = dispatcher.job("a").await.unwrap();
+    assert_eq!(ended.state(), wire::proto::JobState::Failed);
+    assert_eq!(ended.cause, "anhui: its node could not be told to start");
+}

@@ -1,0 +1,27 @@
+//! How long a coordinator waits for whom.
+
+use std::time::Duration;
+
+/// How long a coordinator waits for whom. The defaults are for networks between provinces.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long a node may be silent.
+    pub silence: Duration,
+    /// How long a node may be away in the middle of a job.
+    pub grace: Duration,
+    /// What a job may take where it does not say.
+    pub deadline: Duration,
+    /// What the coordinator allows beyond a job's deadline, so that the nodes' own comes first.
+    pub allowance: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(20),
+            grace: Duration::from_secs(15),
+            deadline: Duration::from_secs(3600),
+            allowance: Duration::from_secs(30),
+        }
+    }
+}
