@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use agreement::printable;
 use records::RecordError;
 use wire::ConnectError;
+
+/// Bytes of a coordinator's words that are shown.
+const MAX_ANSWER: usize = 512;
 
 /// The exit statuses. They are part of the interface and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +146,8 @@ impl From<tonic::Status> for Failure {
             Code::Unimplemented | Code::DataLoss => Status::Peer,
             _ => Status::Other,
         };
-        let message = if answer.message().is_empty() { answer.code().description() } else { answer.message() };
+        let said = printable(answer.message(), MAX_ANSWER);
+        let message = if said.is_empty() { answer.code().description() } else { &said };
         Self::new(status, format_args!("the coordinator answers: {message}"))
     }
 }
@@ -166,5 +171,14 @@ mod tests {
         assert_eq!(Failure::from(column).status, Status::Usage);
         let file = RecordError::Io { place: "a".into(), cause: std::io::ErrorKind::NotFound.into() };
         assert_eq!(Failure::from(file).status, Status::Data);
+    }
+
+    #[test]
+    fn what_a_coordinator_answers_cannot_steer_the_terminal_nor_fill_it() {
+        let failure = Failure::from(tonic::Status::not_found("no \u{1b}]0;job\u{7}\u{202e}\n元".to_owned()));
+        assert_eq!(failure.message, "the coordinator answers: no ]0;job元");
+        let silent = Failure::from(tonic::Status::not_found("\u{200b}\n"));
+        assert_eq!(silent.message, format!("the coordinator answers: {}", tonic::Code::NotFound.description()));
+        assert!(Failure::from(tonic::Status::internal("x".repeat(100_000))).message.len() < 600);
     }
 }
