@@ -32,10 +32,8 @@ async fn the_register_shows_who_is_attached_and_where() {
         assert_eq!((node.endpoint.clone(), node.software_version.as_str()), (endpoint(&node.participant), "0.1.0"));
     }
     drop(anhui);
-    while operator.nodes().await[0].connected {
-        tokio::task::yield_now().await;
-    }
-    assert!(operator.nodes().await[1].connected);
+    operator.until_connected(1).await;
+    assert_eq!(operator.nodes().await.iter().map(|node| node.connected).collect::<Vec<_>>(), [false, true]);
 }
 
 #[tokio::test]
@@ -203,9 +201,13 @@ async fn reports_on_what_is_not_under_way_change_nothing() {
 #[tokio::test]
 async fn a_message_beyond_the_limit_is_refused_and_the_service_goes_on() {
     let mut running = Running::start().await;
+    // Each field keeps to its own bound, all of them together do not.
+    let mut spec = job("shanghai", "anhui");
+    spec.parties[1].label_columns = vec!["x".repeat(256); 64];
+    spec.parties = vec![spec.parties[1].clone(); 8];
+    let refused = running.operator.submit(spec).await.unwrap_err();
+    assert!(refused.code() == Code::OutOfRange && refused.message().contains("65536"), "{refused:?}");
     let huge = "x".repeat(65 << 10);
-    let refused = running.operator.submit(JobSpec { name: huge.clone(), ..job("shanghai", "anhui") }).await;
-    assert_eq!(refused.unwrap_err().code(), Code::OutOfRange);
     // On the same connection.
     assert_eq!(running.operator.list(0).await.len(), 1);
     let mut jiangsu = running.region.node("jiangsu").await;

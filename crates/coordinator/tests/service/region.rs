@@ -200,6 +200,16 @@ impl Operator {
         Ok(Watch(answer.into_inner()))
     }
 
+    /// Waits until the register has this many nodes that are connected.
+    pub(crate) async fn until_connected(&mut self, many: usize) {
+        let asking = async {
+            while self.nodes().await.iter().filter(|node| node.connected).count() != many {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(LONG, asking).await.expect("the register does not change");
+    }
+
     /// Waits for the end of a job, and gives its state and cause.
     pub(crate) async fn end(&mut self, job_id: &str) -> (JobState, String) {
         let mut watch = self.watch(job_id).await.unwrap();

@@ -70,10 +70,7 @@ async fn a_node_that_falls_silent_is_detached() {
     let region = region(|patience| patience.silence = SHORT).await;
     region.node("anhui").await.refused().await;
     region.unregistered("jiangsu").await.refused().await;
-    let mut operator = region.operator("anhui").await;
-    while operator.nodes().await[0].connected {
-        tokio::task::yield_now().await;
-    }
+    region.operator("anhui").await.until_connected(0).await;
 }
 
 #[tokio::test]
