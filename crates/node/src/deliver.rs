@@ -1,18 +1,14 @@
 //! A result: what of its own records a party gets, after both sides have finished.
 //!
 //! The source is read a second time, and the rows whose keys matched are written just as they stand.
-//! If it is no longer the source that was entered, nothing is delivered.
+//! If it is no longer the source that was entered, to the last byte of a row, nothing is delivered: the
+//! result would say of the records of now what was asked of those before.
 
 use psi::{Item, Outcome};
-use records::{Datasets, KeyColumns, Record, RecordError, RecordSink, RowCounts, SinkHeader, label_list};
+use records::{Datasets, KeyColumns, Record, RecordError, RecordSink, RecordSource, SinkHeader, label_list};
 use tokio::task::spawn_blocking;
 
-use crate::{
-    error::RunError,
-    plan::Plan,
-    prepare::{Delivery, SourceAddress},
-    stop::Stop,
-};
+use crate::{error::RunError, plan::Plan, prepare::Delivery, stop::Stop};
 use agreement::Mode;
 use std::sync::Arc;
 
@@ -62,7 +58,6 @@ pub(crate) async fn deliver(
     outcome: Outcome,
     items: Arc<[Item]>,
     delivery: Option<Delivery>,
-    counts: RowCounts,
     plan: &Plan,
     stop: &Stop,
 ) -> Result<Delivered, RunError> {
@@ -72,7 +67,7 @@ pub(crate) async fn deliver(
     let (plan, stop) = (plan.clone(), stop.clone());
     // Awaited to its end even if the run is cancelled: it then ends by itself, and either the whole result
     // is there and the run has succeeded, or neither.
-    let blocking = spawn_blocking(move || deliver_blocking(outcome, &items, delivery, counts, &plan, &stop));
+    let blocking = spawn_blocking(move || deliver_blocking(outcome, &items, delivery, &plan, &stop));
     blocking.await.unwrap_or_else(|_| Err(RunError::Own("a fault in this program: the delivery failed".to_owned())))
 }
 
@@ -80,7 +75,6 @@ fn deliver_blocking(
     outcome: Outcome,
     items: &[Item],
     delivery: Option<Delivery>,
-    counts: RowCounts,
     plan: &Plan,
     stop: &Stop,
 ) -> Result<Delivered, RunError> {
@@ -93,14 +87,14 @@ fn deliver_blocking(
     }
     let matches = Matches::of(outcome, items, plan)?;
     let matched = Some(matches.items.len() as u64);
-    let Some(Delivery { mut sink, source }) = delivery else {
+    let Some(mut delivery) = delivery else {
         return Ok(Delivered { matched, rows_written: None });
     };
-    let written = write_rows(&mut *sink, &source, &matches, counts, plan, stop);
+    let written = write_rows(&mut delivery, &matches, plan, stop);
     // A source that was stopped says no more than that it could not be read.
     stop.check()?;
     written?;
-    Ok(Delivered { matched, rows_written: Some(sink.commit()?) })
+    Ok(Delivered { matched, rows_written: Some(delivery.sink.commit()?) })
 }
 
 impl Matches {
@@ -140,39 +134,22 @@ impl Matches {
     }
 }
 
-fn write_rows(
-    sink: &mut dyn RecordSink,
-    source: &SourceAddress,
-    matches: &Matches,
-    before: RowCounts,
-    plan: &Plan,
-    stop: &Stop,
-) -> Result<(), RunError> {
+fn write_rows(delivery: &mut Delivery, matches: &Matches, plan: &Plan, stop: &Stop) -> Result<(), RunError> {
+    let Delivery { sink, source, entered } = delivery;
     let (mut rows, columns) = source.open(stop)?;
     let key = KeyColumns::new(&source.key, &columns).map_err(|error| RunError::Configuration(error.to_string()))?;
-    let mut found = vec![false; matches.items.len()];
-    let mut now = RowCounts::default();
     let mut record = Record::default();
-    while records::RecordSource::read(&mut rows, &mut record)? {
-        now.rows = now.rows.saturating_add(1);
-        let Some(key) = key.key(&record) else {
-            now.missing_keys = now.missing_keys.saturating_add(1);
-            continue;
-        };
+    while rows.read(&mut record)? {
+        let Some(key) = key.key(&record) else { continue };
         if let Ok(place) = matches.items.binary_search(&Item::from(key.0)) {
             sink.write(&record, &matches.labels(place, plan.terms.label_columns.len()))?;
-            if let Some(found) = found.get_mut(place) {
-                *found = true;
-            }
         }
     }
-    if now.rows != before.rows || now.missing_keys != before.missing_keys {
-        return Err(RunError::SourceChanged("it has another number of rows or keys"));
+    if rows.fingerprint() == *entered {
+        Ok(())
+    } else {
+        Err(RunError::SourceChanged("its records are not those of before"))
     }
-    if found.contains(&false) {
-        return Err(RunError::SourceChanged("a key that matched is gone"));
-    }
-    Ok(())
 }
 
 fn write_count(mut sink: Box<dyn RecordSink>, count: u64) -> Result<u64, RunError> {

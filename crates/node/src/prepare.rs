@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use psi::{Item, matching::Labels};
 use records::{
-    CanonicalKey, Datasets, KeyColumns, KeySpec, KeyedSet, LabelledSet, RecordSink, RecordSource, RowCounts,
-    commitment, keyed_set,
+    CanonicalKey, Datasets, Fingerprint, Fingerprinted, KeyColumns, KeySpec, KeyedSet, LabelledSet, RecordSink,
+    RecordSource, RowCounts, commitment, keyed_set,
 };
 use tokio::task::spawn_blocking;
 use tokio_util::sync::DropGuard;
@@ -46,6 +46,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Delivery {
     pub(crate) sink: Box<dyn RecordSink>,
     pub(crate) source: SourceAddress,
+    /// What the source was when the keys were read.
+    pub(crate) entered: Fingerprint,
 }
 
 /// A source that is read twice: for keys, and for the rows that matched.
@@ -59,8 +61,8 @@ pub(crate) struct SourceAddress {
 
 impl SourceAddress {
     /// Opens the source for one pass; gives the columns of its key as well.
-    pub(crate) fn open(&self, stop: &Stop) -> Result<(StoppableSource, Vec<usize>), RunError> {
-        let source = StoppableSource::new(self.datasets.open(&self.address)?, stop.clone());
+    pub(crate) fn open(&self, stop: &Stop) -> Result<(Fingerprinted<StoppableSource>, Vec<usize>), RunError> {
+        let source = Fingerprinted::new(StoppableSource::new(self.datasets.open(&self.address)?, stop.clone()));
         let columns = columns(&source, &self.key_columns)?;
         Ok((source, columns))
     }
@@ -115,26 +117,25 @@ fn from_dataset(
 ) -> Result<Prepared, RunError> {
     let (mut rows, columns) = source.open(stop)?;
     let key = KeyColumns::new(&source.key, &columns).map_err(|error| wrong_key(&error))?;
-    let delivery = match output.filter(|_| plan.learns()) {
-        Some(output) => Some(Delivery {
-            sink: crate::deliver::begin(&*source.datasets, output, overwrite, &rows.header(), plan)?,
-            source: source.clone(),
-        }),
+    let sink = match output.filter(|_| plan.learns()) {
+        Some(output) => Some(crate::deliver::begin(&*source.datasets, output, overwrite, &rows.header(), plan)?),
         None => None,
     };
-    if plan.gives_labels() {
+    let (keys, counts, labels) = if plan.gives_labels() {
         let label_columns = self::columns(&rows, &plan.terms.label_columns)?;
         let longest = MAX_LABEL as usize - LABEL_LENGTH;
         let set = LabelledSet::collect(&mut rows, key, &label_columns, longest)?;
         let size = padded_label_size(set.longest_label())?;
         let labels = Labels::new(size, set.labels()).map_err(|error| RunError::Own(error.to_string()))?;
-        let counts = set.set().counts();
-        finish(set.set().keys().to_vec(), counts, Some((labels, size)), delivery, plan)
+        (set.set().keys().to_vec(), set.set().counts(), Some((labels, size)))
     } else {
         let set = KeyedSet::collect(&mut rows, key)?;
         let counts = set.counts();
-        finish(set.into_keys(), counts, None, delivery, plan)
-    }
+        (set.into_keys(), counts, None)
+    };
+    let entered = rows.fingerprint();
+    let delivery = sink.map(|sink| Delivery { sink, source: source.clone(), entered });
+    finish(keys, counts, labels, delivery, plan)
 }
 
 fn finish(

@@ -175,7 +175,7 @@ pub(crate) async fn conduct(
     let delivering = Instant::now();
     let item_count = items.len() as u64;
     let Delivered { matched, rows_written } =
-        deliver::deliver(finished.output, items, delivery, counts, &plan, &stop).await?;
+        deliver::deliver(finished.output, items, delivery, &plan, &stop).await?;
     Ok(RunReport {
         participant: plan.me.clone(),
         role: plan.own.role,
