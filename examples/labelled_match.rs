@@ -45,7 +45,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Outcome::Labelled(rows) = &learned.output {
         for (index, label) in rows {
             let student = students.get(*index as usize).ok_or("an index beyond the students")?;
-            println!("The education department learns: {student} is {}", String::from_utf8_lossy(label));
+            println!(
+                "The education department learns: {student} is {}",
+                String::from_utf8_lossy(label.as_deref().unwrap_or_default())
+            );
         }
     }
     println!("The list's owner learns {:?}, and a size: {}.", nothing.output, students.len());

@@ -72,7 +72,7 @@ pub struct RunInput {
     pub use_counter: u64,
     /// Bytes of a padded label; 0 without labels.
     pub label_size: u32,
-    /// SHA-256 of the nonce that is revealed later.
+    /// SHA-256 of this side's name and the nonce that is revealed later.
     pub nonce_commitment: [u8; 32],
     /// Shows the job key of the run that is resumed; nothing in a first run.
     pub resumed_job_key_check: Option<[u8; 32]>,
@@ -171,10 +171,12 @@ impl RunTerms {
     }
 }
 
-/// The commitment to a nonce that is opened once the peer's is known.
+/// The commitment to a nonce that is opened once the peer's is known. It names whose nonce it is, so that
+/// a peer cannot repeat ours as its own.
 #[must_use]
-pub fn nonce_commitment(nonce: &[u8; 32]) -> [u8; 32] {
+pub fn nonce_commitment(participant: &ParticipantId, nonce: &[u8; 32]) -> [u8; 32] {
     let mut fields = Fields::new("yuandang nonce v1");
+    fields.add(participant.as_str().as_bytes());
     fields.add(nonce);
     fields.digest()
 }

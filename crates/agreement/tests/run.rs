@@ -35,7 +35,7 @@ fn handshake() -> Handshake {
         commitment: [0xc1; 32],
         use_counter: 0,
         label_size: 0,
-        nonce_commitment: nonce_commitment(&[0x11; 32]),
+        nonce_commitment: nonce_commitment(&"anhui".parse().unwrap(), &[0x11; 32]),
         resumed_job_key_check: None,
     };
     let sender = RunInput {
@@ -44,7 +44,7 @@ fn handshake() -> Handshake {
         commitment: [0xc2; 32],
         use_counter: 3,
         label_size: 16,
-        nonce_commitment: nonce_commitment(&[0x22; 32]),
+        nonce_commitment: nonce_commitment(&"shanghai".parse().unwrap(), &[0x22; 32]),
         resumed_job_key_check: Some([0xee; 32]),
     };
     Handshake {
@@ -69,13 +69,17 @@ fn the_digests_of_a_sample_are_pinned() {
             unsigned.digest(),
             "452e44812a0bed517ef39116058d1bb8a6672121981663cd60ac8400ecaaf9a6",
         ),
-        ("nonce", nonce_commitment(&[0x11; 32]), "e44fbd7fb3e180a791bc24180bc64b7c696254ef301b0b68ca0faae3b8e666f8"),
+        (
+            "nonce",
+            handshake.inputs[0].nonce_commitment,
+            "748e16f161d6e03527d0596726bf0e9fda7cb40f5937d16069d734b832cdb45a",
+        ),
         ("job key", job_key, "86b3d2a3141023bb74b743c1ae690fdaebf741f02618b54ae68b05e7d4fcfc6e"),
-        ("session id", session_id, "af28f18651a89484812266a0d50dbe3b1813da4c165962d846be9bd6ea775c35"),
+        ("session id", session_id, "949708b4156e9ebcbd09b8c785d23746e1da2050be9e172f7b3d4ff9e2720aee"),
         (
             "session check",
             session_check(&session_id),
-            "36e2e4409ea8ca98e85844a68f4fb19de5102c360831908f77359a338ab5df1c",
+            "85207eed897db812e42633e642eeec2537222565de04c242ac48a0087415713d",
         ),
     ] {
         assert_eq!(hex::encode(digest), expected, "{what}");
@@ -211,5 +215,5 @@ fn job_key_and_bin_change_the_session_id() {
 #[test]
 fn hashes_of_the_same_bytes_for_different_ends_differ() {
     let bytes = [7; 32];
-    assert_ne!(nonce_commitment(&bytes), session_check(&bytes));
+    assert_ne!(nonce_commitment(&"anhui".parse().unwrap(), &bytes), session_check(&bytes));
 }

@@ -40,6 +40,9 @@ pub(crate) enum Refusal {
     /// The job names an agreement, which this version cannot check.
     #[error("the job names an agreement, and this version cannot check agreements yet")]
     Agreement,
+    /// The set is to be padded beyond what this node computes for one run.
+    #[error("the node's set is to be padded to {0} items, more than the {1} that it admits")]
+    Padding(u64, u64),
     /// This node is to be dialled and does not listen.
     #[error("the node is to be the listener of this job, and does not listen")]
     NotListening,
@@ -63,6 +66,9 @@ pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec, served: bool) -> Result
     let peer = peer.ok_or_else(|| Refusal::Stranger(other.participant.clone()))?;
     let dataset = config.datasets.iter().find(|dataset| dataset.name == part.dataset);
     let dataset = dataset.ok_or_else(|| Refusal::Dataset(part.dataset.clone()))?;
+    if let Some(size) = part.padded_size.filter(|size| *size > config.max_items) {
+        return Err(Refusal::Padding(size, config.max_items));
+    }
     let listens = spec.listener == config.participant;
     if listens && !served {
         return Err(Refusal::NotListening);

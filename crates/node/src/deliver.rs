@@ -22,12 +22,15 @@ pub(crate) struct Delivered {
     pub(crate) matched: Option<u64>,
     /// Records written, if there was somewhere to write them.
     pub(crate) rows_written: Option<u64>,
+    /// Matches whose label the peer sealed or wrote wrongly: they have empty values.
+    pub(crate) unreadable_labels: u64,
 }
 
-/// The items that matched, ascending, each with its label values if there are labels.
+/// The items that matched, ascending, each with its label values if there are labels. A label that cannot
+/// be read does not end the run: the peer, who may have spoiled it for that, would learn that it matched.
 struct Matches {
     items: Vec<Item>,
-    labels: Option<Vec<Vec<u8>>>,
+    labels: Option<Vec<Option<Vec<u8>>>>,
 }
 
 /// Begins the result at `output`, for records framed as `header`.
@@ -83,18 +86,19 @@ fn deliver_blocking(
             Some(delivery) => Some(write_count(delivery.sink, count)?),
             None => None,
         };
-        return Ok(Delivered { matched: Some(count), rows_written });
+        return Ok(Delivered { matched: Some(count), rows_written, unreadable_labels: 0 });
     }
     let matches = Matches::of(outcome, items, plan)?;
     let matched = Some(matches.items.len() as u64);
+    let unreadable_labels = matches.unreadable_labels();
     let Some(mut delivery) = delivery else {
-        return Ok(Delivered { matched, rows_written: None });
+        return Ok(Delivered { matched, rows_written: None, unreadable_labels });
     };
     let written = write_rows(&mut delivery, &matches, plan, stop);
     // A source that was stopped says no more than that it could not be read.
     stop.check()?;
     written?;
-    Ok(Delivered { matched, rows_written: Some(delivery.sink.commit()?) })
+    Ok(Delivered { matched, rows_written: Some(delivery.sink.commit()?), unreadable_labels })
 }
 
 impl Matches {
@@ -112,10 +116,8 @@ impl Matches {
                 let columns = plan.terms.label_columns.len();
                 let mut labels = Vec::with_capacity(rows.len());
                 for (index, label) in rows {
-                    label_list::decode(&label, columns)
-                        .map_err(|error| RunError::Peer { peer: plan.peer().clone(), what: error.to_string() })?;
                     matches.items.push(item(index)?);
-                    labels.push(label);
+                    labels.push(label.filter(|label| label_list::decode(label, columns).is_ok()));
                 }
                 matches.labels = Some(labels);
             }
@@ -128,9 +130,13 @@ impl Matches {
 
     /// The label values of the match at `place`; none where the mode has none.
     fn labels(&self, place: usize, columns: usize) -> Vec<&[u8]> {
-        let list = self.labels.as_ref().and_then(|labels| labels.get(place));
-        // Each list was decoded before, so this cannot fail.
-        list.and_then(|list| label_list::decode(list, columns).ok()).unwrap_or_default()
+        let Some(labels) = &self.labels else { return Vec::new() };
+        let list = labels.get(place).and_then(Option::as_deref);
+        list.and_then(|list| label_list::decode(list, columns).ok()).unwrap_or_else(|| vec![&[]; columns])
+    }
+
+    fn unreadable_labels(&self) -> u64 {
+        self.labels.iter().flatten().filter(|label| label.is_none()).count() as u64
     }
 }
 

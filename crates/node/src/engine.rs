@@ -81,5 +81,9 @@ pub(crate) fn party(mode: Mode, role: Role, parameters: &Parameters, parts: Part
 }
 
 fn own(error: &PsiError) -> RunError {
-    RunError::Own(error.to_string())
+    match error {
+        // Of the sizes that both told and the budget that both agreed to: nobody's fault.
+        PsiError::Budget { .. } => RunError::Refused(error.to_string()),
+        other => RunError::Own(other.to_string()),
+    }
 }

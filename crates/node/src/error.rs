@@ -107,7 +107,7 @@ fn ended(peer: &ParticipantId, me: &ParticipantId, fault: Fault, reason: &str) -
         Fault::Incompatible => format!("{peer} and {me} are incompatible: {reason}"),
         Fault::Refused => format!("{peer} refuses: {reason}"),
         Fault::Cancelled => format!("{peer} stopped the run: {reason}"),
-        Fault::TimedOut => format!("{peer} waited too long: {reason}"),
+        Fault::TimedOut => format!("{peer} ended the run: {reason}"),
     }
 }
 
@@ -123,7 +123,7 @@ impl RunError {
             | Self::SourceChanged(_)
             | Self::Own(_) => Fault::Own,
             Self::Refused(_) => Fault::Refused,
-            Self::Peer { .. } | Self::Disconnected { .. } => Fault::Peer,
+            Self::Peer { .. } | Self::Disconnected { .. } | Self::Silent { .. } => Fault::Peer,
             Self::Incompatible { .. } => Fault::Incompatible,
             Self::PeerEnded { fault: Fault::Own, .. } => Fault::Peer,
             Self::PeerEnded { fault: Fault::Peer, .. } => Fault::Own,
@@ -134,7 +134,7 @@ impl RunError {
                 ConnectError::WrongIdentity { .. } => Fault::Peer,
                 ConnectError::Refused { .. } => Fault::Refused,
             },
-            Self::Silent { .. } | Self::Deadline { .. } => Fault::TimedOut,
+            Self::Deadline { .. } => Fault::TimedOut,
             Self::Cancelled(_) => Fault::Cancelled,
         }
     }
@@ -154,7 +154,7 @@ impl RunError {
                 | RecordError::Exists(_) => 2,
             },
             Self::Data(_) | Self::SourceChanged(_) => 3,
-            Self::Disconnected { .. } => 6,
+            Self::Disconnected { .. } | Self::Silent { .. } => 6,
             Self::Connect(error) if self.fault() == Fault::Own => match error {
                 ConnectError::Endpoint(_) | ConnectError::NotPinned(_) => 2,
                 _ => 1,
@@ -200,10 +200,7 @@ impl RunError {
         let reason = match self {
             Self::Records(error) => public_record_error(error),
             Self::Peer { what, .. } | Self::Incompatible { what, .. } => what.clone(),
-            Self::Connect(error) => match error {
-                ConnectError::Credentials(_) => "its credentials cannot be used".to_owned(),
-                other => other.to_string(),
-            },
+            Self::Connect(error) => public_connect_error(error).to_owned(),
             Self::Job(_)
             | Self::Configuration(_)
             | Self::Data(_)
@@ -269,6 +266,19 @@ fn without_prefix(reason: String) -> String {
     match reason.strip_prefix("the peer misbehaved: ") {
         Some(rest) => rest.to_owned(),
         None => reason,
+    }
+}
+
+/// Neither the endpoint, which may be the coordinator's word, nor what was found there: a node is no
+/// scanner of its network for others.
+fn public_connect_error(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Endpoint(_) => "the endpoint of the listener cannot be used",
+        ConnectError::NotPinned(_) => "no identity is pinned for the listener",
+        ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. } => "the listener cannot be reached",
+        ConnectError::WrongIdentity { .. } => "somebody else answers in the place of the listener",
+        ConnectError::Refused { .. } => "the listener refuses the connection",
+        ConnectError::Credentials(_) => "its credentials cannot be used",
     }
 }
 

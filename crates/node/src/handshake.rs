@@ -64,7 +64,7 @@ pub(crate) async fn shake(link: &mut Link, plan: &Plan, own: OwnInput, patience:
         // Agreements, and with them uses, do not exist yet; no run is resumed yet.
         use_counter: 0,
         label_size: own.label_size,
-        nonce_commitment: nonce_commitment(&nonce),
+        nonce_commitment: nonce_commitment(&plan.me, &nonce),
         resumed_job_key_check: None,
     };
     let theirs = exchange_hello(link, plan, &own, patience).await?;
@@ -178,7 +178,7 @@ async fn exchange_reveal(
     };
     let revealed = <[u8; 32]>::try_from(reveal.nonce.as_ref())
         .map_err(|_| misbehaved(plan, "it opened a nonce that does not have 32 bytes"))?;
-    if nonce_commitment(&revealed) == theirs.nonce_commitment {
+    if nonce_commitment(&theirs.participant, &revealed) == theirs.nonce_commitment {
         Ok(revealed)
     } else {
         Err(misbehaved(plan, "it opened another nonce than it had committed to"))

@@ -218,6 +218,17 @@ impl Jobs {
 
     /// Reports the end of a job, and logs it. Neither says more of matches than that there was a result.
     fn tell(&self, job_id: &str, outcome: &Result<RunReport, RunError>) {
+        if let Ok(report) = outcome
+            && report.unreadable_labels > 0
+        {
+            // Here alone: the peer would learn from it which of its items matched.
+            tracing::error!(
+                %job_id,
+                peer = %report.peer,
+                rows = report.unreadable_labels,
+                "the peer misbehaved: labels that cannot be read; their rows have empty labels"
+            );
+        }
         match outcome {
             Ok(report) => tracing::info!(
                 %job_id,

@@ -123,6 +123,9 @@ pub struct RunReport {
     pub matched: Option<u64>,
     /// Rows of the result, if one was written; 0 where it is a number alone.
     pub rows_written: Option<u64>,
+    /// Matches that were delivered with empty labels, because the peer sealed or wrote theirs wrongly. It
+    /// is not told: it would learn that they matched.
+    pub unreadable_labels: u64,
     /// SHA-256 over the frames of both directions; the same on both sides.
     pub transcript: [u8; 32],
     /// Seconds and bytes of the session by phase.
@@ -174,7 +177,7 @@ pub(crate) async fn conduct(
 
     let delivering = Instant::now();
     let item_count = items.len() as u64;
-    let Delivered { matched, rows_written } =
+    let Delivered { matched, rows_written, unreadable_labels } =
         deliver::deliver(finished.output, items, delivery, &plan, &stop).await?;
     Ok(RunReport {
         participant: plan.me.clone(),
@@ -187,6 +190,7 @@ pub(crate) async fn conduct(
         peer_padded_size: agreed.peer_size,
         matched,
         rows_written,
+        unreadable_labels,
         transcript: finished.transcript,
         phases: finished.phases,
         bytes_sent: finished.bytes_sent,

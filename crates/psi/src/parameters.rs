@@ -50,8 +50,10 @@ pub enum Outcome {
     Nothing,
     /// The items that the peer holds too, ascending.
     Matched(Vec<u32>),
-    /// The items that the peer holds too, ascending, with the label of each.
-    Labelled(Vec<(u32, Vec<u8>)>),
+    /// The items that the peer holds too, ascending, with the label of each. Nothing stands for a label
+    /// that cannot be read: the peer sealed it wrongly. To end the run over it would tell the peer that
+    /// the item matched.
+    Labelled(Vec<(u32, Option<Vec<u8>>)>),
     /// How many items the peer holds too.
     Count(u64),
 }

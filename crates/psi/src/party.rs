@@ -43,6 +43,12 @@ impl MessageKind {
             _ => return None,
         })
     }
+
+    /// Whether the number of elements is that of the matches, and so only for the two parties.
+    #[must_use]
+    pub fn counts_matches(self) -> bool {
+        self == Self::Claims
+    }
 }
 
 /// The header that goes before the elements of a message.

@@ -6,6 +6,7 @@
 
 use std::{
     mem,
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use psi::{
     PsiError,
     party::{Header, Next, Round},
 };
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 use crate::{
     channel::{Channel, ChannelError},
@@ -67,6 +68,11 @@ where
     }
 }
 
+/// Signs of life within an idle deadline, while this side computes.
+const SIGNS_OF_LIFE: u32 = 4;
+/// What the last exchange is called in errors.
+const FINISH: &str = "finish";
+
 struct Driver {
     outbox: Outbox,
     inbox: Inbox,
@@ -74,6 +80,8 @@ struct Driver {
     transcript: Transcript,
     sent_messages: u32,
     received_messages: u32,
+    /// When this side last queued a frame.
+    spoke: Instant,
     /// A frame of the peer's next message, which came before our round was done.
     held: Option<Frame>,
     phase: PhaseReport,
@@ -105,6 +113,12 @@ impl<O> Turn<O> {
         self.no_work = false;
     }
 
+    /// Whether the number of elements says how many matched. Progress goes to the coordinator.
+    fn counts_are_secret(&self) -> bool {
+        let outgoing = self.outgoing.is_some_and(|(header, _)| header.kind.counts_matches());
+        outgoing || self.incoming.as_ref().is_some_and(|incoming| incoming.kind().counts_matches())
+    }
+
     fn progress(&self, phase: &'static str) -> PhaseProgress {
         let (sending, sent) = self.outgoing.map_or((0, 0), |(header, sent)| (header.count, sent));
         let (receiving, got) = self.incoming.as_ref().map_or((0, 0), |incoming| (incoming.total(), incoming.got()));
@@ -121,6 +135,7 @@ impl Driver {
             settings,
             sent_messages: 0,
             received_messages: 0,
+            spoke: Instant::now(),
             held: None,
             phase: empty_phase(""),
             phases: Vec::new(),
@@ -175,7 +190,7 @@ impl Driver {
         if turn.must_receive() {
             let frame = match self.held.take() {
                 Some(frame) => Some(frame),
-                None => self.inbox.ready().map(|arrived| self.arrived(arrived)).transpose()?,
+                None => self.ready()?,
             };
             if let Some(frame) = frame {
                 self.absorb(turn, frame).await?;
@@ -216,10 +231,20 @@ impl Driver {
             Ok(Err(error)) => Err(self.broken(&error).await),
             Ok(Ok(None)) => Ok(()),
             Ok(Ok(Some(arrived))) => {
-                self.held = Some(self.arrived(arrived)?);
+                self.held = self.arrived(arrived)?;
                 Ok(())
             }
         }
+    }
+
+    /// A frame that is there already.
+    fn ready(&mut self) -> Result<Option<Frame>, SessionError> {
+        while let Some(arrived) = self.inbox.ready() {
+            if let Some(frame) = self.arrived(arrived)? {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
     }
 
     async fn absorb<O: Send + 'static>(&mut self, turn: &mut Turn<O>, frame: Frame) -> Result<(), SessionError> {
@@ -281,26 +306,51 @@ impl Driver {
             let result = step();
             (result, began.elapsed())
         };
-        let (result, took): (_, Duration) =
-            self.settings.compute.run(timed).await.map_err(|error| SessionError::Own(error.to_string()))?;
+        let pool = self.settings.compute.clone();
+        let mut computing = pin!(pool.run(timed));
+        let computed = loop {
+            let silence = self.settings.limits.idle / SIGNS_OF_LIFE;
+            tokio::select! {
+                biased;
+                computed = &mut computing => break computed,
+                () = sleep_until((self.spoke + silence).into()) => self.show_life().await?,
+            }
+        };
+        let (result, took): (_, Duration) = computed.map_err(|error| SessionError::Own(error.to_string()))?;
         self.phase.compute_seconds += took.as_secs_f64();
         Ok(result.map_err(SessionError::from))
+    }
+
+    /// Tells the peer that this side computes. What waits to go out already says so.
+    async fn show_life(&mut self) -> Result<(), SessionError> {
+        if self.outbox.has_room() {
+            return self.put(Frame::Working.encode(), self.phase.phase).await;
+        }
+        self.spoke = Instant::now();
+        Ok(())
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), SessionError> {
         let bytes = frame.encode();
         self.transcript.sent(&bytes);
         self.phase.bytes_sent = self.phase.bytes_sent.saturating_add(bytes.len() as u64);
+        self.put(bytes, self.phase.phase).await
+    }
+
+    /// Queues the bytes of a frame, before the idle deadline.
+    async fn put(&mut self, bytes: Bytes, phase: &'static str) -> Result<(), SessionError> {
         let idle = self.settings.limits.idle;
+        self.spoke = Instant::now();
         match timeout(idle, self.outbox.send(bytes)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.broken(&error).await),
-            Err(_) => Err(SessionError::IdleTimeout { idle, phase: self.phase.phase }),
+            Err(_) => Err(SessionError::IdleTimeout { idle, phase }),
         }
     }
 
-    /// A frame that came in: counted, hashed and read; an abort ends the session here.
-    fn arrived(&mut self, arrived: Result<Bytes, ChannelError>) -> Result<Frame, SessionError> {
+    /// A frame that came in: counted, hashed and read; an abort ends the session here. Nothing for one
+    /// that only says that the peer is at work.
+    fn arrived(&mut self, arrived: Result<Bytes, ChannelError>) -> Result<Option<Frame>, SessionError> {
         let bytes = arrived.map_err(|error| match error {
             ChannelError::FrameTooLarge(_) => SessionError::Peer(error.to_string()),
             other => SessionError::Disconnected(other.to_string()),
@@ -308,46 +358,42 @@ impl Driver {
         let frame = Frame::decode(&bytes).map_err(|error| SessionError::Peer(error.to_string()))?;
         match frame {
             Frame::Abort { fault, reason } => Err(SessionError::PeerEnded { fault, reason }),
-            Frame::Finish { .. } => Ok(frame),
+            Frame::Working => Ok(None),
+            Frame::Finish { .. } => Ok(Some(frame)),
             Frame::Header { .. } | Frame::Elements { .. } => {
                 self.transcript.received(&bytes);
                 self.phase.bytes_received = self.phase.bytes_received.saturating_add(bytes.len() as u64);
-                Ok(frame)
+                Ok(Some(frame))
             }
         }
     }
 
     /// What to say when sending failed: the peer's own reason, if it left one.
     async fn broken(&mut self, error: &ChannelError) -> SessionError {
-        for bytes in self.inbox.last_words().await {
-            if let Ok(Frame::Abort { fault, reason }) = Frame::decode(&bytes) {
-                return SessionError::PeerEnded { fault, reason };
-            }
-        }
-        SessionError::Disconnected(error.to_string())
+        let last = self.inbox.last_word(|bytes| match Frame::decode(bytes) {
+            Ok(Frame::Abort { fault, reason }) => Some(SessionError::PeerEnded { fault, reason }),
+            _ => None,
+        });
+        last.await.unwrap_or_else(|| SessionError::Disconnected(error.to_string()))
     }
 
     async fn finish<O>(&mut self, output: O) -> Result<Finished<O>, SessionError> {
         let idle = self.settings.limits.idle;
         // What came too much is found before this side says that all is well.
-        if self.held.is_none()
-            && let Some(arrived) = self.inbox.ready()
-        {
-            self.held = Some(self.arrived(arrived)?);
+        if self.held.is_none() {
+            self.held = self.ready()?;
         }
         if self.held.as_ref().is_some_and(|frame| !matches!(frame, Frame::Finish { .. })) {
             return Err(SessionError::Peer("it sent more after its last message".to_owned()));
         }
         let transcript = self.transcript.hash(&self.settings.session_id);
-        if let Err(error) = self.outbox.send(Frame::Finish { transcript }.encode()).await {
-            return Err(self.broken(&error).await);
-        }
-        let frame = match self.held.take() {
-            Some(frame) => frame,
-            None => {
-                let arrived = timeout(idle, self.inbox.next()).await;
-                self.arrived(arrived.map_err(|_| SessionError::IdleTimeout { idle, phase: "finish" })?)?
+        self.put(Frame::Finish { transcript }.encode(), FINISH).await?;
+        let frame = loop {
+            if let Some(frame) = self.held.take() {
+                break frame;
             }
+            let arrived = timeout(idle, self.inbox.next()).await;
+            self.held = self.arrived(arrived.map_err(|_| SessionError::IdleTimeout { idle, phase: FINISH })?)?;
         };
         match frame {
             Frame::Finish { transcript: theirs } if theirs == transcript => {}
@@ -363,6 +409,9 @@ impl Driver {
     }
 
     fn report<O>(&self, turn: &Turn<O>) {
+        if turn.counts_are_secret() {
+            return;
+        }
         if let Some(hook) = &self.settings.progress {
             hook(turn.progress(self.phase.phase));
         }

@@ -10,7 +10,7 @@ use psi::PsiError;
 pub enum Fault {
     /// The speaker's own: its data, its disk, its program.
     Own = 1,
-    /// The other side sent what it must not.
+    /// The other side sent what it must not, or nothing.
     Peer = 2,
     /// Both behave, but their versions or terms differ.
     Incompatible = 3,
@@ -18,7 +18,7 @@ pub enum Fault {
     Refused = 4,
     /// A person or a shutdown stopped it.
     Cancelled = 5,
-    /// The speaker waited too long.
+    /// The run took longer than it may.
     TimedOut = 6,
 }
 
@@ -76,13 +76,13 @@ impl SessionError {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Peer(_) | Self::Disconnected(_) => Fault::Peer,
+            Self::Peer(_) | Self::Disconnected(_) | Self::IdleTimeout { .. } => Fault::Peer,
             Self::PeerEnded { fault, .. } => match fault {
                 Fault::Own => Fault::Peer,
                 Fault::Peer => Fault::Own,
                 other => *other,
             },
-            Self::IdleTimeout { .. } | Self::TotalTimeout { .. } => Fault::TimedOut,
+            Self::TotalTimeout { .. } => Fault::TimedOut,
             Self::Cancelled => Fault::Cancelled,
             Self::Own(_) => Fault::Own,
         }

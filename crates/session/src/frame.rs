@@ -6,9 +6,11 @@
 //! | `02` elements | message number, 4; index of the first element, 8; whole elements |
 //! | `03` finish | transcript hash, 32 |
 //! | `04` abort | fault, 1; reason in UTF-8, 256 at most |
+//! | `05` working | nothing |
 //!
 //! Messages of one direction are numbered from 0. Number and index together make a frame that is
-//! dropped, repeated or moved visible at once.
+//! dropped, repeated or moved visible at once. A working frame says that its sender computes and will
+//! have more to say; it belongs to no message and is not hashed.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use psi::party::{Header, MessageKind};
@@ -19,6 +21,7 @@ const HEADER: u8 = 1;
 const ELEMENTS: u8 = 2;
 const FINISH: u8 = 3;
 const ABORT: u8 = 4;
+const WORKING: u8 = 5;
 
 /// Bytes of an elements frame before its elements.
 pub const ELEMENTS_OVERHEAD: usize = 13;
@@ -56,6 +59,8 @@ pub enum Frame {
         /// Why, in plain words and without data.
         reason: String,
     },
+    /// The sender of this frame computes, and is not stalling.
+    Working,
 }
 
 /// Bytes that are no frame.
@@ -107,6 +112,7 @@ impl Frame {
                 out.put_u8(*fault as u8);
                 out.put_slice(shortened(reason).as_bytes());
             }
+            Self::Working => out.put_u8(WORKING),
         }
         out.freeze()
     }
@@ -153,6 +159,10 @@ impl Frame {
                 let reason = std::str::from_utf8(reader.0).map_err(|_| FrameError("its reason is no text"))?;
                 Ok(Self::Abort { fault, reason: reason.chars().filter(|c| !c.is_control()).collect() })
             }
+            WORKING => {
+                reader.end()?;
+                Ok(Self::Working)
+            }
             _ => Err(FrameError("its type is unknown")),
         }
     }
@@ -192,6 +202,7 @@ mod tests {
         assert_eq!(hex(&Frame::Finish { transcript: [7; 32] }), format!("03{}", "07".repeat(32)));
         let abort = Frame::Abort { fault: Fault::TimedOut, reason: "slow".to_owned() };
         assert_eq!(hex(&abort), "04 06 736c6f77".replace(' ', ""));
+        assert_eq!(hex(&Frame::Working), "05");
     }
 
     #[test]

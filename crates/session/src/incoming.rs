@@ -1,7 +1,7 @@
 //! The message that a round receives, checked frame by frame before a byte of it is computed on.
 
 use bytes::Bytes;
-use psi::party::{Count, Expected, Header};
+use psi::party::{Count, Expected, Header, MessageKind};
 
 use crate::{
     channel::MAX_FRAME,
@@ -30,6 +30,11 @@ impl Incoming {
     /// Whether all of it is there.
     pub(crate) fn is_whole(&self) -> bool {
         self.header.is_some_and(|header| header.count == self.got)
+    }
+
+    /// What the message is.
+    pub(crate) fn kind(&self) -> MessageKind {
+        self.expected.kind
     }
 
     /// Elements so far.
@@ -73,7 +78,7 @@ impl Incoming {
                 "it sent a frame of message {message} out of turn, where message {} is due",
                 self.message
             ))),
-            (Frame::Finish { .. } | Frame::Abort { .. }, _) => {
+            (Frame::Finish { .. } | Frame::Abort { .. } | Frame::Working, _) => {
                 Err(misbehaved(format!("it finished while message {} is due", self.message)))
             }
         }

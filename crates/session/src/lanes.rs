@@ -105,20 +105,17 @@ impl Inbox {
         self.queue.recv().await.unwrap_or(Err(ChannelError::Closed))
     }
 
-    /// What the peer said last, if the connection broke while this side was sending: frames until
-    /// nothing more comes, for a short time.
-    pub(crate) async fn last_words(&mut self) -> Vec<Bytes> {
-        let mut words = Vec::new();
+    /// The first frame for which `wanted` gives something, among those that still come in a short time.
+    pub(crate) async fn last_word<T>(&mut self, wanted: impl Fn(&Bytes) -> Option<T>) -> Option<T> {
         let listen = async {
             while let Ok(frame) = self.next().await {
-                if words.len() >= 64 {
-                    words.clear();
+                if let Some(found) = wanted(&frame) {
+                    return Some(found);
                 }
-                words.push(frame);
             }
+            None
         };
-        drop(timeout(PARTING, listen).await);
-        words
+        timeout(PARTING, listen).await.ok().flatten()
     }
 
     /// Waits a little until the peer has ended its direction, so that nothing of ours is lost by

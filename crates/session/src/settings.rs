@@ -24,7 +24,8 @@ pub struct Limits {
     pub total: Duration,
 }
 
-/// How far a phase is, in elements sent and received. All of it is public: sizes, no matches.
+/// How far a phase is, in elements sent and received. All of it is public: sizes, no matches. Of a message
+/// that has an element for each match, nothing is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PhaseProgress {
     /// The phase.

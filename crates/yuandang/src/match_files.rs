@@ -130,6 +130,8 @@ pub struct Summary {
     pub matched: u64,
     /// Rows in the receiver's output, if there is one.
     pub receiver_rows_written: Option<u64>,
+    /// Rows in the receiver's output whose labels could not be read: the sender sealed them wrongly.
+    pub unreadable_labels: u64,
     /// Rows in the sender's output, if there is one.
     pub sender_rows_written: Option<u64>,
     /// Bytes of protocol frames that went to the receiver.
@@ -319,6 +321,7 @@ fn summary(job: &PairJob, protocol_reason: Option<&'static str>, report: PairRep
         sender_duplicate_rows: sender.duplicate_rows,
         matched: receiver.matched.ok_or_else(|| Failure::other("the receiver learned nothing"))?,
         receiver_rows_written: receiver.rows_written,
+        unreadable_labels: receiver.unreadable_labels,
         sender_rows_written: sender.rows_written,
         bytes_to_receiver: receiver.bytes_received,
         bytes_to_sender: receiver.bytes_sent,

@@ -180,6 +180,8 @@ pub struct PartyReport {
     pub matched: Option<u64>,
     /// Rows of its result.
     pub rows_written: Option<u64>,
+    /// Rows of its result whose labels could not be read.
+    pub unreadable_labels: u64,
     /// The transcript hash, in hex digits.
     pub transcript: String,
     /// Bytes of frames sent.

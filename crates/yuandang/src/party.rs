@@ -45,12 +45,14 @@ const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
 pub fn run() -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
     let outcome = runtime.block_on(take_part());
-    // A blocked read of standard input must not hold the process back.
-    runtime.shutdown_background();
-    match outcome {
+    let told = match outcome {
         Ok(report) => tell(&Event::Report(Box::new(report))),
         Err(failure) => tell(&Event::Failed { status: failure.status.code(), message: failure.message }),
-    }
+    };
+    // What reads or writes files ends and removes what is half-written; the parent, once told, or its end
+    // lets go of our standard input.
+    runtime.shutdown_timeout(PATIENCE);
+    told
 }
 
 async fn take_part() -> Result<PartyReport, Failure> {
@@ -183,6 +185,7 @@ impl From<RunReport> for PartyReport {
             duplicate_rows: report.counts.duplicate_rows,
             matched: report.matched,
             rows_written: report.rows_written,
+            unreadable_labels: report.unreadable_labels,
             transcript: hex::encode(report.transcript),
             bytes_sent: report.bytes_sent,
             bytes_received: report.bytes_received,

@@ -1,6 +1,6 @@
 //! The mask of one party: items to masked points, the peer's masked points to tags.
 
-use curve25519_dalek::{RistrettoPoint, Scalar};
+use curve25519_dalek::Scalar;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -45,8 +45,8 @@ impl Masking {
     /// Encodings of the masked items, in the order of the items.
     pub(super) fn mask(&self, items: &[Item]) -> Result<Vec<[u8; POINT_BYTES]>, PsiError> {
         in_batches(items, |_, items| {
-            let halves: Vec<RistrettoPoint> =
-                items.iter().map(|item| self.hash.point(item.as_bytes()) * *self.half).collect();
+            let products = items.iter().map(|item| self.hash.point(item.as_bytes()) * *self.half);
+            let halves = Zeroizing::new(products.collect::<Vec<_>>());
             Ok(encode_doubled(&halves).iter().map(|encoding| encoding.to_bytes()).collect())
         })
     }
@@ -54,8 +54,8 @@ impl Masking {
     /// Tags of the peer's masked points, masked once more.
     pub(super) fn tags(&self, masked: &[[u8; POINT_BYTES]]) -> Result<Vec<u128>, PsiError> {
         in_batches(masked, |_, masked| {
-            let halves: Vec<RistrettoPoint> =
-                masked.iter().map(|encoding| Ok(decode(encoding)? * *self.half)).collect::<Result<_, PsiError>>()?;
+            let products = masked.iter().map(|encoding| Ok(decode(encoding)? * *self.half));
+            let halves = Zeroizing::new(products.collect::<Result<Vec<_>, PsiError>>()?);
             Ok(encode_doubled(&halves).iter().map(|encoding| self.tag(encoding.as_bytes())).collect())
         })
     }

@@ -31,7 +31,10 @@
 //!
 //! A receiver with a set of one item learns whether the sender holds it: the size that the sender
 //! admits is part of what an agreement must say. A dishonest party can enter items that it guesses;
-//! a dishonest sender can return tags at will and so falsify the count.
+//! a dishonest sender can return tags at will and so falsify the count. A dishonest receiver can learn
+//! *which* items match: it blinds each with a mask of its own, and compares the tags that come back with
+//! the sender's points masked by each of these masks in turn, which costs it n_x·n_y multiplications. It
+//! learns no more than mode membership would have told it.
 
 mod masking;
 mod rounds;

@@ -38,7 +38,8 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(side: Side, masking: Masking, items: PaddedItems, peer: usize) -> Self {
-        let (masked, tags) = (Vec::with_capacity(items.len()), Vec::with_capacity(peer));
+        // Both grow with what is there: sizes are only what a party says.
+        let (masked, tags) = (Vec::new(), Vec::new());
         Self { side, masking, items, masked, sorted: false, sent: 0, peer, order: Ascending::new(), tags }
     }
 }

@@ -30,8 +30,8 @@ impl OprfReceiver for Receiver {
         items: PaddedItems,
         derive: D,
     ) -> Result<Box<dyn Round<Output = Vec<D::Derived>>>, PsiError> {
-        let derived = Vec::with_capacity(items.len());
-        Ok(Box::new(Exchange { suite: Suite::new()?, blinds: self.blinds, items, derive, blinded: 0, derived }))
+        let (suite, blinds) = (Suite::new()?, self.blinds);
+        Ok(Box::new(Exchange { suite, blinds, items, derive, blinded: 0, derived: Vec::new() }))
     }
 }
 
@@ -73,11 +73,9 @@ impl<D: Derive> Exchange<D> {
     fn unblind(&self, first: usize, elements: &[[u8; 32]], items: &[Item]) -> Result<Vec<D::Derived>, PsiError> {
         let mut inverses = self.blinds(first, elements.len());
         Scalar::invert_batch_alloc(&mut inverses);
-        let halves: Vec<_> = elements
-            .iter()
-            .zip(inverses.iter())
-            .map(|(element, inverse)| Ok(points::decode(element)? * half(inverse)))
-            .collect::<Result<_, PsiError>>()?;
+        let products =
+            elements.iter().zip(inverses.iter()).map(|(element, inverse)| Ok(points::decode(element)? * half(inverse)));
+        let halves = Zeroizing::new(products.collect::<Result<Vec<_>, PsiError>>()?);
         encode_doubled(&halves)
             .iter()
             .zip(items)

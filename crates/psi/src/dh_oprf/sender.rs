@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::rfc9497::{SecretKey, Suite, not_identity, output};
 use crate::item::Item;
 use crate::oprf::{Derive, Evaluator, OprfSender, OprfSenderStart};
@@ -50,7 +52,8 @@ impl Evaluator for KeyedFunction {
     fn evaluate<D: Derive>(&self, items: &[Item], derive: &D) -> Result<Vec<D::Derived>, PsiError> {
         let half = self.key.half();
         in_batches(items, |_, items| {
-            let halves: Vec<_> = items.iter().map(|item| self.suite.hash_to_group(item.as_bytes()) * *half).collect();
+            let products = items.iter().map(|item| self.suite.hash_to_group(item.as_bytes()) * *half);
+            let halves = Zeroizing::new(products.collect::<Vec<_>>());
             encode_doubled(&halves)
                 .iter()
                 .zip(items)

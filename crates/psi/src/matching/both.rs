@@ -1,4 +1,25 @@
 //! Mode both: each side learns which of its items the other holds.
+//!
+//! # Messages
+//! The OPRF one way, then
+//! ```text
+//! receiver                                        sender
+//!              ◀── Tags, τ bits each ──           {tag(F(y))}, sorted
+//!              ── Claims, 16 bytes each ──▶       finds the items that are claimed
+//!   {claim(F(x)) of the items that matched}, sorted
+//! ```
+//! claim(F) is 128 bits of the hash whose beginning is the tag.
+//!
+//! # What it leaks
+//! To each side: which of its items the other holds, and the other's padded size. The number of claims is
+//! that of the matches, and so only for the two parties: it is not part of the progress that is told to
+//! others.
+//!
+//! A dishonest receiver can claim less than it found, and the sender then learns less. It cannot claim an
+//! item that it did not enter: a claim that is none of the sender's tokens ends the run, and to guess one
+//! succeeds with n_y in 2^128 for each attempt. What it entered need not be in its records, as in every
+//! mode. A dishonest sender can learn which of its items the receiver *claims*, no more; with tags that
+//! match nothing it is claimed nothing.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,5 +1,25 @@
 //! Mode labelled: the receiver learns which of its items the sender holds, and the sender's label of
 //! each.
+//!
+//! # Messages
+//! The OPRF's, then
+//! ```text
+//! receiver                                                     sender
+//!            ◀── LabelledTags ──    {(tag(F(y)), label of y under key(F(y)))}, sorted by tag
+//! ```
+//! The tag has 32 bytes and comes with the key from one hash of F, so that it commits to the key: no row
+//! opens under two keys. Labels are padded to one size and sealed with ChaCha20-Poly1305; each key seals
+//! one label, so the nonce is zero.
+//!
+//! # What it leaks
+//! To the receiver: which of its items the sender holds, the label of each of these, the sender's padded
+//! size and the padded size of labels. Of the labels of other rows: nothing, as long as it cannot guess
+//! the item, for whoever enters an item gets its label. To the sender: the receiver's padded size and
+//! nothing else.
+//!
+//! A dishonest sender can spoil the labels of some rows. If that ended the run, it would tell the sender
+//! that one of them matched. So a label that cannot be read is given as none, the run goes on to its end,
+//! and the receiver's own operator is told, nobody else.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -123,7 +143,7 @@ struct ReadRows {
     order: Ascending<[u8; TAG_BYTES]>,
     label_size: u32,
     count: u64,
-    labelled: Vec<(u32, Vec<u8>)>,
+    labelled: Vec<(u32, Option<Vec<u8>>)>,
 }
 
 impl Reading for ReadRows {
@@ -145,7 +165,7 @@ impl Reading for ReadRows {
         let open = |(index, sealed): &(u32, &[u8])| {
             let secret = self.secrets.get(*index as usize);
             let secret = secret.ok_or(PsiError::Usage("an index without an item"))?;
-            Ok((*index, self.rows.open(secret, sealed)?))
+            Ok((*index, self.rows.open(secret, sealed)))
         };
         let opened: Vec<_> = hits.par_iter().with_min_len(ROWS_PER_TASK).map(open).collect::<Result<_, PsiError>>()?;
         self.labelled.extend(opened);

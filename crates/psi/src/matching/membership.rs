@@ -1,4 +1,22 @@
 //! Mode membership: the receiver learns which of its items the sender holds.
+//!
+//! # Messages
+//! The OPRF's, then
+//! ```text
+//! receiver                               sender
+//!            ◀── Tags, τ bits each ──    {tag(F(y))}, sorted
+//! ```
+//! tag(F) is the beginning of SHA-512 over a context, the mode, the session id and F (`derivation`). τ
+//! follows from the error budget ([`crate::budget`]).
+//!
+//! # What it leaks
+//! The receiver learns which of its items the sender holds, and the sender's padded size. The sender
+//! learns the receiver's padded size and nothing else: not even whether anything matched. Both against
+//! semi-honest parties; what the OPRF rests on, this rests on.
+//!
+//! A dishonest receiver can enter items that it only guesses, up to its padded size. A dishonest sender
+//! can leave out items, or answer with tags that match nothing; it cannot make an item match that it does
+//! not know, and learns nothing by trying.
 
 use std::ops::Range;
 use std::sync::Arc;

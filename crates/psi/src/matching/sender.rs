@@ -44,8 +44,7 @@ where
     L: List<Derived = D::Derived>,
 {
     let start = oprf.start()?;
-    let derived = Vec::with_capacity(items.len());
-    let own = OwnOutputs { items, derive, derived, evaluator: start.evaluator };
+    let own = OwnOutputs { items, derive, derived: Vec::new(), evaluator: start.evaluator };
     Ok(Box::new(Exchange { oprf: start.rounds, own, list }))
 }
 

@@ -101,7 +101,7 @@ impl World {
                 let label = |index: u32| {
                     let item = self.receiver[index as usize];
                     let place = self.sender.iter().position(|held| *held == item).expect("a common item");
-                    (index, self.label(place))
+                    (index, Some(self.label(place)))
                 };
                 (Outcome::Labelled(matched.into_iter().map(label).collect()), Outcome::Nothing)
             }

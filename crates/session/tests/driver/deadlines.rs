@@ -19,8 +19,8 @@ fn hurried() -> Settings {
     Settings { limits: Limits { total: SHORT, ..patient.limits }, ..patient }
 }
 
-fn is_told(heard: &[Frame], words: &str) -> bool {
-    matches!(heard.last(), Some(Frame::Abort { fault: Fault::TimedOut, reason }) if reason.contains(words))
+fn is_told(heard: &[Frame], why: Fault, words: &str) -> bool {
+    matches!(heard.last(), Some(Frame::Abort { fault, reason }) if *fault == why && reason.contains(words))
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn the_total_deadline_ends_a_session_whose_peer_keeps_talking() {
     let party = Plain::new(None, Some(exactly(1, 1 << 40))).boxed();
     let (ended, (said, heard)) = tokio::join!(session::run(party, here, hurried()), talking);
     assert_eq!(ended.err(), Some(SessionError::TotalTimeout { total: SHORT }));
-    assert!(said > 1 && is_told(&heard, "not done after"), "{said} said, {heard:?}");
+    assert!(said > 1 && is_told(&heard, Fault::TimedOut, "not done after"), "{said} said, {heard:?}");
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn the_total_deadline_ends_a_session_that_never_stops_computing() {
     });
     let (ended, heard) = tokio::join!(session::run(party.boxed(), here, hurried()), Puppet::new(there).listen());
     assert_eq!(ended.err(), Some(SessionError::TotalTimeout { total: SHORT }));
-    assert!(is_told(&heard, "not done after"), "{heard:?}");
+    assert!(is_told(&heard, Fault::TimedOut, "not done after"), "{heard:?}");
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_silent_peer_is_named_with_the_phase() {
     let error = ended.unwrap_err();
     assert_eq!(error, SessionError::IdleTimeout { idle: SHORT, phase: "plain" });
     assert!(error.to_string().starts_with("the peer was silent"), "{error}");
-    assert!(is_told(&heard, "silent"), "{heard:?}");
+    assert!(is_told(&heard, Fault::Peer, "silent"), "{heard:?}");
 }
 
 #[tokio::test]
@@ -135,4 +135,21 @@ async fn a_peer_that_hangs_up_ends_the_session_at_once() {
         let ended: Result<session::Finished<Outcome>, _> = session::run(party, here, patient(side)).await;
         assert!(matches!(ended, Err(SessionError::Disconnected(_))), "{side:?}: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn a_party_that_computes_for_long_shows_that_it_lives() {
+    let (here, there) = session::in_memory(1);
+    let slow = Plain::new(Some(header(1, 1)), None).on_call(|call| {
+        if call == Call::Produce {
+            thread::sleep(3 * SHORT);
+        }
+        false
+    });
+    let waiting = Plain::new(None, Some(exactly(1, 1)));
+    let (slow, waiting) = tokio::join!(
+        session::run(slow.boxed(), here, settings(Side::Sender, SHORT)),
+        session::run(waiting.boxed(), there, settings(Side::Receiver, SHORT)),
+    );
+    assert_eq!((slow.err(), waiting.err()), (None, None));
 }

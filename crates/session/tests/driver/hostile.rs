@@ -236,6 +236,12 @@ impl Edit {
     }
 }
 
+/// The frames that mean something: those that say no more than that a side is at work do not.
+fn counting(frames: &[Bytes]) -> Vec<Bytes> {
+    let counts = |frame: &&Bytes| !matches!(Frame::decode(frame), Ok(Frame::Working));
+    frames.iter().filter(counts).cloned().collect()
+}
+
 /// Applies the edit to the frame of this number; notes whether it changed what counts, which is
 /// everything up to the first finish.
 fn tampering(number: usize, edit: Edit) -> (Tamper, Arc<AtomicBool>) {
@@ -246,9 +252,9 @@ fn tampering(number: usize, edit: Edit) -> (Tamper, Arc<AtomicBool>) {
             return vec![frame];
         }
         let instead = edit.apply(&frame);
-        let same = instead.first() == Some(&frame);
         let last = matches!(Frame::decode(&frame), Ok(Frame::Finish { .. }));
-        note.store(!same || (instead.len() > 1 && !last), Ordering::SeqCst);
+        let (before, after) = (counting(&[frame]), counting(&instead));
+        note.store(before.first() != after.first() || (before != after && !last), Ordering::SeqCst);
         instead
     };
     (Box::new(tamper), changed)

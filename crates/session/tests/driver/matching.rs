@@ -1,15 +1,19 @@
 //! Real protocols over the driver: results against a plain join, and a channel that tampers.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use psi::{Item, Outcome};
 use session::{
-    Finished, SessionError, Settings, Side,
+    Finished, PhaseProgress, SessionError, Settings, Side,
     tampering::{Tamper, Tampering},
 };
 
-use crate::parties::{Ended, Mode, Party, label, pair, parameters, patient, sets, settings};
+use crate::parties::{Ended, MODES, Mode, Party, label, pair, parameters, patient, sets, settings};
 
 async fn run((receiver, sender): (Party, Party)) -> (Finished<Outcome>, Finished<Outcome>) {
     let (here, there) = session::in_memory(2);
@@ -59,7 +63,7 @@ async fn labels_arrive_with_their_items() {
     let p = parameters(x.len(), y.len());
     let shared = common(&x, &y);
     let (r, _) = run(pair(Mode::Labelled, &p, x.clone(), y)).await;
-    let expected: Vec<_> = shared.into_iter().map(|index| (index, label(&x[index as usize]))).collect();
+    let expected: Vec<_> = shared.into_iter().map(|index| (index, Some(label(&x[index as usize])))).collect();
     assert!(r.output == Outcome::Labelled(expected));
 }
 
@@ -176,4 +180,26 @@ async fn cancelling_one_side_tells_the_other() {
     assert_eq!(receiver.err(), Some(SessionError::Cancelled));
     let Err(SessionError::PeerEnded { fault, .. }) = sender else { panic!("the sender was not told") };
     assert_eq!(fault, session::Fault::Cancelled);
+}
+
+#[tokio::test]
+async fn progress_never_says_how_many_matched() {
+    for mode in MODES {
+        let (x, y) = sets(50, 40, 13);
+        let (receiver, sender) = pair(mode, &parameters(x.len(), y.len()), x, y);
+        let told = Arc::<Mutex<Vec<PhaseProgress>>>::default();
+        let watched = |side| {
+            let told = Arc::clone(&told);
+            Settings { progress: Some(Arc::new(move |progress| told.lock().unwrap().push(progress))), ..patient(side) }
+        };
+        let (here, there) = session::in_memory(2);
+        let ends = tokio::join!(
+            session::run(receiver, here, watched(Side::Receiver)),
+            session::run(sender, there, watched(Side::Sender)),
+        );
+        assert!(ends.0.is_ok() && ends.1.is_ok());
+        let told = told.lock().unwrap();
+        assert!(!told.is_empty(), "{mode:?}");
+        assert!(told.iter().all(|progress| progress.done != 13 && progress.total != 13), "{mode:?}: {told:?}");
+    }
 }

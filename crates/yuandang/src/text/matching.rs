@@ -51,6 +51,13 @@ pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: 
     }];
     lines.extend(parties);
     lines.push(learned(lang, run.mode).to_owned());
+    if run.unreadable_labels > 0 {
+        let rows = count(run.unreadable_labels);
+        lines.push(match lang {
+            Lang::En => format!("{rows} rows have empty labels: the sender sealed or wrote theirs wrongly"),
+            Lang::Zh => format!("{rows} 行的标签为空：发送方加密或编写有误"),
+        });
+    }
     for (rows, file) in [(run.receiver_rows_written, output), (run.sender_rows_written, sender_output)] {
         if let (Some(rows), Some(file)) = (rows, file) {
             lines.push(match lang {
