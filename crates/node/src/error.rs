@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use agreement::{JobSpecError, JobState, ParticipantId};
+use agreement::{JobSpecError, JobState, ParticipantId, printable};
 use records::RecordError;
 use session::{Fault, SessionError};
 use wire::ConnectError;
@@ -248,7 +248,7 @@ impl RunError {
         match error {
             SessionError::Peer(what) => Self::Peer { peer, what },
             SessionError::PeerEnded { fault, reason } => {
-                Self::PeerEnded { peer, me: me.clone(), fault, reason: without_prefix(reason) }
+                Self::PeerEnded { peer, me: me.clone(), fault, reason: harmless(&without_prefix(reason)) }
             }
             SessionError::Disconnected(cause) => Self::Disconnected { peer, cause },
             SessionError::IdleTimeout { idle, .. } => {
@@ -303,9 +303,9 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     text.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Text of a peer as it may go to a terminal or a log: bounded, without control characters.
+/// Text of a peer or a coordinator as it may go to a terminal or a log.
 pub(crate) fn harmless(text: &str) -> String {
-    shortened(text, MAX_CAUSE).chars().filter(|c| !c.is_control()).collect()
+    printable(text, MAX_CAUSE)
 }
 
 /// Why a node does not serve.
