@@ -31,64 +31,37 @@ fn bounds(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
     let option = pool.get_extension_by_name(&format!("{PACKAGE}.max_len")).ok_or("max_len is not there")?;
     let mut code = String::new();
     for message in pool.all_messages().filter(|message| message.package_name() == PACKAGE) {
-        writeln!(code, "impl Bounded for proto::{} {{", message.name())?;
-        writeln!(code, "fn check_bounds(&self) -> Result<(), ConvertError> {{")?;
-        for field in message.fields().filter(|field| field.containing_oneof().is_none()) {
-            code += &checks(&field, &option, &format!("self.{}", field.name()))?;
+        writeln!(code, "impl Bounded for proto::{} {{ const LIMITS: &'static [Limit] = &[", message.name())?;
+        for field in message.fields() {
+            code += &limit(&field, &option)?;
         }
-        for oneof in message.oneofs() {
-            for field in oneof.fields() {
-                let inner = checks(&field, &option, "value")?;
-                let arm = format!("{}::{}", camel(oneof.name()), camel(field.name()));
-                let module = snake(message.name());
-                writeln!(code, "if let Some(proto::{module}::{arm}(value)) = &self.{} {{ {inner} }}", oneof.name())?;
-            }
-        }
-        writeln!(code, "Ok(()) }} }}")?;
+        writeln!(code, "]; }}")?;
     }
     Ok(code)
 }
 
-/// Statements that check the field which stands at `place`.
-fn checks(field: &FieldDescriptor, option: &ExtensionDescriptor, place: &str) -> Result<String, Box<dyn Error>> {
-    let name = format!("{:?}", format!("{}.{}", field.parent_message().name(), field.name()));
+/// What the field may hold; nothing for one of a fixed size.
+fn limit(field: &FieldDescriptor, option: &ExtensionDescriptor) -> Result<String, Box<dyn Error>> {
     let most = field.options().has_extension(option).then(|| field.options().get_extension(option).as_u32()).flatten();
-    let of_one = |unit: &str| {
-        most.map(|most| format!("at_most({name}, {place}.len(), {most}, {unit:?})?; ")).unwrap_or_default()
-    };
-    Ok(match field.kind() {
-        Kind::String if field.is_list() => {
-            of_one("elements")
-                + &format!("for one in &{place} {{ at_most({name}, one.len(), MAX_ELEMENT, \"bytes\")?; }}")
+    let most = most.ok_or_else(|| format!("{} has no max_len", field.full_name()));
+    let (elements, bytes, within) = match field.kind() {
+        Kind::Message(inner) => {
+            let elements = if field.is_list() { most? } else { 1 };
+            let within = format!("Some(<proto::{} as Bounded>::LIMITS)", inner.name());
+            (elements.to_string(), "usize::MAX".to_owned(), within)
         }
-        Kind::Message(_) if field.containing_oneof().is_some() => format!("{place}.check_bounds()?;"),
-        // One that may be there and a list of them are gone through alike.
-        Kind::Message(_) => of_one("elements") + &format!("for one in {place}.iter() {{ one.check_bounds()?; }}"),
-        Kind::String | Kind::Bytes if !field.is_list() => of_one("bytes"),
+        Kind::String if field.is_list() => (most?.to_string(), "MAX_ELEMENT".to_owned(), "None".to_owned()),
+        // The last one counts, and takes the place of those before.
+        Kind::String | Kind::Bytes if !field.is_list() => {
+            ("usize::MAX".to_owned(), most?.to_string(), "None".to_owned())
+        }
         _ if field.is_list() => {
-            return Err(format!("{}: bounds of such a list are not built", field.full_name()).into());
+            return Err(format!("{}: limits of such a list are not built", field.full_name()).into());
         }
-        _ => String::new(),
-    })
-}
-
-/// The name that the generated code gives a module of `name`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
-}
-
-/// The name that the generated code gives a type or a variant of `name`.
-fn camel(name: &str) -> String {
-    let words = name.split('_').map(|word| {
-        let (first, rest) = word.split_at(word.len().min(1));
-        first.to_ascii_uppercase() + rest
-    });
-    words.collect()
+        _ => return Ok(String::new()),
+    };
+    let (number, name) = (field.number(), format!("{}.{}", field.parent_message().name(), field.name()));
+    Ok(format!(
+        "Limit {{ number: {number}, name: {name:?}, elements: {elements}, bytes: {bytes}, within: {within} }},\n"
+    ))
 }

@@ -29,8 +29,9 @@ pub use credentials::{Credentials, CredentialsError, write_secret};
 pub use endorsement::{EndorsementError, IssuedCertificate, endorse};
 pub use pins::{Peer, PinError, Pins};
 
-/// Bytes that one gRPC message may have. Frames are at most 1 MiB; the rest is room for headers.
-pub const MAX_MESSAGE: usize = 4 << 20;
+/// Bytes that one gRPC message may have where frames travel: a frame of 1 MiB and the few bytes around it.
+/// What its other fields may hold stands in [`bounds`].
+pub const MAX_MESSAGE: usize = (1 << 20) + 1024;
 
 /// HTTP/2 flow-control window of a stream and of a connection: enough for a gigabit at a quarter of a
 /// second's round trip.

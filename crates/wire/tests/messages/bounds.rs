@@ -9,10 +9,11 @@ use wire::{ConvertError, bounds::MAX_ELEMENT, proto};
 
 use crate::samples::{messages, pool, typed};
 
-/// The messages that services take, with the services' names.
-fn requests(pool: &DescriptorPool) -> Vec<(String, MessageDescriptor)> {
+/// The messages that services take and give, with the services' names.
+fn travelling(pool: &DescriptorPool) -> Vec<(String, MessageDescriptor)> {
     let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-    methods.map(|method| (method.parent_service().name().to_owned(), method.input())).collect()
+    let named = methods.map(|method| (method.parent_service().name().to_owned(), [method.input(), method.output()]));
+    named.flat_map(|(service, both)| both.map(|message| (service.clone(), message))).collect()
 }
 
 fn bound(field: &FieldDescriptor) -> Option<usize> {
@@ -35,14 +36,14 @@ fn reachable(message: &MessageDescriptor, into: &mut BTreeSet<String>, fields: &
 }
 
 #[test]
-fn every_field_of_bytes_text_or_many_that_a_service_takes_carries_a_bound() {
+fn every_field_of_bytes_text_or_many_that_a_service_takes_or_gives_carries_a_bound() {
     let pool = pool();
     let (mut seen, mut fields) = (BTreeSet::new(), Vec::new());
-    let requests = requests(&pool);
-    let services: BTreeSet<&str> = requests.iter().map(|(service, _)| service.as_str()).collect();
+    let travelling = travelling(&pool);
+    let services: BTreeSet<&str> = travelling.iter().map(|(service, _)| service.as_str()).collect();
     assert_eq!(services, BTreeSet::from(["CoordinationService", "ExchangeService", "JobService"]));
-    for (_, request) in &requests {
-        reachable(request, &mut seen, &mut fields);
+    for (_, message) in &travelling {
+        reachable(message, &mut seen, &mut fields);
     }
     for deep in ["JobEnded", "Progress", "JobParty", "RunParticipant", "RunInput", "Refusal"] {
         assert!(seen.contains(deep), "{deep} is not reached");
@@ -96,7 +97,12 @@ fn a_message_is_refused_if_any_field_within_it_holds_more_than_its_bound() {
     let pool = pool();
     let mut checked = 0;
     for message in messages(&pool) {
-        let check = |whole: &DynamicMessage| (typed(message.name()).check)(&whole.encode_to_vec());
+        let check = |whole: &DynamicMessage| {
+            let bytes = whole.encode_to_vec();
+            let of_bytes = (typed(message.name()).check)(&bytes);
+            assert_eq!((typed(message.name()).check_decoded)(&bytes), of_bytes);
+            of_bytes
+        };
         for (field, whole) in stretched(&message, 0) {
             assert_eq!(check(&whole), Ok(()), "{} with just as much in {field}", message.name());
         }
@@ -108,6 +114,68 @@ fn a_message_is_refused_if_any_field_within_it_holds_more_than_its_bound() {
         }
     }
     assert!(checked > 150, "only {checked} were looked at");
+}
+
+/// `content` as the field of this number, as often as said.
+fn repeated(number: u8, content: &[u8], times: usize) -> Vec<u8> {
+    let mut one = vec![number << 3 | 2];
+    prost::encode_length_delimiter(content.len(), &mut one).unwrap();
+    one.extend_from_slice(content);
+    one.repeat(times)
+}
+
+/// What the bytes of such a message are refused for.
+fn refused(name: &str, bytes: &[u8]) -> String {
+    let error = (typed(name).check)(bytes).expect_err(name);
+    format!("{}: {}", error.field, error.problem)
+}
+
+#[test]
+fn many_small_elements_are_refused_by_their_bytes_alone() {
+    // Two bytes each, and a hundred once decoded.
+    let hello = |terms: Vec<u8>| repeated(1, &repeated(1, &repeated(1, &terms, 1), 1), 1);
+    let participants = hello(repeated(3, &[], 500_000));
+    assert_eq!(refused("ExchangeRequest", &participants), "RunTerms.participants: has more than 16 elements");
+    let label_columns = hello(repeated(9, &[], 500_000));
+    assert_eq!(refused("ExchangeRequest", &label_columns), "RunTerms.label_columns: has more than 64 elements");
+    assert_eq!(
+        refused("ListJobsResponse", &repeated(1, &[], 501)),
+        "ListJobsResponse.jobs: has more than 500 elements"
+    );
+}
+
+#[test]
+fn parts_of_a_message_do_not_add_up_to_more_than_the_whole_may_hold() {
+    // A decoder puts the participants of both terms into one list.
+    let terms = repeated(3, &[], 10);
+    assert!((typed("Hello").check)(&repeated(1, &terms, 1)).is_ok());
+    assert_eq!(refused("Hello", &repeated(1, &terms, 2)), "Hello.terms: has more than 1 elements");
+    let report = repeated(3, &[], 2);
+    assert_eq!(refused("JobReport", &report), "JobReport.progress: has more than 1 elements");
+}
+
+#[test]
+fn fields_of_a_later_version_are_passed_over() {
+    let check = typed("RunTerms").check;
+    // A number, four bytes, eight bytes and a text, each in a field that is not known, before one that is.
+    let mut later =
+        vec![0x80, 0x08, 0x07, 0x85, 0x08, 1, 2, 3, 4, 0x81, 0x08, 1, 2, 3, 4, 5, 6, 7, 8, 0x82, 0x08, 1, 9];
+    assert_eq!(check(&later), Ok(()));
+    later.extend(repeated(3, &[], 17));
+    assert_eq!(refused("RunTerms", &later), "RunTerms.participants: has more than 16 elements");
+    assert!((typed("RunTerms").again)(&later).is_ok(), "it is a message all the same");
+}
+
+#[test]
+fn bytes_that_are_no_message_never_reach_the_decoder() {
+    for broken in [&[0x1a][..], &[0x1a, 5, 0], &[0x1a, 0xff], &[0x1b], &[0x02, 0]] {
+        assert!(refused("RunTerms", broken).starts_with("message: failed to decode"), "{broken:x?}");
+    }
+    // The decoder notices only after it that a field reaches beyond the message it stands in.
+    let hello = repeated(1, &repeated(1, &repeated(3, &[], 17), 1), 1);
+    let (inside, beyond) = hello.split_at(1);
+    let beyond = [&repeated(1, inside, 1), beyond].concat();
+    assert!(refused("ExchangeRequest", &beyond).starts_with("message: failed to decode"));
 }
 
 /// What a conversion says of a message that is of its type.

@@ -64,8 +64,9 @@ fn every_word_of_the_vocabulary_comes_back_and_the_unspecified_is_refused() {
 /// Decodes and converts bytes as each message there is. Whatever they are, nothing may panic.
 fn taken_in(bytes: &[u8]) {
     for typed in &TYPED {
-        if (typed.again)(bytes).is_ok() {
-            drop((typed.check)(bytes));
+        let checked = (typed.check)(bytes);
+        if (typed.again)(bytes).is_ok() && checked.is_ok() {
+            assert_eq!((typed.check_decoded)(bytes), Ok(()), "{} is checked otherwise once decoded", typed.name);
         }
     }
     macro_rules! converted {

@@ -9,8 +9,10 @@ pub(crate) struct Typed {
     pub(crate) name: &'static str,
     /// Decodes and encodes again.
     pub(crate) again: fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
-    /// Decodes what is known to be such a message, and checks its bounds.
+    /// Checks the bounds of such a message's bytes, which are not decoded for it.
     pub(crate) check: fn(&[u8]) -> Result<(), ConvertError>,
+    /// Decodes what is known to be such a message, and checks its bounds.
+    pub(crate) check_decoded: fn(&[u8]) -> Result<(), ConvertError>,
 }
 
 macro_rules! typed {
@@ -18,7 +20,8 @@ macro_rules! typed {
         [$(Typed {
             name: stringify!($name),
             again: |bytes| Ok(proto::$name::decode(bytes)?.encode_to_vec()),
-            check: |bytes| proto::$name::decode(bytes).unwrap().check_bounds(),
+            check: <proto::$name as Bounded>::check_bytes,
+            check_decoded: |bytes| proto::$name::decode(bytes).unwrap().check_bounds(),
         }),+]
     };
 }

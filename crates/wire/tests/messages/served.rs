@@ -2,12 +2,14 @@
 
 use tonic::{Code, Request, Response, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_prost::ProstCodec;
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest,
 };
 use wire::proto::{
     AttachRequest, AttachResponse, JobEnded, JobReport, ListNodesRequest, ListNodesResponse, NodeInfo, Registered,
+    Reveal,
     attach_request::Event,
     attach_response::Directive,
     coordination_service_client::CoordinationServiceClient,
@@ -68,6 +70,19 @@ async fn messages_out_of_bounds_reach_neither_a_service_nor_a_client() {
     let mut client = CoordinationServiceClient::new(CoordinationServiceServer::new(Careless));
     let error = client.list_nodes(ListNodesRequest {}).await.unwrap_err();
     assert_eq!((error.code(), error.message()), (Code::OutOfRange, "field NodeInfo.endpoint: has more than 256 bytes"));
+}
+
+#[tokio::test]
+async fn bytes_out_of_bounds_are_refused_before_they_are_decoded() {
+    // A registration: a participant that is no text, which a decoder would stop at, and a long endpoint.
+    let registration = [&[0x0a, 1, 0xff, 0x12, 0x81, 0x02][..], &[b'e'; 257]].concat();
+    let mut client = tonic::client::Grpc::new(CoordinationServiceServer::new(Careless));
+    let path = "/yuandang.v1.CoordinationService/Attach".parse().unwrap();
+    // Its bytes are in field 1, as a registration's are.
+    let request = Request::new(tokio_stream::once(Reveal { nonce: registration.into() }));
+    let error = client.streaming(request, path, ProstCodec::<Reveal, AttachResponse>::default()).await.unwrap_err();
+    let expected = "field Registration.endpoint: has more than 256 bytes";
+    assert_eq!((error.code(), error.message()), (Code::OutOfRange, expected));
 }
 
 #[tokio::test]
