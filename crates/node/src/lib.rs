@@ -25,6 +25,7 @@ mod plan;
 mod prepare;
 mod rendezvous;
 mod reports;
+mod results;
 pub mod run;
 mod service;
 mod stop;

@@ -1,7 +1,7 @@
 //! A node at work: it serves its peers, attaches to its coordinator, and runs jobs until it is told to
 //! stop.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use records::{Datasets, RecordError};
 use session::ComputePool;
@@ -16,6 +16,7 @@ use crate::{
     exchange,
     jobs::{Jobs, PARTING},
     rendezvous::Rendezvous,
+    results::ResultsFolder,
 };
 
 /// How long a TLS handshake may take.
@@ -42,9 +43,9 @@ pub async fn serve(
     let (checked, opener) = (Arc::clone(&config), Arc::clone(&datasets));
     let ready = spawn_blocking(move || {
         check_datasets(&checked.datasets, &*opener)?;
-        sweep(&checked.results)
+        take_results(&checked.results)
     });
-    ready.await.map_err(|error| own(&error))??;
+    let _held = ready.await.map_err(|error| own(&error))??;
     if config.development {
         tracing::warn!(
             participant = %config.participant,
@@ -131,39 +132,10 @@ fn check_datasets(list: &[Dataset], datasets: &dyn Datasets) -> Result<(), NodeE
     Ok(())
 }
 
-/// Makes the folder of results and removes what a killed process left half-written in it.
-fn sweep(folder: &Path) -> Result<(), NodeError> {
+/// Takes the folder of results, and removes what a killed process left half-written in it.
+fn take_results(folder: &Path) -> Result<ResultsFolder, NodeError> {
     let failed = |cause| NodeError::Results { folder: folder.display().to_string(), cause };
-    fs::create_dir_all(folder).map_err(failed)?;
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        let file = entry.file_type().map_err(failed)?.is_file();
-        if file && name.starts_with(b".") && name.ends_with(b".part") {
-            fs::remove_file(entry.path()).map_err(failed)?;
-            tracing::warn!("removed a half-written result of an earlier process");
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn half_written_results_are_swept_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let results = folder.path().join("results");
-        sweep(&results).unwrap();
-        for name in [".job-1.csv.x7.part", "job-1.csv", ".hidden", "a.part"] {
-            fs::write(results.join(name), "x").unwrap();
-        }
-        fs::create_dir(results.join(".folder.part")).unwrap();
-        sweep(&results).unwrap();
-        let mut left: Vec<_> = fs::read_dir(&results).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, [".folder.part", ".hidden", "a.part", "job-1.csv"]);
-    }
+    let results = ResultsFolder::take(folder).map_err(failed)?;
+    results.sweep().map_err(failed)?;
+    Ok(results)
 }

@@ -84,7 +84,8 @@ impl Action {
 /// Issues a certificate for `participant` and writes it and its key.
 ///
 /// # Errors
-/// If it cannot be issued or a file cannot be written; an existing key is not replaced.
+/// If it cannot be issued or a file cannot be written; an existing key is not replaced, and a new one not left
+/// behind.
 pub fn issue(
     identity: &IdentityKey,
     participant: &ParticipantId,
@@ -96,8 +97,11 @@ pub fn issue(
     let issued = wire::endorse(identity, participant, begins, days).map_err(Failure::usage)?;
     // The key first: where one exists, the certificate that goes with it stays too.
     wire::write_secret(out_key, &issued.key_pem).map_err(Failure::usage)?;
-    fs::write(out_cert, &issued.cert_pem)
-        .map_err(|cause| Failure::usage(format_args!("{}: {cause}", out_cert.display())))
+    fs::write(out_cert, &issued.cert_pem).map_err(|cause| {
+        // Without its certificate the key is good for nothing, and would be in the way of the next attempt.
+        let _ = fs::remove_file(out_key);
+        Failure::usage(format_args!("{}: {cause}", out_cert.display()))
+    })
 }
 
 fn read(file: &Path) -> Result<Shown, Failure> {

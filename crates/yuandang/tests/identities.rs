@@ -62,3 +62,19 @@ fn keys_that_others_can_read_are_refused() {
     let no_certificate = folder.path().join("identity.pub");
     fails(2, &["cert", "show", no_certificate.to_str().unwrap()]);
 }
+
+#[test]
+fn a_certificate_that_cannot_be_written_leaves_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    json(&["identity", "new", "--participant", "anhui", "--dir", &path("anhui"), "--format", "json"]);
+    let (identity, tls) = (path("anhui/identity.key"), path("tls.key"));
+    let issue = ["cert", "issue", "--identity", &identity, "--participant", "anhui", "--out-key", &tls, "--out-cert"];
+    let said = fails(2, &[&issue[..], &[&path("no/folder/tls.crt")]].concat());
+    assert!(said.contains("no/folder/tls.crt"), "{said}");
+    assert!(!folder.path().join("tls.key").exists());
+    assert_eq!(yuandang(&[&issue[..], &[&path("tls.crt")]].concat()).status.code(), Some(0));
+    // A key that was there before is not ours to remove.
+    fails(2, &[&issue[..], &[&path("no/folder/tls.crt")]].concat());
+    assert!(folder.path().join("tls.key").exists());
+}
