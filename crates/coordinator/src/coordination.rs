@@ -41,11 +41,13 @@ impl CoordinationService for Coordination {
             Some(Event::Registration(registration)) => registration,
             _ => return Err(Status::invalid_argument("a node registers first")),
         };
+        // A node that does not say has room for all.
+        let capacity = usize::try_from(registration.max_sessions).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
         let info = self.read(&caller, registration)?;
         let (directives, queued) = mpsc::channel(QUEUE);
         let registered = Registered { coordinator: self.name.to_string() };
         tell(&directives, Directive::Registered(registered)).await;
-        let (stream, replaced) = self.dispatcher.registry.attach(&caller, info, directives.clone());
+        let (stream, replaced) = self.dispatcher.registry.attach(&caller, info, capacity, directives.clone());
         tracing::info!(participant = %caller, "node attached");
         let dispatcher = Arc::clone(&self.dispatcher);
         self.dispatcher.tasks.spawn(async move {

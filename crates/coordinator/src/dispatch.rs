@@ -63,12 +63,15 @@ impl Dispatcher {
     }
 
     /// What to do with jobs that an earlier process left behind.
-    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
+    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
         for job in self.store.in_state(JobState::Running).await? {
             self.store.change(&job.id, JobState::Failed, "the coordinator restarted while the job was running").await?;
         }
         for job in self.store.in_state(JobState::Pending).await? {
             self.store.change(&job.id, JobState::Queued, "").await?;
+        }
+        for job in self.store.in_state(JobState::Queued).await? {
+            self.watch_queue(&job.id);
         }
         Ok(())
     }
@@ -85,15 +88,25 @@ impl Dispatcher {
         let job = self.store.change(id, JobState::Queued, "").await?;
         self.start(&mut live, &job);
         drop(live);
+        self.watch_queue(id);
         self.job(id).await
     }
 
     /// A node has attached: the jobs that waited for it start.
     pub(crate) async fn attached(self: &Arc<Self>, participant: &ParticipantId) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
+        self.start_queued(&mut live, |spec| spec.party_of(participant).is_some()).await
+    }
+
+    /// Starts those of the queued jobs that can be, the oldest first.
+    async fn start_queued(
+        self: &Arc<Self>,
+        live: &mut HashMap<String, Live>,
+        concerned: impl Fn(&JobSpec) -> bool,
+    ) -> Result<(), StoreError> {
         for job in self.store.in_state(JobState::Queued).await? {
-            if job.spec.party_of(participant).is_some() {
-                self.start(&mut live, &job);
+            if concerned(&job.spec) {
+                self.start(live, &job);
             }
         }
         Ok(())
@@ -157,9 +170,14 @@ impl Dispatcher {
         Ok(self.watchers.watch(message(stored, live.get(id)), over))
     }
 
-    /// Tells the nodes of a queued job to start, if all are there.
+    /// Tells the nodes of a queued job to start, if all are there and have room.
     fn start(self: &Arc<Self>, live: &mut HashMap<String, Live>, job: &StoredJob) {
-        let ready = job.spec.parties.iter().all(|party| self.registry.is_attached(&party.participant));
+        let has_room = |participant: &ParticipantId| {
+            let busy = live.values().filter(|job| job.spec.party_of(participant).is_some()).count();
+            busy < self.registry.capacity(participant)
+        };
+        // All at once: were each node to take jobs as they come, two could wait for each other.
+        let ready = job.spec.parties.iter().all(|party| has_room(&party.participant));
         if !ready || live.contains_key(&job.id) {
             return;
         }
@@ -191,6 +209,26 @@ impl Dispatcher {
                 this.settled(this.end(&id, JobState::Failed, &cause, None).await);
             });
         }
+    }
+
+    /// Ends a job whose nodes never had room for it.
+    fn watch_queue(self: &Arc<Self>, id: &str) {
+        let (this, id) = (Arc::clone(self), id.to_owned());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = this.shutdown.cancelled() => return,
+                () = sleep(this.patience.queue) => {}
+            }
+            let held = this.live.lock().await;
+            let started = held.contains_key(&id);
+            drop(held);
+            let waited = this.patience.queue.as_secs();
+            if !started && this.store.get(&id).await.is_ok_and(|job| job.state == JobState::Queued) {
+                let cause =
+                    format!("the nodes of the job were not all there, with room for it, within {waited} seconds");
+                this.settled(this.end(&id, JobState::TimedOut, &cause, None).await);
+            }
+        });
     }
 
     fn watch_deadline(self: &Arc<Self>, id: &str, spec: &JobSpec, over: CancellationToken) {
@@ -239,7 +277,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    async fn ended(&self, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
+    async fn ended(self: &Arc<Self>, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
         let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
         if state != JobState::Succeeded {
             let state = if state.is_final() { state } else { JobState::Failed };
@@ -267,11 +305,17 @@ impl Dispatcher {
     }
 
     /// Brings a job to its end and tells everyone: watchers, and the nodes that are still at it.
-    async fn end(&self, id: &str, state: JobState, cause: &str, by: Option<&ParticipantId>) -> Result<(), StoreError> {
+    async fn end(
+        self: &Arc<Self>,
+        id: &str,
+        state: JobState,
+        cause: &str,
+        by: Option<&ParticipantId>,
+    ) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
         let cause = match (by, live.get(id)) {
             (None, _) => cause.to_owned(),
-            (Some(by), Some(job)) if job.spec.party_of(by).is_some() => reported(cause, by, &job.spec),
+            (Some(by), Some(job)) if job.spec.party_of(by).is_some() => reported(cause, by),
             (Some(_), _) => return Ok(()),
         };
         let stored = self.store.change(id, state, &cause).await?;
@@ -287,7 +331,11 @@ impl Dispatcher {
         }
         tracing::info!(job_id = %id, %state, "job ended");
         self.watchers.tell(message(stored, ended.as_ref()), true);
-        Ok(())
+        match &ended {
+            // Its nodes have room again.
+            Some(job) => self.start_queued(&mut live, |spec| shares_a_party(spec, &job.spec)).await,
+            None => Ok(()),
+        }
     }
 
     /// What cannot be mended here is at least said. Two ends that cross are no fault.
@@ -299,15 +347,19 @@ impl Dispatcher {
     }
 }
 
-/// What a node says of an end, as it is kept: it always names a party.
-fn reported(cause: &str, by: &ParticipantId, spec: &JobSpec) -> String {
+fn shares_a_party(one: &JobSpec, other: &JobSpec) -> bool {
+    one.parties.iter().any(|party| other.party_of(&party.participant).is_some())
+}
+
+/// What a node says of an end, as it is kept: always with whose word it is.
+fn reported(cause: &str, by: &ParticipantId) -> String {
     let cause = harmless(cause, MAX_CAUSE);
     if cause.is_empty() {
         format!("{by} gave no cause")
-    } else if spec.parties.iter().any(|party| cause.contains(party.participant.as_str())) {
+    } else if cause.starts_with(&format!("{by}: ")) {
         cause
     } else {
-        harmless(&format!("{by}: {cause}"), MAX_CAUSE)
+        harmless(&format!("{by} reports: {cause}"), MAX_CAUSE)
     }
 }
 

@@ -38,9 +38,9 @@ async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
     let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
-    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), to_shanghai);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), 1, to_shanghai);
     // Nobody takes what is sent to anhui, as if its queue were full.
-    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), mpsc::channel(1).0);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), 1, mpsc::channel(1).0);
     dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
     let mut directives = Vec::new();
     for _ in 0..2 {
@@ -50,4 +50,36 @@ async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
     let ended = dispatcher.job("a").await.unwrap();
     assert_eq!(ended.state(), wire::proto::JobState::Failed);
     assert_eq!(ended.cause, "anhui: its node could not be told to start");
+}
+
+#[tokio::test]
+async fn a_job_waits_until_all_its_nodes_have_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let patience = Patience { queue: Duration::from_millis(400), ..Patience::default() };
+    let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
+    let (to_shanghai, mut shanghai) = mpsc::channel(8);
+    let (to_anhui, _anhui) = mpsc::channel(8);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), 1, to_shanghai);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), 5, to_anhui);
+    for name in ["a", "b", "c"] {
+        dispatcher.submit(name, &job(), &id("shanghai")).await.unwrap();
+    }
+    let mut started = async || match shanghai.recv().await.unwrap().unwrap().directive.unwrap() {
+        Directive::Start(start) => start.job_id,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(started().await, "a");
+    dispatcher.end("a", JobState::Failed, "a test ends it", Some(&id("shanghai"))).await.unwrap();
+    assert_eq!(started().await, "b", "the oldest did not come next");
+    // The third never has its turn.
+    let ended = loop {
+        let job = dispatcher.job("c").await.unwrap();
+        if job.state() != wire::proto::JobState::Queued {
+            break job;
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(ended.state(), wire::proto::JobState::TimedOut);
+    assert!(ended.cause.contains("with room for it"), "{}", ended.cause);
 }

@@ -21,8 +21,9 @@ use crate::{
     text::{MAX_REASON, harmless},
 };
 
-/// Jobs that may be open at once.
+/// Jobs that may be open at once, and those of one submitter among them.
 const OPEN_JOBS: i64 = 1000;
+const OPEN_JOBS_OF_ONE: i64 = 250;
 /// Jobs in a list where the caller does not say, and the most that it may ask for.
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 500;
@@ -74,7 +75,8 @@ impl JobService for Jobs {
         let spec = JobSpec::try_from(spec).map_err(|error| Status::invalid_argument(error.to_string()))?;
         allow(&caller, &self.pins, Wish::Submit(&spec))?;
         spec.validate().map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if self.dispatcher.store.open_jobs().await.map_err(status)? >= OPEN_JOBS {
+        let (open, own) = self.dispatcher.store.open_jobs(&caller).await.map_err(status)?;
+        if open >= OPEN_JOBS || own >= OPEN_JOBS_OF_ONE {
             return Err(Status::resource_exhausted("too many jobs are open; cancel some or wait"));
         }
         let mut id = [0; 16];

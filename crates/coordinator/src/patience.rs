@@ -9,6 +9,8 @@ pub struct Patience {
     pub silence: Duration,
     /// How long a node may be away in the middle of a job.
     pub grace: Duration,
+    /// How long a job may wait until all its nodes are there with room for it.
+    pub queue: Duration,
     /// What a job may take where it does not say.
     pub deadline: Duration,
     /// What the coordinator allows beyond a job's deadline, so that the nodes' own comes first.
@@ -20,6 +22,7 @@ impl Default for Patience {
         Self {
             silence: Duration::from_secs(20),
             grace: Duration::from_secs(15),
+            queue: Duration::from_secs(7 * 86_400),
             deadline: Duration::from_secs(3600),
             allowance: Duration::from_secs(30),
         }

@@ -22,6 +22,8 @@ pub(crate) type Directives = mpsc::Sender<Result<AttachResponse, Status>>;
 /// One node, attached or seen before.
 struct Entry {
     info: NodeInfo,
+    /// Jobs that it runs at once.
+    capacity: usize,
     /// Which of its streams this is, so that the end of an old one does not detach a new one.
     stream: u64,
     directives: Option<Directives>,
@@ -40,6 +42,7 @@ impl Registry {
         &self,
         participant: &ParticipantId,
         mut info: NodeInfo,
+        capacity: usize,
         directives: Directives,
     ) -> (u64, CancellationToken) {
         let mut nodes = self.lock();
@@ -50,7 +53,7 @@ impl Registry {
             stream = older.stream.wrapping_add(1);
         }
         let replaced = CancellationToken::new();
-        let entry = Entry { info, stream, directives: Some(directives), replaced: replaced.clone() };
+        let entry = Entry { info, capacity, stream, directives: Some(directives), replaced: replaced.clone() };
         nodes.insert(participant.clone(), entry);
         (stream, replaced)
     }
@@ -79,9 +82,10 @@ impl Registry {
         }
     }
 
-    /// Whether the node is attached.
-    pub(crate) fn is_attached(&self, participant: &ParticipantId) -> bool {
-        self.lock().get(participant).is_some_and(|entry| entry.directives.is_some())
+    /// How many jobs the node runs at once; none while it is not attached.
+    pub(crate) fn capacity(&self, participant: &ParticipantId) -> usize {
+        let nodes = self.lock();
+        nodes.get(participant).filter(|entry| entry.directives.is_some()).map_or(0, |entry| entry.capacity)
     }
 
     /// Where the node is dialled; empty if it only dials, or never attached.
@@ -114,14 +118,14 @@ mod tests {
     #[test]
     fn a_node_is_gone_only_until_it_comes_back() {
         let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
-        let attach = || registry.attach(&anhui, NodeInfo::default(), mpsc::channel(1).0);
+        let attach = || registry.attach(&anhui, NodeInfo::default(), 1, mpsc::channel(1).0);
         let (first, replaced) = attach();
-        assert!(registry.is_attached(&anhui) && !registry.is_gone(&anhui, first));
+        assert!(registry.capacity(&anhui) == 1 && !registry.is_gone(&anhui, first));
         assert!(registry.detach(&anhui, first) && registry.is_gone(&anhui, first));
         let (second, _) = attach();
         assert!(replaced.is_cancelled() && !registry.is_gone(&anhui, first));
         // The end of the older stream does not detach the newer; and its absence is another one.
-        assert!(!registry.detach(&anhui, first) && registry.is_attached(&anhui));
+        assert!(!registry.detach(&anhui, first) && registry.capacity(&anhui) == 1);
         assert!(registry.detach(&anhui, second) && !registry.is_gone(&anhui, first));
         assert!(registry.is_gone(&anhui, second));
     }
@@ -130,7 +134,7 @@ mod tests {
     fn a_node_that_takes_nothing_is_not_waited_for() {
         let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
         let (directives, _queued) = mpsc::channel(1);
-        registry.attach(&anhui, NodeInfo::default(), directives);
+        registry.attach(&anhui, NodeInfo::default(), 1, directives);
         let heartbeat = || Directive::Heartbeat(wire::proto::Heartbeat::default());
         assert!(registry.direct(&anhui, heartbeat()));
         assert!(!registry.direct(&anhui, heartbeat()));

@@ -170,17 +170,19 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// How many jobs have not ended.
+    /// How many jobs have not ended: all, and those that `by` submitted.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn open_jobs(&self) -> Result<i64, StoreError> {
+    pub async fn open_jobs(&self, by: &ParticipantId) -> Result<(i64, i64), StoreError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) FROM jobs WHERE state NOT IN ('Succeeded', 'Failed', 'Cancelled', 'Rejected', 'TimedOut')",
+            "SELECT COUNT(*), COALESCE(SUM(submitted_by = $1), 0) FROM jobs \
+             WHERE state NOT IN ('Succeeded', 'Failed', 'Cancelled', 'Rejected', 'TimedOut')",
         )
+        .bind(by.as_str())
         .fetch_one(&self.0)
         .await?;
-        Ok(row.try_get(0)?)
+        Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
     /// Brings a job into another state, if its life allows it.

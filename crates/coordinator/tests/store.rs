@@ -112,7 +112,7 @@ async fn a_file_gets_its_tables_once() {
     fs::write(&file.path, "").unwrap();
     for count in 0..3 {
         let store = file.open().await;
-        assert_eq!(store.open_jobs().await.unwrap(), count, "an opening lost a job");
+        assert_eq!(store.open_jobs(&id("shanghai")).await.unwrap(), (count, count), "an opening lost a job");
         brought(&store, &format!("job-{count}"), &[]).await;
         store.close().await;
     }
@@ -225,8 +225,11 @@ async fn open_jobs_are_those_that_have_not_ended() {
     for state in STATES {
         brought(&store, &state.to_string(), &way_to(state)).await;
     }
-    let open = STATES.iter().filter(|state| !state.is_final()).count();
-    assert_eq!(store.open_jobs().await.unwrap(), i64::try_from(open).unwrap());
+    store.insert("other", &job("shanghai", "anhui"), &id("anhui")).await.unwrap();
+    let open = i64::try_from(STATES.iter().filter(|state| !state.is_final()).count()).unwrap();
+    assert_eq!(store.open_jobs(&id("shanghai")).await.unwrap(), (open + 1, open));
+    assert_eq!(store.open_jobs(&id("anhui")).await.unwrap(), (open + 1, 1));
+    assert_eq!(store.open_jobs(&id("jiangsu")).await.unwrap(), (open + 1, 0));
 }
 
 #[tokio::test]
@@ -252,7 +255,7 @@ async fn an_empty_file_may_be_opened_by_many_at_once() {
     });
     for opened in opening.collect::<Vec<_>>() {
         let store = opened.await.unwrap().unwrap();
-        assert_eq!(store.open_jobs().await.unwrap(), 0);
+        assert_eq!(store.open_jobs(&id("anhui")).await.unwrap(), (0, 0));
     }
 }
 

@@ -106,6 +106,7 @@ impl Stream {
             participant: config.participant.to_string(),
             endpoint: config.endpoint.clone().unwrap_or_default(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            max_sessions: config.max_sessions,
         };
         send(&events, Event::Registration(registration)).await?;
         let mut client = CoordinationServiceClient::new(connection.channel).max_decoding_message_size(MAX_MESSAGE);

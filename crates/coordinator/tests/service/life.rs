@@ -113,15 +113,19 @@ async fn an_end_that_is_none_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_cause_names_a_party_and_keeps_to_its_bounds() {
+async fn a_cause_says_whose_word_it_is_and_keeps_to_its_bounds() {
     // What a node says, and what becomes of it.
     let long = "𠮷".repeat(128);
     let cases = [
         ("", "anhui gave no cause".to_owned()),
-        ("\u{1b}[31m\n", "anhui: [31m".to_owned()),
-        ("disk full", "anhui: disk full".to_owned()),
-        ("shanghai misbehaved: it sent the identity", "shanghai misbehaved: it sent the identity".to_owned()),
-        (long.as_str(), format!("anhui: {}", "𠮷".repeat(126))),
+        ("\u{1b}[31m\n", "anhui reports: [31m".to_owned()),
+        ("disk full", "anhui reports: disk full".to_owned()),
+        ("anhui: disk full", "anhui: disk full".to_owned()),
+        (
+            "shanghai misbehaved: it sent the identity",
+            "anhui reports: shanghai misbehaved: it sent the identity".to_owned(),
+        ),
+        (long.as_str(), format!("anhui reports: {}", "𠮷".repeat(124))),
     ];
     for (said, expected) in cases {
         let mut running = Running::start().await;

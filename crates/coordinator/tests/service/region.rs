@@ -162,7 +162,12 @@ pub(crate) fn endpoint(name: &str) -> String {
 }
 
 pub(crate) fn registration(name: &str) -> Registration {
-    Registration { participant: name.to_owned(), endpoint: endpoint(name), software_version: "0.1.0".to_owned() }
+    Registration {
+        participant: name.to_owned(),
+        endpoint: endpoint(name),
+        software_version: "0.1.0".to_owned(),
+        max_sessions: 0,
+    }
 }
 
 /// What an operator calls.
