@@ -5,14 +5,19 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use agreement::ParticipantId;
-use rustls::sign::CertifiedKey;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use agreement::{IdentityPublicKey, ParticipantId};
+use rustls::{CertificateError, sign::CertifiedKey};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
+use webpki::KeyUsage;
 use zeroize::Zeroizing;
 
-use crate::{pins::named_participant, verify::provider};
+use crate::{
+    pins::{Pins, named_participant},
+    verify::{PinnedVerifier, provider},
+};
 
 /// A participant's certificate with its private key. Prints nothing of the key.
 #[derive(Clone)]
@@ -53,6 +58,18 @@ pub enum CredentialsError {
         /// Whom it names.
         found: String,
     },
+    /// The certificate is from another time.
+    #[error("the certificate {0}")]
+    Time(&'static str),
+    /// Peers would not accept the certificate.
+    #[error("the certificate is not endorsed by {identity}: {cause}")]
+    Endorsement {
+        /// The identity that is pinned.
+        identity: IdentityPublicKey,
+        /// What is wrong with it.
+        #[source]
+        cause: rustls::Error,
+    },
 }
 
 impl fmt::Debug for Credentials {
@@ -90,6 +107,31 @@ impl Credentials {
         let cert_pem = fs::read_to_string(certificate).map_err(|cause| file(certificate, cause))?;
         let key_pem = read_secret(key)?;
         Self::from_pem(participant, &cert_pem, &key_pem)
+    }
+
+    /// Makes sure that those who pinned `identity` accept the certificate at `now`, whoever of the two dials.
+    ///
+    /// # Errors
+    /// [`CredentialsError::Time`] or [`CredentialsError::Endorsement`].
+    pub fn verify(&self, identity: &IdentityPublicKey, now: SystemTime) -> Result<(), CredentialsError> {
+        let described = |cause| match cause {
+            rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. }) => {
+                CredentialsError::Time("has expired; issue another")
+            }
+            rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { .. }) => {
+                CredentialsError::Time("is not valid yet; is this machine's clock right?")
+            }
+            cause => CredentialsError::Endorsement { identity: *identity, cause },
+        };
+        // One pin cannot contradict itself.
+        let pins = Pins::new([(self.participant.clone(), *identity)]).unwrap_or_default();
+        let verifier = PinnedVerifier::new(pins);
+        let certificate = self.certified.end_entity_cert().map_err(described)?;
+        let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+        for usage in [KeyUsage::server_auth(), KeyUsage::client_auth()] {
+            verifier.verify(certificate, now, usage).map_err(described)?;
+        }
+        Ok(())
     }
 
     /// Whose they are.

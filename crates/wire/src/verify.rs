@@ -31,7 +31,7 @@ impl PinnedVerifier {
         Arc::new(Self { pins, algorithms: provider().signature_verification_algorithms })
     }
 
-    fn verify(&self, certificate: &CertificateDer<'_>, now: UnixTime, usage: KeyUsage) -> Result<(), Error> {
+    pub(crate) fn verify(&self, certificate: &CertificateDer<'_>, now: UnixTime, usage: KeyUsage) -> Result<(), Error> {
         let bad_encoding = |_| Error::InvalidCertificate(CertificateError::BadEncoding);
         let parsed = EndEntityCert::try_from(certificate).map_err(bad_encoding)?;
         let (participant, identity) = self.pinned(&parsed)?;

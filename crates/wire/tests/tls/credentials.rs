@@ -1,6 +1,10 @@
 //! Credentials: what goes together, and the files that hold them.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::SystemTime};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, SystemTime},
+};
 
 use wire::{
     Credentials, CredentialsError, EndorsementError, IssuedCertificate, credentials::read_secret, endorse, write_secret,
@@ -34,6 +38,21 @@ fn a_certificate_goes_with_its_key_and_its_participant_alone() {
     }
     let error = of("shanghai", &anhui.cert_pem, &anhui.key_pem).unwrap_err();
     assert_eq!(error.to_string(), "the certificate is not for shanghai, but for anhui");
+}
+
+#[test]
+fn credentials_are_held_to_the_identity_and_the_time_as_a_peer_would() {
+    let now = SystemTime::now();
+    let issued = issued("anhui", 1);
+    let anhui = Credentials::from_pem(id("anhui"), &issued.cert_pem, &issued.key_pem).unwrap();
+    let day = Duration::from_secs(86_400);
+    anhui.verify(&identity(1).public(), now).unwrap();
+    let other = anhui.verify(&identity(2).public(), now).unwrap_err();
+    assert!(matches!(other, CredentialsError::Endorsement { .. }), "{other}");
+    for (time, said) in [(now - day, "is not valid yet"), (now + 31 * day, "has expired")] {
+        let error = anhui.verify(&identity(1).public(), time).unwrap_err();
+        assert!(matches!(error, CredentialsError::Time(_)) && error.to_string().contains(said), "{error}");
+    }
 }
 
 #[test]

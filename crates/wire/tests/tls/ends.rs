@@ -67,11 +67,14 @@ pub(crate) fn pins() -> Pins {
     Pins::new([pin("shanghai", 2), pin("jiangsu", 5)]).unwrap()
 }
 
+/// Connections that each participant may have with a server.
+pub(crate) const MOST_OF_EACH: usize = 4;
+
 /// A server of anhui (identity 1).
 pub(crate) async fn server(own: Credentials) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
-    let incoming = wire::server::incoming(listener, &own, pins(), 4, Duration::from_secs(2)).unwrap();
+    let incoming = wire::server::incoming(listener, &own, pins(), MOST_OF_EACH, Duration::from_secs(60)).unwrap();
     let server = wire::server::builder().add_service(CoordinationServiceServer::new(Mirror));
     tokio::spawn(server.serve_with_incoming(incoming));
     endpoint
