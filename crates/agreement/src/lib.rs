@@ -2,6 +2,8 @@
 //!
 //! Signed agreements, limits, use records and receipts come here later.
 
+#![warn(missing_docs)]
+
 pub mod identity;
 pub mod job;
 pub mod participant;
