@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use agreement::{JobSpec, JobState, ParticipantId};
+use agreement::{JobSpec, JobState, ParticipantId, printable};
 use tokio::{
     sync::{Mutex, watch},
     time::sleep,
@@ -20,7 +20,7 @@ use crate::{
     patience::Patience,
     registry::Registry,
     store::{Store, StoreError, StoredJob},
-    text::{MAX_CAUSE, MAX_PHASE, MAX_REASON, harmless},
+    text::{MAX_CAUSE, MAX_PHASE, MAX_REASON},
     watch::Watchers,
 };
 
@@ -270,7 +270,7 @@ impl Dispatcher {
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
         progress.participant = from.to_string();
-        progress.phase = harmless(&progress.phase, MAX_PHASE);
+        progress.phase = printable(&progress.phase, MAX_PHASE);
         job.progress.insert(from.clone(), progress);
         let stored = self.store.get(id).await?;
         self.watchers.tell(message(stored, live.get(id)), false);
@@ -324,7 +324,7 @@ impl Dispatcher {
             job.over.cancel();
             for party in job.spec.parties.iter().filter(|party| Some(&party.participant) != by) {
                 if state != JobState::Succeeded && !job.transcripts.contains_key(&party.participant) {
-                    let cancel = CancelJob { job_id: id.to_owned(), reason: harmless(&cause, MAX_REASON) };
+                    let cancel = CancelJob { job_id: id.to_owned(), reason: printable(&cause, MAX_REASON) };
                     self.registry.direct(&party.participant, Directive::Cancel(cancel));
                 }
             }
@@ -353,13 +353,13 @@ fn shares_a_party(one: &JobSpec, other: &JobSpec) -> bool {
 
 /// What a node says of an end, as it is kept: always with whose word it is.
 fn reported(cause: &str, by: &ParticipantId) -> String {
-    let cause = harmless(cause, MAX_CAUSE);
+    let cause = printable(cause, MAX_CAUSE);
     if cause.is_empty() {
         format!("{by} gave no cause")
     } else if cause.starts_with(&format!("{by}: ")) {
         cause
     } else {
-        harmless(&format!("{by} reports: {cause}"), MAX_CAUSE)
+        printable(&format!("{by} reports: {cause}"), MAX_CAUSE)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use agreement::{JobSpec, ParticipantId};
+use agreement::{JobSpec, ParticipantId, printable};
 use tokio_stream::{Stream, StreamExt, wrappers::WatchStream};
 use tonic::{Request, Response, Status};
 use wire::{
@@ -18,7 +18,7 @@ use crate::{
     access::{Wish, allow},
     dispatch::Dispatcher,
     store::StoreError,
-    text::{MAX_REASON, harmless},
+    text::MAX_REASON,
 };
 
 /// Jobs that may be open at once, and those of one submitter among them.
@@ -116,7 +116,7 @@ impl JobService for Jobs {
 
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
         let (caller, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::Cancel(spec)).await?;
-        let reason = harmless(&request.get_ref().reason, MAX_REASON);
+        let reason = printable(&request.get_ref().reason, MAX_REASON);
         let cause = if reason.is_empty() {
             format!("cancelled by {caller}")
         } else {

@@ -22,6 +22,10 @@ use crate::{
 const MAX_MESSAGE: usize = 64 << 10;
 /// How long streams have to end when the coordinator stops.
 const PARTING: Duration = Duration::from_secs(5);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Connections that one participant may have: its node, and its operators.
+const CONNECTIONS: usize = 32;
 
 /// Why a coordinator stopped, other than being told to.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +68,7 @@ pub async fn serve_with(
     let dispatcher = Dispatcher::new(store.clone(), patience, shutdown.clone());
     dispatcher.recover().await?;
     let pins = config.participants.clone();
-    let incoming = wire::server::incoming(listener, &config.credentials, pins.clone(), 64, Duration::from_secs(10))
+    let incoming = wire::server::incoming(listener, &config.credentials, pins.clone(), CONNECTIONS, HANDSHAKE)
         .map_err(|error| unusable(&error))?;
     let coordination = Coordination { name: config.name, pins: pins.clone(), dispatcher: dispatcher.clone() };
     let jobs = Jobs { pins, dispatcher: dispatcher.clone() };

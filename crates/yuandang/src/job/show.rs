@@ -101,9 +101,12 @@ impl TryFrom<proto::Job> for ShownJob {
     }
 }
 
-/// The text without control characters: others wrote it, and it goes to a terminal.
+/// The most bytes of a text of others; the messages allow no more.
+const MAX_TEXT: usize = 512;
+
+/// What others wrote, as it may go to a terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    agreement::printable(text, MAX_TEXT)
 }
 
 /// Prints one job.
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_others_wrote_cannot_move_the_cursor() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a [2Jb c");
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a[2Jbc");
     }
 
     #[test]
