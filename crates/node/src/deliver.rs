@@ -6,7 +6,6 @@
 
 use psi::{Item, Outcome};
 use records::{Datasets, KeyColumns, Record, RecordError, RecordSink, RecordSource, SinkHeader, label_list};
-use tokio::task::spawn_blocking;
 
 use crate::{error::RunError, plan::Plan, prepare::Delivery, stop::Stop};
 use agreement::Mode;
@@ -67,11 +66,10 @@ pub(crate) async fn deliver(
     if !plan.learns() {
         return Ok(Delivered::default());
     }
-    let (plan, stop) = (plan.clone(), stop.clone());
+    let (plan, part) = (plan.clone(), stop.clone());
     // Awaited to its end even if the run is cancelled: it then ends by itself, and either the whole result
     // is there and the run has succeeded, or neither.
-    let blocking = spawn_blocking(move || deliver_blocking(outcome, &items, delivery, &plan, &stop));
-    blocking.await.unwrap_or_else(|_| Err(RunError::Own("a fault in this program: the delivery failed".to_owned())))
+    stop.blocking(move || deliver_blocking(outcome, &items, delivery, &plan, &part)).await
 }
 
 fn deliver_blocking(
@@ -166,4 +164,23 @@ fn write_count(mut sink: Box<dyn RecordSink>, count: u64) -> Result<u64, RunErro
     sink.write(&record, &[])?;
     // The number is no record: none was written.
     sink.commit().map(|_| 0).map_err(|error: RecordError| error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_cannot_be_read_is_empty_and_counted() {
+        let (mut record, mut list) = (Record::default(), Vec::new());
+        record.push_field(b"a");
+        record.push_field(b"b");
+        label_list::encode(&record, &[0, 1], &mut list).unwrap();
+        let matches = Matches { items: Vec::new(), labels: Some(vec![Some(list), None]) };
+        assert_eq!(matches.labels(0, 2), [b"a", b"b"]);
+        assert_eq!(matches.labels(1, 2), [b"", b""]);
+        assert_eq!(matches.unreadable_labels(), 1);
+        let none = Matches { items: Vec::new(), labels: None };
+        assert!(none.labels(0, 0).is_empty() && none.unreadable_labels() == 0);
+    }
 }

@@ -8,7 +8,6 @@ use records::{
     CanonicalKey, Datasets, Fingerprint, Fingerprinted, KeyColumns, KeySpec, KeyedSet, LabelledSet, RecordSink,
     RecordSource, RowCounts, commitment, keyed_set,
 };
-use tokio::task::spawn_blocking;
 use tokio_util::sync::DropGuard;
 use zeroize::Zeroizing;
 
@@ -76,8 +75,8 @@ pub(crate) async fn prepare(run: &Run, plan: &Plan, stop: &Stop) -> Result<Prepa
     let stop = stop.part();
     let _ended_with_us: DropGuard = stop.token().clone().drop_guard();
     let (input, plan) = (run.input.clone(), plan.clone());
-    let blocking = spawn_blocking(move || prepare_blocking(input, &plan, &stop));
-    blocking.await.unwrap_or_else(|_| Err(RunError::Own("a fault in this program: the preparation failed".to_owned())))
+    let part = stop.clone();
+    stop.blocking(move || prepare_blocking(input, &plan, &part)).await
 }
 
 fn prepare_blocking(input: Input, plan: &Plan, stop: &Stop) -> Result<Prepared, RunError> {

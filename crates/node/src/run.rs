@@ -159,7 +159,14 @@ pub(crate) async fn conduct(
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
     let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    let (plan, prepared, mut link) = meet(&run, &stop, link).await?;
+    let (plan, prepared, mut link) = match meet(&run, &stop, link).await {
+        Ok(met) => met,
+        Err(error) => {
+            // A result that was begun is gone when the run is.
+            stop.settled().await;
+            return Err(error);
+        }
+    };
     let prepare_seconds = began.elapsed().as_secs_f64();
     let Prepared { items, counts, padded_size, labels, commitment, delivery } = prepared;
     let (labels, label_size) = labels.map_or((None, 0), |(labels, size)| (Some(labels), size));

@@ -3,8 +3,11 @@
 use std::{future::Future, io::ErrorKind, time::Duration};
 
 use records::{Record, RecordError, RecordSource, SinkHeader};
-use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::error::RunError;
 
@@ -14,7 +17,12 @@ pub(crate) struct Stop {
     cancel: CancellationToken,
     deadline: Instant,
     total: Duration,
+    /// What is done on other threads and may hold half-written files.
+    work: TaskTracker,
 }
+
+/// How long work on other threads may take to end once nobody waits for it.
+const PARTING: Duration = Duration::from_secs(10);
 
 impl Stop {
     /// From now on, `total` at most.
@@ -22,17 +30,37 @@ impl Stop {
         // So far off that it never comes, where the sum cannot be represented.
         let now = Instant::now();
         let deadline = now.checked_add(total).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365));
-        Self { cancel, deadline, total }
+        Self { cancel, deadline, total, work: TaskTracker::new() }
     }
 
     /// The same deadline, with a cancellation that ends this part alone as well.
     pub(crate) fn part(&self) -> Self {
-        Self { cancel: self.cancel.child_token(), ..*self }
+        Self { cancel: self.cancel.child_token(), ..self.clone() }
     }
 
     /// Its cancellation.
     pub(crate) fn token(&self) -> &CancellationToken {
         &self.cancel
+    }
+
+    /// Runs work that blocks. [`settled`](Self::settled) waits until what it made is gone, if nobody else
+    /// takes it.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, RunError> + Send + 'static,
+    ) -> Result<T, RunError> {
+        let token = self.work.token();
+        // Together, and in this order, so that what was made goes first.
+        let (made, _token) = spawn_blocking(move || (work(), token))
+            .await
+            .map_err(|_| RunError::Own("a fault in this program: work on files failed".to_owned()))?;
+        made
+    }
+
+    /// Waits until no blocking work of the run goes on, for a bounded time.
+    pub(crate) async fn settled(&self) {
+        self.work.close();
+        drop(timeout(PARTING, self.work.wait()).await);
     }
 
     /// What is left of the time.
