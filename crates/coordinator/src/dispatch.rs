@@ -248,7 +248,17 @@ impl Dispatcher {
 
     async fn started(&self, id: &str, from: &ParticipantId) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
-        let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
+        let Some(job) = live.get_mut(id) else {
+            // It may have ended while this node was away, or this coordinator was.
+            if self.store.get(id).await?.state.is_final() {
+                let over = CancelJob { job_id: id.to_owned(), reason: "the job is over".to_owned() };
+                self.registry.direct(from, Directive::Cancel(over));
+            }
+            return Ok(());
+        };
+        if job.spec.party_of(from).is_none() {
+            return Ok(());
+        }
         job.started.insert(from.clone(), true);
         if job.started.len() < job.spec.parties.len() {
             return Ok(());

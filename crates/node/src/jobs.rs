@@ -216,7 +216,8 @@ impl Jobs {
         })
     }
 
-    /// Reports the end of a job, and logs it. Neither says more of matches than that there was a result.
+    /// Reports the end of a job, and logs it. What is reported says no more of matches than that there was a
+    /// result; the log is this operator's own, and says what became of its rows.
     fn tell(&self, job_id: &str, outcome: &Result<RunReport, RunError>) {
         if let Ok(report) = outcome
             && report.unreadable_labels > 0
@@ -232,6 +233,10 @@ impl Jobs {
         match outcome {
             Ok(report) => tracing::info!(
                 %job_id,
+                rows = report.counts.rows,
+                missing_keys = report.counts.missing_keys,
+                duplicate_rows = report.counts.duplicate_rows,
+                label_conflicts = report.counts.label_conflicts,
                 items = report.items,
                 peer_items = report.peer_padded_size,
                 bytes_sent = report.bytes_sent,

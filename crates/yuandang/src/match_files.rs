@@ -126,6 +126,8 @@ pub struct Summary {
     pub receiver_duplicate_rows: u64,
     /// Rows of the sender whose key an earlier row had.
     pub sender_duplicate_rows: u64,
+    /// Of those, rows with other labels than the first row with the key, whose labels count.
+    pub label_conflicts: u64,
     /// Keys that both have.
     pub matched: u64,
     /// Rows in the receiver's output, if there is one.
@@ -319,6 +321,7 @@ fn summary(job: &PairJob, protocol_reason: Option<&'static str>, report: PairRep
         sender_missing_keys: sender.missing_keys,
         receiver_duplicate_rows: receiver.duplicate_rows,
         sender_duplicate_rows: sender.duplicate_rows,
+        label_conflicts: sender.label_conflicts,
         matched: receiver.matched.ok_or_else(|| Failure::other("the receiver learned nothing"))?,
         receiver_rows_written: receiver.rows_written,
         unreadable_labels: receiver.unreadable_labels,

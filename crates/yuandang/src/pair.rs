@@ -176,6 +176,8 @@ pub struct PartyReport {
     pub missing_keys: u64,
     /// Rows whose key an earlier row had.
     pub duplicate_rows: u64,
+    /// Of those, rows with other labels than the first.
+    pub label_conflicts: u64,
     /// Items in common, if this party learns how many.
     pub matched: Option<u64>,
     /// Rows of its result.

@@ -183,6 +183,7 @@ impl From<RunReport> for PartyReport {
             items: report.items,
             missing_keys: report.counts.missing_keys,
             duplicate_rows: report.counts.duplicate_rows,
+            label_conflicts: report.counts.label_conflicts,
             matched: report.matched,
             rows_written: report.rows_written,
             unreadable_labels: report.unreadable_labels,

@@ -12,9 +12,11 @@ async fn a_job_that_was_running_is_failed_and_says_why() {
     let mut operator = region.operator("anhui").await;
     let (state, cause) = operator.end(&running.job_id).await;
     assert_eq!((state, cause.as_str()), (JobState::Failed, "the coordinator restarted while the job was running"));
-    // The nodes come back, and what they say of it changes nothing.
+    // The nodes come back and are told that it is over; what they say of it changes nothing.
     let (mut shanghai, mut anhui) = (region.node("shanghai").await, region.node("anhui").await);
     for node in [&mut shanghai, &mut anhui] {
+        node.started(&running.job_id).await;
+        assert_eq!(node.cancelled().await.reason, "the job is over");
         node.succeeded(&running.job_id, &[9; 32]).await;
         node.nothing_due().await;
     }

@@ -51,6 +51,15 @@ pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: 
     }];
     lines.extend(parties);
     lines.push(learned(lang, run.mode).to_owned());
+    if run.label_conflicts > 0 {
+        let rows = count(run.label_conflicts);
+        lines.push(match lang {
+            Lang::En => {
+                format!("{rows} rows of the sender have other labels than the first row with their key, which counts")
+            }
+            Lang::Zh => format!("发送方有 {rows} 行的标签与同键首行不同，以首行为准"),
+        });
+    }
     if run.unreadable_labels > 0 {
         let rows = count(run.unreadable_labels);
         lines.push(match lang {
