@@ -4,15 +4,18 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use agreement::{
     IdentityPublicKey, ParticipantId,
     settings::{self, Problems, Section},
 };
+use records::Datasets;
 use session::Limits;
-use wire::{Credentials, Pins};
+use wire::{Credentials, CredentialsError, Pins};
+
+use crate::results::ResultsFolder;
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
 /// takes some gigabytes here.
@@ -84,70 +87,34 @@ pub struct NodeConfig {
     pub max_items: u64,
 }
 
-/// What a configuration says, before the files it names are read.
-struct Draft {
-    participant: ParticipantId,
-    listen: Option<SocketAddr>,
-    endpoint: Option<String>,
-    development: bool,
-    results: PathBuf,
-    threads: u32,
-    max_sessions: u32,
-    identity: (PathBuf, PathBuf, IdentityPublicKey),
-    coordinator: Option<CoordinatorLink>,
-    peers: Vec<Peer>,
-    datasets: Vec<Dataset>,
-    limits: Limits,
-    rendezvous: Duration,
-    max_items: u64,
+/// How far a configuration is checked.
+#[derive(Clone, Copy)]
+enum Depth<'a> {
+    /// Its text.
+    Text,
+    /// Its text and the credentials that it names.
+    Credentials,
+    /// All that a node needs to serve.
+    Service(&'a dyn Datasets),
 }
 
 impl NodeConfig {
-    /// Reads a configuration file. Relative paths in it are taken from its folder.
+    /// Reads a configuration file and the credentials that it names. Relative paths in it are taken from
+    /// its folder.
     ///
     /// # Errors
     /// All [`Problems`], each with its line.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let place = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| Problems::of_file(&place, error.to_string()))?;
-        Self::parse(&text, &place, path.parent().unwrap_or(Path::new(".")))
+        Self::read(path, Depth::Credentials)
     }
 
-    /// Reads a configuration from text; `place` stands in messages, relative paths are taken from
-    /// `folder`.
+    /// The same for a node that is about to serve: its datasets can be opened, and its folder for results,
+    /// which is made if it is not there, can be written to and is no other node's.
     ///
     /// # Errors
     /// All [`Problems`], each with its line.
-    pub fn parse(text: &str, place: &str, folder: &Path) -> Result<Self, Problems> {
-        settings::read(text, place, |root| {
-            let draft = draft(root, folder);
-            let draft = draft?;
-            let (certificate, key, identity) = draft.identity;
-            let credentials = match Credentials::read(draft.participant.clone(), &certificate, &key) {
-                Ok(credentials) => credentials,
-                Err(error) => {
-                    root.problem("identity", error);
-                    return None;
-                }
-            };
-            Some(Self {
-                participant: draft.participant,
-                listen: draft.listen,
-                endpoint: draft.endpoint,
-                development: draft.development,
-                results: draft.results,
-                threads: draft.threads,
-                max_sessions: draft.max_sessions,
-                identity,
-                credentials,
-                coordinator: draft.coordinator,
-                peers: draft.peers,
-                datasets: draft.datasets,
-                limits: draft.limits,
-                rendezvous: draft.rendezvous,
-                max_items: draft.max_items,
-            })
-        })
+    pub fn load_to_serve(path: &Path, datasets: &dyn Datasets) -> Result<Self, Problems> {
+        Self::read(path, Depth::Service(datasets))
     }
 
     /// Checks the text of a configuration without the files that it names: for samples.
@@ -155,13 +122,22 @@ impl NodeConfig {
     /// # Errors
     /// All [`Problems`], each with its line.
     pub fn check(text: &str, place: &str) -> Result<(), Problems> {
-        settings::read(text, place, |root| draft(root, Path::new(".")).map(drop))
+        settings::read(text, place, |root| {
+            config(root, Path::new("."), Depth::Text);
+            Some(())
+        })
+    }
+
+    fn read(path: &Path, depth: Depth<'_>) -> Result<Self, Problems> {
+        let place = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| Problems::of_file(&place, error.to_string()))?;
+        settings::read(&text, &place, |root| config(root, path.parent().unwrap_or(Path::new(".")), depth))
     }
 
     /// Pins of the peers.
     ///
     /// # Errors
-    /// [`wire::PinError`] if two share a name or key; [`parse`](Self::parse) has refused that.
+    /// [`wire::PinError`] if two share a name or key; [`load`](Self::load) has refused that.
     pub fn peer_pins(&self) -> Result<Pins, wire::PinError> {
         Pins::new(self.peers.iter().map(|peer| (peer.participant.clone(), peer.identity)))
     }
@@ -179,43 +155,63 @@ fn endpoint(section: &Section<'_>, key: &str) -> Option<String> {
     }
 }
 
-fn draft(root: &Section<'_>, folder: &Path) -> Option<Draft> {
+/// Identities so far, with whose they are. One key for two would let the one speak for the other.
+#[derive(Default)]
+struct Identities(Vec<(String, IdentityPublicKey)>);
+
+impl Identities {
+    fn add(&mut self, section: &Section<'_>, key: &str, whose: impl Into<String>, identity: IdentityPublicKey) {
+        if let Some((other, _)) = self.0.iter().find(|(_, known)| *known == identity) {
+            section.problem(key, format!("{other} has the same identity"));
+        }
+        self.0.push((whose.into(), identity));
+    }
+}
+
+/// Notes all that is wrong, as deep as `depth`; credentials are there unless that is the text alone.
+fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeConfig> {
     let participant: Option<ParticipantId> = root.required("participant");
+    let me = participant.as_ref();
     let listen: Option<SocketAddr> = root.optional("listen");
     let own_endpoint = endpoint(root, "endpoint");
     let development = root.flag("development", false);
-    let results = root.optional("results").unwrap_or_else(|| PathBuf::from("results"));
+    let results = folder.join(root.optional("results").unwrap_or_else(|| PathBuf::from("results")));
+    if let Depth::Service(_) = depth
+        && let Err(error) = ResultsFolder::take(&results)
+    {
+        root.problem("results", error);
+    }
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     let threads = root.number("threads", 1..=1024, cores);
     let max_sessions = root.number("max_sessions", 1..=1024, 8);
-    let identity = root.required_section("identity", |identity| {
-        let certificate: Option<PathBuf> = identity.required("certificate");
-        let key: Option<PathBuf> = identity.required("key");
-        let public: Option<IdentityPublicKey> = identity.required("public");
-        Some((folder.join(certificate?), folder.join(key?), public?))
+    let mut identities = Identities::default();
+    let own = root.required_section("identity", |section| {
+        let public: Option<IdentityPublicKey> = section.required("public");
+        if let Some(public) = public {
+            identities.add(section, "public", "this node", public);
+        }
+        let credentials = credentials(section, folder, me, public, depth);
+        Some((public?, credentials?))
     });
-    let coordinator = root.section("coordinator", |section| {
-        section.required::<String>("endpoint")?;
-        let address = endpoint(section, "endpoint");
-        let (participant, identity) = (section.required("participant"), section.required("identity"));
-        Some(CoordinatorLink { endpoint: address?, participant: participant?, identity: identity? })
-    });
-    let peers = peers(root, participant.as_ref());
-    let datasets = datasets(root, folder);
+    let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
+    let peers = peers(root, me, &mut identities);
+    let datasets = datasets(root, folder, depth);
     let (limits, rendezvous, max_items) =
         root.section("limits", |section| Some(bounds(section))).unwrap_or_else(|| {
             let limits = Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) };
             (limits, Duration::from_secs(60), u64::from(MAX_ITEMS))
         });
-    Some(Draft {
+    let (identity, credentials) = own?;
+    Some(NodeConfig {
         participant: participant?,
         listen,
         endpoint: own_endpoint,
         development,
-        results: folder.join(results),
+        results,
         threads,
         max_sessions,
-        identity: identity?,
+        identity,
+        credentials,
         coordinator,
         peers,
         datasets,
@@ -223,6 +219,48 @@ fn draft(root: &Section<'_>, folder: &Path) -> Option<Draft> {
         rendezvous,
         max_items,
     })
+}
+
+/// What this node shows in a TLS handshake, as far as that can be known: a certificate of `me` that
+/// `identity` endorses, and its key.
+fn credentials(
+    section: &Section<'_>,
+    folder: &Path,
+    me: Option<&ParticipantId>,
+    identity: Option<IdentityPublicKey>,
+    depth: Depth<'_>,
+) -> Option<Credentials> {
+    let (certificate, key): (Option<PathBuf>, Option<PathBuf>) =
+        (section.required("certificate"), section.required("key"));
+    let (me, certificate, key) = (me?, folder.join(certificate?), folder.join(key?));
+    if let Depth::Text = depth {
+        return None;
+    }
+    let credentials = Credentials::read(me.clone(), &certificate, &key).and_then(|credentials| {
+        // Peers would turn it away at every connection, and say no more than that.
+        identity.map_or(Ok(()), |identity| credentials.verify(&identity, SystemTime::now()))?;
+        Ok(credentials)
+    });
+    credentials.map_err(|error| section.problem(at_fault(&error, &key), error)).ok()
+}
+
+/// The key of the configuration that an error of the credentials is about.
+fn at_fault(error: &CredentialsError, key: &Path) -> &'static str {
+    match error {
+        CredentialsError::Key(_) | CredentialsError::Exposed { .. } => "key",
+        CredentialsError::File { path, .. } if path == key => "key",
+        _ => "certificate",
+    }
+}
+
+fn coordinator(section: &Section<'_>, identities: &mut Identities) -> Option<CoordinatorLink> {
+    let address: Option<String> = section.required("endpoint");
+    let address = address.and_then(|_| endpoint(section, "endpoint"));
+    let (participant, identity) = (section.required("participant"), section.required("identity"));
+    if let Some(identity) = identity {
+        identities.add(section, "identity", "the coordinator", identity);
+    }
+    Some(CoordinatorLink { endpoint: address?, participant: participant?, identity: identity? })
 }
 
 /// A source's address: paths are taken from the configuration's folder, other addresses stay.
@@ -237,39 +275,43 @@ fn bounds(section: &Section<'_>) -> (Limits, Duration, u64) {
     (limits, seconds("rendezvous_seconds", 86_400, 60), max_items.into())
 }
 
-fn peers(root: &Section<'_>, me: Option<&ParticipantId>) -> Vec<Peer> {
-    let mut seen: Vec<Peer> = Vec::new();
+fn peers(root: &Section<'_>, me: Option<&ParticipantId>, identities: &mut Identities) -> Vec<Peer> {
+    let mut names: Vec<ParticipantId> = Vec::new();
     root.sections("peers", |section| {
         let participant: Option<ParticipantId> = section.required("participant");
         let identity: Option<IdentityPublicKey> = section.required("identity");
-        let peer = Peer { endpoint: endpoint(section, "endpoint"), participant: participant?, identity: identity? };
-        if me == Some(&peer.participant) {
+        let endpoint = endpoint(section, "endpoint");
+        if me.is_some() && participant.as_ref() == me {
             section.problem("participant", "this node cannot be its own peer");
         }
-        for other in &seen {
-            if other.participant == peer.participant {
-                section.problem("participant", format!("{} is pinned twice", peer.participant));
-            } else if other.identity == peer.identity {
-                section.problem("identity", format!("{} has the same identity", other.participant));
-            }
+        if let Some(identity) = identity {
+            let whose = participant.as_ref().map_or("another peer", ParticipantId::as_str);
+            identities.add(section, "identity", whose, identity);
         }
-        seen.push(peer);
-        Some(())
-    });
-    seen
+        let participant = participant?;
+        if names.contains(&participant) {
+            section.problem("participant", format!("{participant} is pinned twice"));
+        }
+        names.push(participant.clone());
+        Some(Peer { participant, identity: identity?, endpoint })
+    })
 }
 
-fn datasets(root: &Section<'_>, folder: &Path) -> Vec<Dataset> {
-    let mut seen: Vec<Dataset> = Vec::new();
+fn datasets(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Vec<Dataset> {
+    let mut names: Vec<String> = Vec::new();
     root.sections("datasets", |section| {
         let name: Option<String> = section.required("name");
-        let source: Option<String> = section.required("source");
-        let dataset = Dataset { name: name?, source: beside(folder, source?) };
-        if seen.iter().any(|other| other.name == dataset.name) {
-            section.problem("name", format!("there are two datasets named {:?}", dataset.name));
+        let source = section.required("source").map(|source| beside(folder, source));
+        if let (Depth::Service(datasets), Some(source)) = (depth, &source)
+            && let Err(error) = datasets.open(source)
+        {
+            section.problem("source", error);
         }
-        seen.push(dataset);
-        Some(())
-    });
-    seen
+        let name = name?;
+        if names.contains(&name) {
+            section.problem("name", format!("there are two datasets named {name:?}"));
+        }
+        names.push(name.clone());
+        Some(Dataset { name, source: source? })
+    })
 }

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use records::{Datasets, RecordError};
+use records::Datasets;
 use session::ComputePool;
 use tokio::{net::TcpListener, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -117,17 +117,10 @@ async fn exchange_server(
     }
 }
 
-/// Makes sure that every dataset has an address that can be one. That a file is not there yet is said,
-/// and no reason not to start.
+/// Makes sure that every dataset can be opened.
 fn check_datasets(list: &[Dataset], datasets: &dyn Datasets) -> Result<(), NodeError> {
-    for dataset in list {
-        match datasets.open(&dataset.source) {
-            Ok(_) => {}
-            Err(cause @ (RecordError::Address(_) | RecordError::NotBuilt(_))) => {
-                return Err(NodeError::Dataset { name: dataset.name.clone(), cause });
-            }
-            Err(cause) => tracing::warn!(dataset = %dataset.name, %cause, "a dataset cannot be read now"),
-        }
+    for Dataset { name, source } in list {
+        datasets.open(source).map_err(|cause| NodeError::Dataset { name: name.clone(), cause })?;
     }
     Ok(())
 }

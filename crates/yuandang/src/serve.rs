@@ -46,9 +46,9 @@ impl Arguments {
     pub fn node(self) -> Result<(), Failure> {
         logs::to_standard_error(LevelFilter::INFO);
         let path = self.path()?;
-        let config = NodeConfig::load(&path).map_err(Failure::usage)?;
         // Datasets stand where the configuration does, if it does not say otherwise.
         let files = path.parent().map_or_else(Files::new, Files::relative_to);
+        let config = NodeConfig::load_to_serve(&path, &files).map_err(Failure::usage)?;
         runtime()?.block_on(async {
             let stop = stop::on_signal()?;
             let listener = match config.listen {

@@ -107,3 +107,14 @@ fn a_configuration_with_mistakes_is_refused_with_all_of_them() {
     }
     support::fails(2, &["coordinator", "--config", &site.path("absent.toml")]);
 }
+
+#[test]
+fn a_node_that_cannot_serve_says_so_before_it_listens() {
+    let site = Site::new(10, 10, 1);
+    fs::remove_file(site.path("shanghai/students.csv")).unwrap();
+    fs::remove_dir(site.path("shanghai/results")).unwrap();
+    fs::write(site.path("shanghai/results"), "").unwrap();
+    let said = support::fails(2, &["node", "--config", &site.path("shanghai/config.toml")]);
+    assert!(said.contains("results: ") && said.contains("students.csv"), "{said}");
+    assert!(!said.contains("listening"), "{said}");
+}
