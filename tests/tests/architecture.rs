@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
@@ -31,9 +32,16 @@ fn root() -> PathBuf {
 }
 
 fn metadata() -> Metadata {
-    // What the build of this test resolved is on disk already.
-    let other_options = ["--offline", "--locked"].map(str::to_owned).to_vec();
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).other_options(other_options).exec().unwrap()
+    // What the build of this test resolved is on disk already; what other platforms need is not.
+    let options = ["--offline", "--locked", "--filter-platform", &host()].map(str::to_owned).to_vec();
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).other_options(options).exec().unwrap()
+}
+
+/// The platform that this was built on.
+fn host() -> String {
+    let version = Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
 }
 
 /// For each crate of the workspace, what it depends on outside its tests and build.
