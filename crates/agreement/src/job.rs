@@ -157,6 +157,9 @@ pub struct JobSpec {
     pub deadline_seconds: Option<u32>,
 }
 
+/// The longest deadline of a job, in seconds.
+pub const MAX_DEADLINE: u32 = 7 * 86_400;
+
 impl JobSpec {
     /// Checks that the parts fit together, and that this version has what they name.
     ///
@@ -184,6 +187,9 @@ impl JobSpec {
         }
         if !(30..=80).contains(&self.error_budget.lambda) {
             return wrong("the error budget's lambda is 30 to 80 bits");
+        }
+        if self.deadline_seconds.is_some_and(|seconds| seconds > MAX_DEADLINE) {
+            return wrong("a job's deadline is a week at most");
         }
         if !receiver.label_columns.is_empty() {
             return wrong("only the sender has label columns");

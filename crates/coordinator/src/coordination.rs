@@ -18,7 +18,7 @@ use wire::{
 use crate::{
     access::{Wish, allow},
     dispatch::Dispatcher,
-    registry::{Directives, QUEUE},
+    registry::{Attached, Directives, QUEUE},
 };
 
 /// Answers nodes.
@@ -43,14 +43,19 @@ impl CoordinationService for Coordination {
         };
         // A node that does not say has room for all.
         let capacity = usize::try_from(registration.max_sessions).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
+        let instance = registration.instance.to_vec();
         let info = self.read(&caller, registration)?;
         let (directives, queued) = mpsc::channel(QUEUE);
         let registered = Registered { coordinator: self.name.to_string() };
         tell(&directives, Directive::Registered(registered)).await;
-        let (stream, replaced) = self.dispatcher.registry.attach(&caller, info, capacity, directives.clone());
+        let attached = self.dispatcher.registry.attach(&caller, info, (capacity, instance), directives.clone());
+        let Attached { stream, replaced, restarted } = attached;
         tracing::info!(participant = %caller, "node attached");
         let dispatcher = Arc::clone(&self.dispatcher);
         self.dispatcher.tasks.spawn(async move {
+            if restarted {
+                dispatcher.left(&caller, "its node restarted in the middle of the job").await;
+            }
             if let Err(error) = dispatcher.attached(&caller).await {
                 tracing::error!(%error, "queued jobs could not be read");
             }

@@ -19,7 +19,7 @@ use wire::proto::{
 use crate::{
     patience::Patience,
     registry::Registry,
-    store::{Store, StoreError, StoredJob},
+    store::{Store, StoreError, StoredJob, now_ms},
     text::{MAX_CAUSE, MAX_PHASE, MAX_REASON},
     watch::Watchers,
 };
@@ -35,6 +35,13 @@ struct Live {
     progress: BTreeMap<ParticipantId, Progress>,
     /// Ends the watch over its deadline.
     over: CancellationToken,
+}
+
+impl Live {
+    /// Whether this node still has to do its part of the job.
+    fn busies(&self, participant: &ParticipantId) -> bool {
+        self.spec.party_of(participant).is_some() && !self.transcripts.contains_key(participant)
+    }
 }
 
 /// The part of the coordinator that jobs go through.
@@ -63,15 +70,12 @@ impl Dispatcher {
     }
 
     /// What to do with jobs that an earlier process left behind.
-    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
         for job in self.store.in_state(JobState::Running).await? {
             self.store.change(&job.id, JobState::Failed, "the coordinator restarted while the job was running").await?;
         }
         for job in self.store.in_state(JobState::Pending).await? {
             self.store.change(&job.id, JobState::Queued, "").await?;
-        }
-        for job in self.store.in_state(JobState::Queued).await? {
-            self.watch_queue(&job.id);
         }
         Ok(())
     }
@@ -88,7 +92,6 @@ impl Dispatcher {
         let job = self.store.change(id, JobState::Queued, "").await?;
         self.start(&mut live, &job);
         drop(live);
-        self.watch_queue(id);
         self.job(id).await
     }
 
@@ -123,18 +126,20 @@ impl Dispatcher {
             if !this.registry.is_gone(&participant, stream) {
                 return;
             }
-            let held = this.live.lock().await;
-            let left = |(id, job): (&String, &Live)| {
-                let busy = job.spec.party_of(&participant).is_some() && !job.transcripts.contains_key(&participant);
-                busy.then(|| id.clone())
-            };
-            let jobs: Vec<String> = held.iter().filter_map(left).collect();
-            drop(held);
-            for id in jobs {
-                let cause = format!("{participant}: its node left in the middle of the job");
-                this.settled(this.end(&id, JobState::Failed, &cause, None).await);
-            }
+            this.left(&participant, "its node left in the middle of the job").await;
         });
+    }
+
+    /// Fails the jobs that a node was doing.
+    pub(crate) async fn left(self: &Arc<Self>, participant: &ParticipantId, why: &str) {
+        let held = self.live.lock().await;
+        let jobs = held.iter().filter(|(_, job)| job.busies(participant)).map(|(id, _)| id.clone());
+        let jobs: Vec<String> = jobs.collect();
+        drop(held);
+        for id in jobs {
+            let cause = format!("{participant}: {why}");
+            self.settled(self.end(&id, JobState::Failed, &cause, None).await);
+        }
     }
 
     /// A node's word on its part of a job.
@@ -173,8 +178,8 @@ impl Dispatcher {
     /// Tells the nodes of a queued job to start, if all are there and have room.
     fn start(self: &Arc<Self>, live: &mut HashMap<String, Live>, job: &StoredJob) {
         let has_room = |participant: &ParticipantId| {
-            let busy = live.values().filter(|job| job.spec.party_of(participant).is_some()).count();
-            busy < self.registry.capacity(participant)
+            let busy = live.values().filter(|job| job.busies(participant)).count();
+            busy < self.registry.capacity(participant) && self.registry.takes_more(participant)
         };
         // All at once: were each node to take jobs as they come, two could wait for each other.
         let ready = job.spec.parties.iter().all(|party| has_room(&party.participant));
@@ -211,24 +216,36 @@ impl Dispatcher {
         }
     }
 
-    /// Ends a job whose nodes never had room for it.
-    fn watch_queue(self: &Arc<Self>, id: &str) {
-        let (this, id) = (Arc::clone(self), id.to_owned());
+    /// Goes through the queue from time to time: ends what has waited too long, and starts what can start.
+    pub(crate) fn sweep(self: &Arc<Self>) {
+        let this = Arc::clone(self);
         self.tasks.spawn(async move {
-            tokio::select! {
-                () = this.shutdown.cancelled() => return,
-                () = sleep(this.patience.queue) => {}
-            }
-            let held = this.live.lock().await;
-            let started = held.contains_key(&id);
-            drop(held);
-            let waited = this.patience.queue.as_secs();
-            if !started && this.store.get(&id).await.is_ok_and(|job| job.state == JobState::Queued) {
-                let cause =
-                    format!("the nodes of the job were not all there, with room for it, within {waited} seconds");
-                this.settled(this.end(&id, JobState::TimedOut, &cause, None).await);
+            loop {
+                tokio::select! {
+                    () = this.shutdown.cancelled() => return,
+                    () = sleep(this.patience.sweep) => {}
+                }
+                this.settled(this.sweep_once().await);
             }
         });
+    }
+
+    async fn sweep_once(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut live = self.live.lock().await;
+        let waited = self.patience.queue;
+        let oldest = now_ms().saturating_sub(i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
+        for job in self.store.in_state(JobState::Queued).await? {
+            if job.created_ms < oldest && !live.contains_key(&job.id) {
+                let cause = format!(
+                    "the nodes of the job were not all there, with room for it, within {} seconds",
+                    waited.as_secs()
+                );
+                self.conclude(&mut live, &job.id, (JobState::TimedOut, &cause), None).await?;
+            } else {
+                self.start(&mut live, &job);
+            }
+        }
+        Ok(())
     }
 
     fn watch_deadline(self: &Arc<Self>, id: &str, spec: &JobSpec, over: CancellationToken) {
@@ -323,10 +340,24 @@ impl Dispatcher {
         by: Option<&ParticipantId>,
     ) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
+        let Some(ended) = self.conclude(&mut live, id, (state, cause), by).await? else { return Ok(()) };
+        // Its nodes have room again. That another job cannot be read takes nothing from this end.
+        self.settled(self.start_queued(&mut live, |spec| shares_a_party(spec, &ended.spec)).await);
+        Ok(())
+    }
+
+    /// Ends a job; gives it if its nodes were at it.
+    async fn conclude(
+        &self,
+        live: &mut HashMap<String, Live>,
+        id: &str,
+        (state, cause): (JobState, &str),
+        by: Option<&ParticipantId>,
+    ) -> Result<Option<Live>, StoreError> {
         let cause = match (by, live.get(id)) {
             (None, _) => cause.to_owned(),
             (Some(by), Some(job)) if job.spec.party_of(by).is_some() => reported(cause, by),
-            (Some(_), _) => return Ok(()),
+            (Some(_), _) => return Ok(None),
         };
         let stored = self.store.change(id, state, &cause).await?;
         let ended = live.remove(id);
@@ -341,11 +372,7 @@ impl Dispatcher {
         }
         tracing::info!(job_id = %id, %state, "job ended");
         self.watchers.tell(message(stored, ended.as_ref()), true);
-        match &ended {
-            // Its nodes have room again.
-            Some(job) => self.start_queued(&mut live, |spec| shares_a_party(spec, &job.spec)).await,
-            None => Ok(()),
-        }
+        Ok(ended)
     }
 
     /// What cannot be mended here is at least said. Two ends that cross are no fault.

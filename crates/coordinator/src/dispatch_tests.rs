@@ -38,9 +38,9 @@ async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
     let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
-    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), 1, to_shanghai);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![]), to_shanghai);
     // Nobody takes what is sent to anhui, as if its queue were full.
-    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), 1, mpsc::channel(1).0);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (1, vec![]), mpsc::channel(1).0);
     dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
     let mut directives = Vec::new();
     for _ in 0..2 {
@@ -56,12 +56,14 @@ async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
 async fn a_job_waits_until_all_its_nodes_have_room() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
-    let patience = Patience { queue: Duration::from_millis(400), ..Patience::default() };
+    let patience =
+        Patience { queue: Duration::from_millis(400), sweep: Duration::from_millis(50), ..Patience::default() };
     let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
+    dispatcher.sweep();
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
     let (to_anhui, _anhui) = mpsc::channel(8);
-    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), 1, to_shanghai);
-    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), 5, to_anhui);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![]), to_shanghai);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (5, vec![]), to_anhui);
     for name in ["a", "b", "c"] {
         dispatcher.submit(name, &job(), &id("shanghai")).await.unwrap();
     }
@@ -82,4 +84,37 @@ async fn a_job_waits_until_all_its_nodes_have_room() {
     };
     assert_eq!(ended.state(), wire::proto::JobState::TimedOut);
     assert!(ended.cause.contains("with room for it"), "{}", ended.cause);
+}
+
+#[tokio::test]
+async fn a_party_that_has_done_its_part_has_room_and_one_that_restarted_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
+    let attach = |name: &str, instance: u8| {
+        let (directives, taken) = mpsc::channel(8);
+        let attached = dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![instance]), directives);
+        (attached.restarted, taken)
+    };
+    let (_, _shanghai) = attach("shanghai", 1);
+    let (_, _anhui) = attach("anhui", 1);
+    for name in ["a", "b"] {
+        dispatcher.submit(name, &job(), &id("shanghai")).await.unwrap();
+    }
+    let is_live = async |name: &str| dispatcher.live.lock().await.contains_key(name);
+    let ended = JobEnded {
+        state: wire::proto::JobState::Succeeded.into(),
+        transcript_hash: vec![9; TRANSCRIPT].into(),
+        ..JobEnded::default()
+    };
+    dispatcher.ended("a", &id("shanghai"), ended).await.unwrap();
+    dispatcher.attached(&id("shanghai")).await.unwrap();
+    assert!(!is_live("b").await, "anhui is still at the first job");
+    let (restarted, _anhui) = attach("anhui", 1);
+    assert!(!restarted);
+    let (restarted, _anhui) = attach("anhui", 2);
+    assert!(restarted);
+    dispatcher.left(&id("anhui"), "its node restarted in the middle of the job").await;
+    assert!(dispatcher.job("a").await.unwrap().cause.starts_with("anhui: its node restarted"));
+    assert!(is_live("b").await, "the room of the failed job was not given on");
 }

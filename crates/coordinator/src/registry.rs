@@ -24,6 +24,8 @@ struct Entry {
     info: NodeInfo,
     /// Jobs that it runs at once.
     capacity: usize,
+    /// Which process of the node it is.
+    instance: Vec<u8>,
     /// Which of its streams this is, so that the end of an old one does not detach a new one.
     stream: u64,
     directives: Option<Directives>,
@@ -31,31 +33,44 @@ struct Entry {
     replaced: CancellationToken,
 }
 
+/// A node's new stream.
+pub(crate) struct Attached {
+    /// Its number.
+    pub(crate) stream: u64,
+    /// Ends when the node attaches anew.
+    pub(crate) replaced: CancellationToken,
+    /// Whether it is another process than the one before, which knows nothing of that one's jobs.
+    pub(crate) restarted: bool,
+}
+
 /// The register of nodes.
 #[derive(Default)]
 pub(crate) struct Registry(Mutex<BTreeMap<ParticipantId, Entry>>);
 
 impl Registry {
-    /// Attaches a node; an older stream of it is ended. Gives the number of the new stream, and what
-    /// will end it when the node attaches anew.
+    /// Attaches a node; an older stream of it is ended.
     pub(crate) fn attach(
         &self,
         participant: &ParticipantId,
         mut info: NodeInfo,
-        capacity: usize,
+        (capacity, instance): (usize, Vec<u8>),
         directives: Directives,
-    ) -> (u64, CancellationToken) {
+    ) -> Attached {
         let mut nodes = self.lock();
         (info.connected, info.last_seen_ms) = (true, now_ms());
-        let mut stream = 0;
+        let (mut stream, mut restarted) = (0, false);
         if let Some(older) = nodes.get(participant) {
             older.replaced.cancel();
             stream = older.stream.wrapping_add(1);
+            restarted = older.instance != instance;
         }
         let replaced = CancellationToken::new();
-        let entry = Entry { info, capacity, stream, directives: Some(directives), replaced: replaced.clone() };
-        nodes.insert(participant.clone(), entry);
-        (stream, replaced)
+        let directives = Some(directives);
+        nodes.insert(
+            participant.clone(),
+            Entry { info, capacity, instance, stream, directives, replaced: replaced.clone() },
+        );
+        Attached { stream, replaced, restarted }
     }
 
     /// Detaches a node, unless it has attached anew since. Says whether it is detached now.
@@ -88,6 +103,13 @@ impl Registry {
         nodes.get(participant).filter(|entry| entry.directives.is_some()).map_or(0, |entry| entry.capacity)
     }
 
+    /// Whether a directive can be queued for the node now.
+    pub(crate) fn takes_more(&self, participant: &ParticipantId) -> bool {
+        let nodes = self.lock();
+        let way = nodes.get(participant).and_then(|entry| entry.directives.as_ref());
+        way.is_some_and(|way| way.capacity() > 0)
+    }
+
     /// Where the node is dialled; empty if it only dials, or never attached.
     pub(crate) fn endpoint(&self, participant: &ParticipantId) -> String {
         self.lock().get(participant).map(|entry| entry.info.endpoint.clone()).unwrap_or_default()
@@ -118,11 +140,12 @@ mod tests {
     #[test]
     fn a_node_is_gone_only_until_it_comes_back() {
         let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
-        let attach = || registry.attach(&anhui, NodeInfo::default(), 1, mpsc::channel(1).0);
-        let (first, replaced) = attach();
+        let attach = || registry.attach(&anhui, NodeInfo::default(), (1, vec![7]), mpsc::channel(1).0);
+        let Attached { stream: first, replaced, .. } = attach();
         assert!(registry.capacity(&anhui) == 1 && !registry.is_gone(&anhui, first));
         assert!(registry.detach(&anhui, first) && registry.is_gone(&anhui, first));
-        let (second, _) = attach();
+        let Attached { stream: second, restarted, .. } = attach();
+        assert!(!restarted);
         assert!(replaced.is_cancelled() && !registry.is_gone(&anhui, first));
         // The end of the older stream does not detach the newer; and its absence is another one.
         assert!(!registry.detach(&anhui, first) && registry.capacity(&anhui) == 1);
@@ -134,7 +157,7 @@ mod tests {
     fn a_node_that_takes_nothing_is_not_waited_for() {
         let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
         let (directives, _queued) = mpsc::channel(1);
-        registry.attach(&anhui, NodeInfo::default(), 1, directives);
+        registry.attach(&anhui, NodeInfo::default(), (1, vec![7]), directives);
         let heartbeat = || Directive::Heartbeat(wire::proto::Heartbeat::default());
         assert!(registry.direct(&anhui, heartbeat()));
         assert!(!registry.direct(&anhui, heartbeat()));

@@ -67,6 +67,7 @@ pub async fn serve_with(
     let store = Store::open(&config.database).await?;
     let dispatcher = Dispatcher::new(store.clone(), patience, shutdown.clone());
     dispatcher.recover().await?;
+    dispatcher.sweep();
     let pins = config.participants.clone();
     let incoming = wire::server::incoming(listener, &config.credentials, pins.clone(), CONNECTIONS, HANDSHAKE)
         .map_err(|error| unusable(&error))?;

@@ -107,6 +107,7 @@ impl Stream {
             endpoint: config.endpoint.clone().unwrap_or_default(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             max_sessions: config.max_sessions,
+            instance: jobs.instance.to_vec().into(),
         };
         send(&events, Event::Registration(registration)).await?;
         let mut client = CoordinationServiceClient::new(connection.channel).max_decoding_message_size(MAX_MESSAGE);

@@ -47,15 +47,22 @@ pub(crate) async fn call(
     wait: Duration,
 ) -> Result<Link, RunError> {
     let began = Instant::now();
+    // Sooner than the listener gives up: it would blame us for not calling.
+    let patience = wait / 10 * 9;
     let mut pause = Duration::from_millis(50);
     loop {
-        let error = match wire::client::connect(endpoint, credentials, pins, peer, ATTEMPT.min(wait)).await {
+        let attempt = ATTEMPT.min(patience.saturating_sub(began.elapsed()));
+        let error = match wire::client::connect(endpoint, credentials, pins, peer, attempt).await {
             Ok(connection) => return Link::dialled(connection, me, wait).await,
             Err(error) => error,
         };
         let passing = matches!(error, ConnectError::Unreachable { .. } | ConnectError::TimedOut { .. });
-        if !passing || began.elapsed().saturating_add(pause) >= wait {
+        if !passing {
             return Err(error.into());
+        }
+        if began.elapsed().saturating_add(pause) >= patience {
+            tracing::warn!(%peer, %error, "the listener could not be reached");
+            return Err(RunError::Silent { peer: peer.clone(), what: "could not be reached", waited: began.elapsed() });
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);

@@ -19,6 +19,7 @@ use crate::{
     config::NodeConfig,
     direct::call,
     error::RunError,
+    prepare::random,
     rendezvous::Rendezvous,
     reports::Reports,
     run::{Bounds, Input, Run, RunReport, conduct},
@@ -34,6 +35,8 @@ const STOPPING: &str = "the node is shutting down";
 /// What all jobs of a node share.
 pub(crate) struct Jobs {
     pub(crate) reports: Arc<Reports>,
+    /// By which the coordinator knows this process from the one before it.
+    pub(crate) instance: [u8; 32],
     config: Arc<NodeConfig>,
     datasets: Arc<dyn Datasets>,
     pins: Pins,
@@ -63,8 +66,9 @@ impl Jobs {
         rendezvous: Arc<Rendezvous>,
         listens: bool,
         shutdown: CancellationToken,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> Result<Arc<Self>, RunError> {
+        Ok(Arc::new(Self {
+            instance: *random()?,
             reports: Reports::new(config.participant.clone()),
             sessions: Arc::new(Semaphore::new(config.max_sessions as usize)),
             tasks: TaskTracker::new(),
@@ -76,7 +80,7 @@ impl Jobs {
             rendezvous,
             listens,
             shutdown,
-        })
+        }))
     }
 
     /// Starts this node's part of a job as a task of its own. A job that has ended here already is told

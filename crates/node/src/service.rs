@@ -62,7 +62,8 @@ pub async fn serve(
         Arc::clone(&rendezvous),
         listener.is_some(),
         shutdown.clone(),
-    );
+    )
+    .map_err(|error| own(&error))?;
     let agent = config.coordinator.clone().map(|coordinator| {
         tokio::spawn(agent::attach(Arc::clone(&config), coordinator, Arc::clone(&jobs), shutdown.clone()))
     });

@@ -68,8 +68,12 @@ where
     }
 }
 
-/// Signs of life within an idle deadline, while this side computes.
+/// Signs of life within an idle deadline, while this side computes; and the longest time between two,
+/// since the peer's deadline may be shorter than ours.
 const SIGNS_OF_LIFE: u32 = 4;
+const LONGEST_SILENCE: Duration = Duration::from_secs(2);
+/// How many idle deadlines a peer may put this side off with signs of life alone.
+const MOST_WORKING: u32 = 15;
 /// What the last exchange is called in errors.
 const FINISH: &str = "finish";
 
@@ -82,6 +86,8 @@ struct Driver {
     received_messages: u32,
     /// When this side last queued a frame.
     spoke: Instant,
+    /// How long this side has waited while the peer only showed that it lives.
+    put_off: Duration,
     /// A frame of the peer's next message, which came before our round was done.
     held: Option<Frame>,
     phase: PhaseReport,
@@ -136,6 +142,7 @@ impl Driver {
             sent_messages: 0,
             received_messages: 0,
             spoke: Instant::now(),
+            put_off: Duration::ZERO,
             held: None,
             phase: empty_phase(""),
             phases: Vec::new(),
@@ -212,7 +219,7 @@ impl Driver {
 
     /// Waits for the peer: for its next frame, or for room if that is what keeps this side.
     async fn wait<O>(&mut self, turn: &mut Turn<O>) -> Result<(), SessionError> {
-        let needs_room = turn.must_send() && !turn.nothing_due;
+        let (began, needs_room) = (Instant::now(), turn.must_send() && !turn.nothing_due);
         if self.held.is_some() && !needs_room {
             return Err(SessionError::Own("a fault in this program: a round neither gives nor takes".to_owned()));
         }
@@ -232,19 +239,23 @@ impl Driver {
             Ok(Ok(None)) => Ok(()),
             Ok(Ok(Some(arrived))) => {
                 self.held = self.arrived(arrived)?;
-                Ok(())
+                self.put_off = if self.held.is_some() { Duration::ZERO } else { self.put_off + began.elapsed() };
+                if self.put_off <= idle.saturating_mul(MOST_WORKING) {
+                    return Ok(());
+                }
+                let seconds = self.put_off.as_secs();
+                Err(SessionError::Peer(format!("for {seconds} seconds it said that it was at work, and sent nothing")))
             }
         }
     }
 
     /// A frame that is there already.
     fn ready(&mut self) -> Result<Option<Frame>, SessionError> {
-        while let Some(arrived) = self.inbox.ready() {
-            if let Some(frame) = self.arrived(arrived)? {
-                return Ok(Some(frame));
-            }
+        // Once: deadlines are kept between two calls, whatever a peer floods this side with.
+        match self.inbox.ready() {
+            Some(arrived) => self.arrived(arrived),
+            None => Ok(None),
         }
-        Ok(None)
     }
 
     async fn absorb<O: Send + 'static>(&mut self, turn: &mut Turn<O>, frame: Frame) -> Result<(), SessionError> {
@@ -309,7 +320,7 @@ impl Driver {
         let pool = self.settings.compute.clone();
         let mut computing = pin!(pool.run(timed));
         let computed = loop {
-            let silence = self.settings.limits.idle / SIGNS_OF_LIFE;
+            let silence = (self.settings.limits.idle / SIGNS_OF_LIFE).min(LONGEST_SILENCE);
             tokio::select! {
                 biased;
                 computed = &mut computing => break computed,

@@ -170,3 +170,55 @@ impl ClientCertVerifier for PinnedVerifier {
         ServerCertVerifier::supported_verify_schemes(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use agreement::IdentityKey;
+    use proptest::prelude::*;
+    use rustls_pki_types::pem::PemObject;
+
+    use super::*;
+
+    /// Pins of Anhui, and a certificate that they let through.
+    fn anhui() -> (Arc<PinnedVerifier>, Vec<u8>) {
+        let (identity, name) = (IdentityKey::from_seed(&[3; 32].into()), "anhui".parse().unwrap());
+        let issued = crate::endorse(&identity, &name, SystemTime::now() - Duration::from_secs(60), 2).unwrap();
+        let pins = Pins::new([(name.clone(), identity.public())]).unwrap();
+        let certificate = CertificateDer::from_pem_slice(issued.cert_pem.as_bytes()).unwrap();
+        (PinnedVerifier::new(pins), certificate.to_vec())
+    }
+
+    fn let_through(verifier: &PinnedVerifier, der: Vec<u8>) -> bool {
+        let certificate = CertificateDer::from(der);
+        let holder = verifier.holder(&certificate);
+        let verified = verifier.verify(&certificate, UnixTime::now(), KeyUsage::client_auth());
+        verified.is_ok() && holder.is_ok()
+    }
+
+    #[test]
+    fn the_certificate_itself_is_let_through() {
+        let (verifier, der) = anhui();
+        assert!(let_through(&verifier, der));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_no_certificate(der in prop::collection::vec(any::<u8>(), 0..600)) {
+            prop_assert!(!let_through(&anhui().0, der));
+        }
+
+        #[test]
+        fn no_changed_certificate_is_let_through(at: prop::sample::Index, bit in 0_u8..8, cut: bool) {
+            let (verifier, mut der) = anhui();
+            let at = at.index(der.len());
+            if cut {
+                der.truncate(at);
+            } else {
+                der[at] ^= 1 << bit;
+            }
+            prop_assert!(!let_through(&verifier, der));
+        }
+    }
+}

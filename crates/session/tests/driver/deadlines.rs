@@ -153,3 +153,20 @@ async fn a_party_that_computes_for_long_shows_that_it_lives() {
     );
     assert_eq!((slow.err(), waiting.err()), (None, None));
 }
+
+#[tokio::test]
+async fn a_peer_that_only_says_that_it_works_is_blamed() {
+    let idle = Duration::from_millis(20);
+    let (here, there) = session::in_memory(1);
+    let mut peer = Puppet::new(there);
+    let stalling = async {
+        while peer.say(&Frame::Working).await {
+            sleep(Duration::from_millis(5)).await;
+        }
+        peer.listen().await
+    };
+    let party = Plain::new(None, Some(exactly(1, 1))).boxed();
+    let (ended, heard) = tokio::join!(session::run(party, here, settings(Side::Receiver, idle)), stalling);
+    assert!(matches!(&ended, Err(SessionError::Peer(what)) if what.contains("at work")), "{ended:?}");
+    assert!(is_told(&heard, Fault::Peer, "at work"), "{heard:?}");
+}

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use psi::{Item, Outcome};
 use session::{
     Finished, PhaseProgress, SessionError, Settings, Side,
+    frame::Frame,
     tampering::{Tamper, Tampering},
 };
 
@@ -78,6 +79,18 @@ async fn cardinality_is_a_number_alone() {
     }
 }
 
+/// Tampers with frames that mean something, and numbers them without those that only show life.
+fn with_what_counts(mut tamper: Tamper) -> Tamper {
+    let mut count = 0;
+    Box::new(move |_, frame| {
+        if frame == Frame::Working.encode() {
+            return vec![frame];
+        }
+        count += 1;
+        tamper(count - 1, frame)
+    })
+}
+
 /// Runs membership with a channel in which what the receiver or the sender says is tampered with.
 async fn tampered(side: Side, tamper: Tamper) -> (Ended<Outcome>, Ended<Outcome>) {
     let (x, y) = sets(4100, 60, 40);
@@ -86,6 +99,7 @@ async fn tampered(side: Side, tamper: Tamper) -> (Ended<Outcome>, Ended<Outcome>
     let (here, there) = session::in_memory(2);
     let (mut of_receiver, mut of_sender): (Tamper, Tamper) =
         (Box::new(|_, frame| vec![frame]), Box::new(|_, frame| vec![frame]));
+    let tamper = with_what_counts(tamper);
     match side {
         Side::Receiver => of_receiver = tamper,
         Side::Sender => of_sender = tamper,

@@ -4,6 +4,7 @@ use std::{path::Path, str::FromStr};
 
 use agreement::{
     ErrorBudget, JobParty, JobSpec, KeyType, Protocol, Role,
+    job::MAX_DEADLINE,
     settings::{self, Section},
 };
 
@@ -36,7 +37,7 @@ fn spec(root: &Section<'_>) -> Option<JobSpec> {
         Some(_) => root.optional("protocol")?,
     };
     let lambda = root.number("lambda", 30..=80, ErrorBudget::default().lambda);
-    let deadline = root.number("deadline_seconds", 0..=7 * 86_400, 0);
+    let deadline = root.number("deadline_seconds", 0..=MAX_DEADLINE, 0);
     let key_types = key_types(root);
     let parties = root.sections("parties", party);
     Some(JobSpec {
