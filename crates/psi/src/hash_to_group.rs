@@ -6,8 +6,8 @@
 //! | RFC 9380 | here |
 //! |---|---|
 //! | `msg` | `message` |
-//! | `DST_prime` | [`GroupHash::dst_prime`] |
-//! | `Z_pad` | one block of zeros; the hash state after it is kept in [`GroupHash::after_z_pad`] |
+//! | `DST_prime` | `GroupHash::dst_prime` |
+//! | `Z_pad` | one block of zeros; the hash state after it is kept in `GroupHash::after_z_pad` |
 //! | `b_0`, `b_i` | `b_0`, `b_i` |
 //!
 //! The time depends on the length of the message alone.

@@ -15,13 +15,13 @@
 //! ```
 //! | symbol | here |
 //! |---|---|
-//! | a, b | [`masking`]: a scalar for one session |
+//! | a, b | `masking`: a scalar for one session |
 //! | H | `hash_to_group`, under a domain separation tag with the session id |
 //! | T | the first bytes of SHA-256(context ‖ session id ‖ encoding) |
 //! | n_x, n_y | padded sizes of receiver and sender |
 //!
 //! Sorting the encodings shuffles: they are pseudorandom, whatever the items and their order. Both
-//! sides compute their own masks while nothing arrives ([`Round::work`](crate::party::Round::work)).
+//! sides compute their own masks while nothing arrives ([`Round::work`]).
 //!
 //! # Security
 //! Semi-honest, under decisional Diffie–Hellman in ristretto255 with the hashes as random oracles.
