@@ -73,7 +73,7 @@ where
 const SIGNS_OF_LIFE: u32 = 4;
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 /// How many idle deadlines a peer may put this side off with signs of life alone.
-const MOST_WORKING: u32 = 15;
+const MOST_WORKING: u32 = 30;
 /// What the last exchange is called in errors.
 const FINISH: &str = "finish";
 
