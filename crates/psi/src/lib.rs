@@ -24,6 +24,7 @@ pub mod budget;
 pub mod dh_commutative;
 pub mod dh_oprf;
 pub mod error;
+pub mod fixed_key;
 pub mod hash_to_group;
 pub mod item;
 pub mod matching;
