@@ -25,6 +25,7 @@ pub mod dh_commutative;
 pub mod dh_oprf;
 pub mod error;
 pub mod fixed_key;
+pub mod gf;
 pub mod hash_to_group;
 pub mod item;
 pub mod matching;
