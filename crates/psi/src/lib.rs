@@ -28,6 +28,7 @@ pub mod fixed_key;
 pub mod gf;
 pub mod hash_to_group;
 pub mod item;
+pub mod lpn_code;
 pub mod matching;
 pub mod oprf;
 pub mod parameters;

@@ -36,6 +36,9 @@ pub trait Element:
 
     /// The low bits of `block`.
     fn truncate(block: u128) -> Self;
+
+    /// `block` cut into elements.
+    fn cut(block: u128) -> impl Iterator<Item = Self>;
 }
 
 impl Element for u64 {
@@ -51,6 +54,10 @@ impl Element for u64 {
 
     fn truncate(block: u128) -> Self {
         low(block)
+    }
+
+    fn cut(block: u128) -> impl Iterator<Item = Self> {
+        [low(block), high(block)].into_iter()
     }
 }
 
@@ -68,11 +75,16 @@ impl Element for u128 {
     fn truncate(block: u128) -> Self {
         block
     }
+
+    fn cut(block: u128) -> impl Iterator<Item = Self> {
+        std::iter::once(block)
+    }
 }
 
 /// The low half.
+#[expect(clippy::cast_possible_truncation, reason = "it is the low half that is wanted")]
 pub(crate) fn low(block: u128) -> u64 {
-    (block & u128::from(u64::MAX)) as u64
+    block as u64
 }
 
 /// The high half.

@@ -60,8 +60,8 @@ pub(crate) mod wide {
 
     use std::arch::x86_64::{
         __m512i, _mm512_bslli_epi128, _mm512_bsrli_epi128, _mm512_clmulepi64_epi128, _mm512_loadu_si512,
-        _mm512_permutex2var_epi64, _mm512_set_epi64, _mm512_set1_epi64, _mm512_storeu_si512,
-        _mm512_ternarylogic_epi64, _mm512_unpacklo_epi64, _mm512_xor_si512,
+        _mm512_permutex2var_epi64, _mm512_set_epi64, _mm512_set1_epi64, _mm512_storeu_si512, _mm512_ternarylogic_epi64,
+        _mm512_unpacklo_epi64, _mm512_xor_si512,
     };
 
     use crate::gf::{high, low};
