@@ -2,7 +2,10 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use psi::Seed;
+use psi::base_ot::{Receiver, Sender};
+use psi::choices::Choices;
 use psi::fixed_key::FixedKey;
 
 fn aes(c: &mut Criterion) {
@@ -20,5 +23,23 @@ fn aes(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, aes);
+fn base_transfers(c: &mut Criterion) {
+    let (session, seed) = ([3; 32], Seed::new([4; 32]));
+    let choices = || Choices::from_blocks(&[0x0123_4567_89ab_cdef, !0]);
+    let sender = || Sender::new(&session, &seed, 256).expect("the tag is short");
+    let receiver = || Receiver::new(&session, &seed, choices()).expect("the tag is short");
+    let (to_receiver, to_sender) = (sender().1, receiver().1);
+    let mut group = c.benchmark_group("256 base transfers");
+    group.bench_function("sender, its message", |b| b.iter(sender));
+    group.bench_function("sender, its keys", |b| {
+        b.iter_batched(|| sender().0, |sender| sender.finish(&to_sender), BatchSize::SmallInput);
+    });
+    group.bench_function("receiver, its message", |b| b.iter(receiver));
+    group.bench_function("receiver, its keys", |b| {
+        b.iter_batched(|| receiver().0, |receiver| receiver.finish(&to_receiver), BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
+criterion_group!(benches, aes, base_transfers);
 criterion_main!(benches);
