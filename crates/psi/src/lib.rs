@@ -12,6 +12,8 @@
 //! | [`oprf`] | what `matching` needs of any such function | |
 //! | [`matching`] | membership, labelled, both sides learn | |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
+//! | [`base_ot`] | oblivious transfer, one out of two | Bellare, Micali 1989; Naor, Pinkas 2001 |
+//! | [`fixed_key`] | AES as a permutation | FIPS 197 |
 //! | [`budget`] | from a statistical error to widths in bytes | |
 //!
 //! All protocols here are secure against **semi-honest** parties: such as follow the protocol and
@@ -20,7 +22,9 @@
 
 #![warn(missing_docs)]
 
+pub mod base_ot;
 pub mod budget;
+pub mod choices;
 pub mod dh_commutative;
 pub mod dh_oprf;
 pub mod error;
