@@ -40,6 +40,7 @@ pub mod party;
 mod points;
 mod randomness;
 mod sorted;
+pub mod subfield_vole;
 mod tag;
 
 pub use budget::{ErrorBudget, Widths};

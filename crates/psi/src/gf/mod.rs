@@ -37,11 +37,19 @@ pub trait Element:
     /// The low bits of `block`.
     fn truncate(block: u128) -> Self;
 
+    /// The bits that both have.
+    #[must_use]
+    fn and(self, mask: Self) -> Self;
+
     /// `block` cut into elements.
     fn cut(block: u128) -> impl Iterator<Item = Self>;
 }
 
 impl Element for u64 {
+    fn and(self, mask: Self) -> Self {
+        self & mask
+    }
+
     const BYTES: usize = 8;
 
     fn write(elements: &[Self], to: &mut Vec<u8>) {
@@ -62,6 +70,10 @@ impl Element for u64 {
 }
 
 impl Element for u128 {
+    fn and(self, mask: Self) -> Self {
+        self & mask
+    }
+
     const BYTES: usize = 16;
 
     fn write(elements: &[Self], to: &mut Vec<u8>) {

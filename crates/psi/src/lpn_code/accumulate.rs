@@ -9,21 +9,26 @@ const BEYOND: usize = 4;
 /// The four groups before the one that is due, the last one first.
 pub type State<S> = [[S; 8]; 4];
 
-/// A symbol that B acts on: an element of B, or one of F plane by plane.
-pub trait Symbol<B: Field>: Element {
-    /// The product with an element of B.
-    #[must_use]
-    fn mix(self, mixer: B::Element) -> Self;
+/// A field B whose code acts on symbols S: on B itself, or on F plane by plane.
+pub trait Mixes<S: Element>: Field {
+    /// The product of a symbol and an element of B.
+    fn mix(symbol: S, mixer: Self::Element) -> S;
 
-    /// Takes `groups` through the pass, after what `state` has.
-    fn groups(groups: &mut [[Self; 8]], coefficients: &[GroupCoefficients<B::Element>], state: &mut State<Self>) {
-        portable::<B, Self>(groups, coefficients, state);
+    /// Takes `groups` through a pass, after what `state` has.
+    fn groups(groups: &mut [[S; 8]], coefficients: &[GroupCoefficients<Self::Element>], state: &mut State<S>) {
+        portable::<Self, S>(groups, coefficients, state);
     }
 }
 
-impl Symbol<Gf64> for u64 {
-    fn mix(self, mixer: u64) -> Self {
-        Gf64::mul(self, mixer)
+/// A field that there is a code over.
+pub trait CodeField: Field + Mixes<<Self as Field>::Element> + Mixes<u128> {}
+
+impl CodeField for Gf64 {}
+impl CodeField for Gf128 {}
+
+impl Mixes<u64> for Gf64 {
+    fn mix(symbol: u64, mixer: u64) -> u64 {
+        Self::mul(symbol, mixer)
     }
 
     fn groups(groups: &mut [[u64; 8]], coefficients: &[GroupCoefficients<u64>], state: &mut State<u64>) {
@@ -31,13 +36,13 @@ impl Symbol<Gf64> for u64 {
         if super::accumulate_x86::elements64(groups, coefficients, state) {
             return;
         }
-        portable::<Gf64, u64>(groups, coefficients, state);
+        portable::<Self, u64>(groups, coefficients, state);
     }
 }
 
-impl Symbol<Gf64> for u128 {
-    fn mix(self, mixer: u64) -> Self {
-        join(Gf64::mul(low(self), mixer), Gf64::mul(high(self), mixer))
+impl Mixes<u128> for Gf64 {
+    fn mix(symbol: u128, mixer: u64) -> u128 {
+        join(Self::mul(low(symbol), mixer), Self::mul(high(symbol), mixer))
     }
 
     fn groups(groups: &mut [[u128; 8]], coefficients: &[GroupCoefficients<u64>], state: &mut State<u128>) {
@@ -45,13 +50,13 @@ impl Symbol<Gf64> for u128 {
         if super::accumulate_x86::planes64(groups, coefficients, state) {
             return;
         }
-        portable::<Gf64, u128>(groups, coefficients, state);
+        portable::<Self, u128>(groups, coefficients, state);
     }
 }
 
-impl Symbol<Gf128> for u128 {
-    fn mix(self, mixer: u128) -> Self {
-        Gf128::mul(self, mixer)
+impl Mixes<u128> for Gf128 {
+    fn mix(symbol: u128, mixer: u128) -> u128 {
+        Self::mul(symbol, mixer)
     }
 
     fn groups(groups: &mut [[u128; 8]], coefficients: &[GroupCoefficients<u128>], state: &mut State<u128>) {
@@ -59,29 +64,29 @@ impl Symbol<Gf128> for u128 {
         if super::accumulate_x86::elements128(groups, coefficients, state) {
             return;
         }
-        portable::<Gf128, u128>(groups, coefficients, state);
+        portable::<Self, u128>(groups, coefficients, state);
     }
 }
 
 /// One pass over all of `parity`, whose length is a multiple of eight.
-pub(super) fn pass<B: Field, S: Symbol<B>>(coefficients: &Coefficients<B>, parity: &mut [S]) {
+pub(super) fn pass<B: Mixes<S>, S: Element>(coefficients: &Coefficients<B>, parity: &mut [S]) {
     let (groups, _) = parity.as_chunks_mut::<8>();
     let mut state = [[S::default(); 8]; 4];
     let mut batch = Vec::with_capacity(BATCH);
     let mut first = 0;
     for groups in groups.chunks_mut(BATCH) {
         coefficients.batch(first, &mut batch);
-        S::groups(groups, &batch, &mut state);
+        B::groups(groups, &batch, &mut state);
         first += BATCH;
     }
     coefficients.batch(first, &mut batch);
     if let Some(groups) = groups.get_mut(..BEYOND) {
-        S::groups(groups, &batch, &mut state);
+        B::groups(groups, &batch, &mut state);
     }
 }
 
 /// What the definition says, symbol by symbol.
-pub(super) fn portable<B: Field, S: Symbol<B>>(
+pub(super) fn portable<B: Mixes<S>, S: Element>(
     groups: &mut [[S; 8]],
     coefficients: &[GroupCoefficients<B::Element>],
     state: &mut State<S>,
@@ -91,7 +96,7 @@ pub(super) fn portable<B: Field, S: Symbol<B>>(
         // The place 25 before the first of this group is the last of the fourth group before it.
         let before_25 = fourth.iter().skip(7).chain(third.iter());
         for ((symbol, before), mixer) in group.iter_mut().zip(before_25).zip(coefficients.mixers) {
-            *symbol = (*symbol ^ *before).mix(mixer);
+            *symbol = B::mix(*symbol ^ *before, mixer);
         }
         for (matrix, before) in coefficients.before.iter().zip(&*state) {
             let reached = act(*matrix, before);
@@ -125,12 +130,12 @@ mod tests {
 
     use super::*;
 
-    fn both_ways<B: Field, S: Symbol<B>>(groups: Vec<[S; 8]>, before: State<S>) {
+    fn both_ways<B: Mixes<S>, S: Element>(groups: Vec<[S; 8]>, before: State<S>) {
         let mut batch = Vec::new();
         Coefficients::<B>::new(&[4; 16], 1, true).batch(3, &mut batch);
         let (mut fast, mut slow) = (groups.clone(), groups);
         let (mut fast_state, mut slow_state) = (before, before);
-        S::groups(&mut fast, &batch, &mut fast_state);
+        B::groups(&mut fast, &batch, &mut fast_state);
         portable::<B, S>(&mut slow, &batch, &mut slow_state);
         assert!(fast == slow && fast_state == slow_state);
     }

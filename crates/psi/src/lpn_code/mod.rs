@@ -39,7 +39,7 @@ pub mod noise;
 #[cfg(test)]
 mod splitting_tests;
 
-pub use accumulate::{State, Symbol};
+pub use accumulate::{CodeField, Mixes, State};
 use coefficients::Coefficients;
 pub use coefficients::{GroupCoefficients, Matrix};
 pub use expand::TAPS;
@@ -94,12 +94,15 @@ impl<B: Field> LpnCode<B> {
     ///
     /// # Errors
     /// [`PsiError::Usage`] if `parity` does not have [`outputs`](Self::outputs) symbols.
-    pub fn accumulate<S: Symbol<B>>(&self, parity: &mut [S]) -> Result<(), PsiError> {
+    pub fn accumulate<S: Element>(&self, parity: &mut [S]) -> Result<(), PsiError>
+    where
+        B: Mixes<S>,
+    {
         if parity.len() != self.outputs {
             return Err(PsiError::Usage("a vector does not fit the code"));
         }
         for pass in 0..2 {
-            accumulate::pass(&Coefficients::<B>::new(&self.seed, pass, self.mixing), parity);
+            accumulate::pass::<B, S>(&Coefficients::<B>::new(&self.seed, pass, self.mixing), parity);
         }
         Ok(())
     }
@@ -130,7 +133,7 @@ mod tests {
         blocks.into_iter().map(S::truncate).collect()
     }
 
-    fn compress<B: Field, S: Symbol<B>>(code: &LpnCode<B>, vector: &[S]) -> Vec<S> {
+    fn compress<B: Mixes<S>, S: Element>(code: &LpnCode<B>, vector: &[S]) -> Vec<S> {
         let (left, parity) = vector.split_at(code.outputs());
         let (mut left, mut parity) = (left.to_vec(), parity.to_vec());
         code.accumulate(&mut parity).unwrap();
