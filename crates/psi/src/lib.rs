@@ -13,6 +13,8 @@
 //! | [`matching`] | membership, labelled, both sides learn | |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
 //! | [`base_ot`] | oblivious transfer, one out of two | Bellare, Micali 1989; Naor, Pinkas 2001 |
+//! | [`ot_extension`] | many transfers from 128 | Ishai, Kilian, Nissim, Petrank 2003; Guo and others 2020 |
+//! | [`pprf`] | punctured trees of pseudorandom blocks | Goldreich, Goldwasser, Micali 1984; Boyle and others 2019 |
 //! | [`fixed_key`] | AES as a permutation | FIPS 197 |
 //! | [`budget`] | from a statistical error to widths in bytes | |
 //!
@@ -35,9 +37,11 @@ pub mod item;
 pub mod lpn_code;
 pub mod matching;
 pub mod oprf;
+pub mod ot_extension;
 pub mod parameters;
 pub mod party;
 mod points;
+pub mod pprf;
 mod randomness;
 mod sorted;
 pub mod subfield_vole;

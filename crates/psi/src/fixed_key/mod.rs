@@ -12,6 +12,10 @@ mod vaes;
 
 use aes::Aes128;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use sha2::{Digest, Sha512};
+
+/// What the derivation of a public key begins with.
+const PUBLIC_CONTEXT: &[u8] = b"yuandang psi fixed key v1";
 
 /// Blocks that go through the portable cipher at a time.
 const BATCH: usize = 64;
@@ -38,6 +42,18 @@ impl FixedKey {
             return Self { cipher: Cipher::Vaes(kernel) };
         }
         Self { cipher: Cipher::Portable(Portable::new(key)) }
+    }
+
+    /// The permutation under a public key, one for each session and `label`: the first 16 bytes of
+    /// SHA-512("yuandang psi fixed key v1" ‖ session id ‖ label).
+    #[must_use]
+    pub fn public(session_id: &[u8; 32], label: &str) -> Self {
+        let digest = Sha512::new()
+            .chain_update(PUBLIC_CONTEXT)
+            .chain_update(session_id)
+            .chain_update(label.as_bytes())
+            .finalize();
+        Self::new(digest.first_chunk().unwrap_or(&[0; 16]))
     }
 
     /// Puts the image of each block in its place.
@@ -175,6 +191,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn public_keys_depend_on_session_and_label() {
+        let image = |session: [u8; 32], label: &str| {
+            let mut blocks = [1];
+            FixedKey::public(&session, label).permute(&mut blocks);
+            blocks
+        };
+        let key: [u8; 64] = Sha512::digest([PUBLIC_CONTEXT, &[1; 32], b"a"].concat()).into();
+        let mut expected = [1];
+        FixedKey::new(key.first_chunk().unwrap()).permute(&mut expected);
+        assert_eq!(image([1; 32], "a"), expected);
+        assert_ne!(image([1; 32], "b"), expected);
+        assert_ne!(image([2; 32], "a"), expected);
     }
 
     #[test]
