@@ -51,15 +51,16 @@ fn punctured_trees(c: &mut Criterion) {
     let (session, seed) = ([3; 32], Seed::new([4; 32]));
     let forest = Forest::new(&session, TREES, LEAVES).unwrap();
     let points = Points::draw(&forest, &session, &seed).unwrap();
-    let keys = vec![[5; 2]; forest.transfers()].into();
-    let sender = pprf::Sender::new(forest.clone(), &session, &seed, keys).unwrap();
+    let pairs = vec![[5; 2]; forest.transfers()];
+    let sender = pprf::Sender::new(forest.clone(), &session, &seed);
     let keys = vec![5; forest.transfers()].into();
     let receiver = pprf::Receiver::new(forest, points, keys).unwrap();
     let mut leaves = vec![0; TREES * LEAVES];
-    let elements = sender.expand(0, &[6; TREES], &mut leaves).unwrap();
+    let sums = sender.expand(0, &mut leaves).unwrap();
+    let elements = sender.elements(&sums, &pairs, &[6; TREES]).unwrap();
     let mut group = c.benchmark_group("punctured trees");
     group.throughput(Throughput::Elements((TREES * LEAVES) as u64));
-    group.bench_function("sender, a leaf", |b| b.iter(|| sender.expand(0, &[6; TREES], &mut leaves)));
+    group.bench_function("sender, a leaf", |b| b.iter(|| sender.expand(0, &mut leaves)));
     group.bench_function("receiver, a leaf", |b| b.iter(|| receiver.reconstruct(0, &elements, &mut leaves)));
     group.finish();
 }

@@ -117,6 +117,12 @@ impl Forest {
         2 * BLOCK_BYTES * self.depth() + BLOCK_BYTES
     }
 
+    /// Sums that the sender has of each tree: two for each level, and that of the leaves.
+    #[must_use]
+    pub fn sums(&self) -> usize {
+        2 * self.depth() + 1
+    }
+
     /// Nodes of each level and of the next one, from the root on.
     fn levels(&self) -> impl DoubleEndedIterator<Item = (usize, usize)> {
         self.widths.iter().copied().zip(self.widths.iter().copied().skip(1))

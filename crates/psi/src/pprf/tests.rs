@@ -19,12 +19,12 @@ fn ideal_transfers(forest: &Forest, points: &Points) -> (Vec<[u128; 2]>, Vec<u12
     (pairs, chosen)
 }
 
-fn parties(leaves: usize, places: Vec<u32>) -> (Sender, Receiver) {
+fn parties(leaves: usize, places: Vec<u32>) -> (Sender, Vec<[u128; 2]>, Receiver) {
     let forest = Forest::new(&SESSION, places.len(), leaves).unwrap();
     let points = Points::new(&forest, places.into()).unwrap();
     let (pairs, chosen) = ideal_transfers(&forest, &points);
-    let sender = Sender::new(forest.clone(), &SESSION, &Seed::new([6; 32]), pairs.into()).unwrap();
-    (sender, Receiver::new(forest, points, chosen.into()).unwrap())
+    let sender = Sender::new(forest.clone(), &SESSION, &Seed::new([6; 32]));
+    (sender, pairs, Receiver::new(forest, points, chosen.into()).unwrap())
 }
 
 fn value(tree: usize) -> u128 {
@@ -34,10 +34,11 @@ fn value(tree: usize) -> u128 {
 /// All leaves of both sides, and the message.
 fn run(leaves: usize, places: Vec<u32>) -> (Vec<u128>, Vec<u128>, Vec<u8>) {
     let trees = places.len();
-    let (sender, receiver) = parties(leaves, places);
+    let (sender, keys, receiver) = parties(leaves, places);
     let values: Vec<u128> = (0..trees).map(value).collect();
     let mut whole = vec![1; trees * leaves];
-    let message = sender.expand(0, &values, &mut whole).unwrap();
+    let sums = sender.expand(0, &mut whole).unwrap();
+    let message = sender.elements(&sums, &keys, &values).unwrap();
     let mut punctured = vec![2; trees * leaves];
     receiver.reconstruct(0, &message, &mut punctured).unwrap();
     (whole, punctured, message)
@@ -123,12 +124,13 @@ fn trees_and_elements_are_those_of_the_description() {
 fn runs_of_trees_are_parts_of_the_whole() {
     let (leaves, places) = (13, (0..10).collect::<Vec<u32>>());
     let (whole, punctured, message) = run(leaves, places.clone());
-    let (sender, receiver) = parties(leaves, places);
+    let (sender, keys, receiver) = parties(leaves, places);
     let width = 16 * 9;
     for (first, count) in [(0, 0), (0, 3), (3, 6), (9, 1), (10, 0)] {
         let values: Vec<u128> = (first..first + count).map(value).collect();
         let (mut own, mut their) = (vec![0; count * leaves], vec![0; count * leaves]);
-        let elements = sender.expand(first, &values, &mut own).unwrap();
+        let sums = sender.expand(first, &mut own).unwrap();
+        let elements = sender.elements(&sums, &keys[4 * first..][..4 * count], &values).unwrap();
         assert_eq!(elements, message[first * width..][..count * width]);
         assert_eq!(own, whole[first * leaves..][..count * leaves]);
         receiver.reconstruct(first, &elements, &mut their).unwrap();
@@ -163,9 +165,10 @@ fn points_are_uniform_and_follow_from_the_seed() {
 
 #[test]
 fn lengths_are_checked() {
-    let (sender, receiver) = parties(5, vec![0, 4, 2]);
+    let (sender, keys, receiver) = parties(5, vec![0, 4, 2]);
     let mut leaves = vec![0; 15];
-    let message = sender.expand(0, &[1, 2, 3], &mut leaves).unwrap();
+    let sums = sender.expand(0, &mut leaves).unwrap();
+    let message = sender.elements(&sums, &keys, &[1, 2, 3]).unwrap();
     let refused = |first, elements: &[u8]| {
         let trees = elements.len() / (16 * 7);
         matches!(receiver.reconstruct(first, elements, &mut vec![0; 5 * trees]), Err(PsiError::Peer(_)))
@@ -177,9 +180,12 @@ fn lengths_are_checked() {
     assert!(refused(0, &[message.clone(), message.clone()].concat()));
     let usage = |result: Result<_, PsiError>| matches!(result, Err(PsiError::Usage(_)));
     assert!(usage(receiver.reconstruct(0, &message, &mut leaves[1..])));
-    assert!(usage(sender.expand(0, &[1, 2], &mut leaves).map(|_| ())));
-    assert!(usage(sender.expand(1, &[1, 2, 3], &mut leaves).map(|_| ())));
-    assert!(usage(sender.expand(usize::MAX, &[1, 2, 3], &mut leaves).map(|_| ())));
+    assert!(usage(sender.expand(0, &mut leaves[1..]).map(|_| ())));
+    assert!(usage(sender.expand(1, &mut leaves).map(|_| ())));
+    assert!(usage(sender.expand(usize::MAX, &mut leaves).map(|_| ())));
+    assert!(usage(sender.elements(&sums, &keys, &[1, 2]).map(|_| ())));
+    assert!(usage(sender.elements(&sums[1..], &keys, &[1, 2, 3]).map(|_| ())));
+    assert!(usage(sender.elements(&sums, &keys[1..], &[1, 2, 3]).map(|_| ())));
 }
 
 #[test]
@@ -191,7 +197,6 @@ fn shapes_are_checked() {
     assert!(points(&[0, 5]).is_err());
     assert!(points(&[0]).is_err());
     assert!(Receiver::new(forest.clone(), points(&[0, 4]).unwrap(), vec![0; 5].into()).is_err());
-    assert!(Sender::new(forest.clone(), &SESSION, &Seed::new([0; 32]), vec![[0; 2]; 7].into()).is_err());
     for (trees, leaves) in [(1, 0), (1, (1 << 31) + 1), (1 << 20, 1 << 28), (usize::MAX, 2)] {
         assert!(matches!(Forest::new(&SESSION, trees, leaves), Err(PsiError::Usage(_))));
     }
