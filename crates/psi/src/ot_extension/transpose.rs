@@ -34,9 +34,9 @@ mod tests {
             let before: [u128; WIDTH] = square.try_into().unwrap();
             let mut after = before;
             transpose(&mut after);
-            for i in 0..WIDTH {
-                for j in 0..WIDTH {
-                    prop_assert_eq!(after[i] >> j & 1, before[j] >> i & 1);
+            for (i, row) in after.iter().enumerate() {
+                for (j, column) in before.iter().enumerate() {
+                    prop_assert_eq!(row >> j & 1, column >> i & 1);
                 }
             }
         }

@@ -61,8 +61,8 @@ fn assert_punctured(leaves: usize, places: &[u32]) {
 
 #[test]
 fn every_point_of_small_trees() {
-    for leaves in 1..=40 {
-        assert_punctured(leaves, &(0..leaves as u32).collect::<Vec<_>>());
+    for leaves in 1..=40u32 {
+        assert_punctured(leaves as usize, &(0..leaves).collect::<Vec<_>>());
     }
 }
 
@@ -71,10 +71,10 @@ proptest! {
 
     #[test]
     fn all_leaves_but_one_are_equal(
-        leaves in prop::sample::select(vec![1, 2, 3, 5, 8, 100, 1000]),
+        leaves in prop::sample::select(vec![1u32, 2, 3, 5, 8, 100, 1000]),
         places in prop::collection::vec(any::<u32>(), 0..20),
     ) {
-        assert_punctured(leaves, &places.iter().map(|place| place % leaves as u32).collect::<Vec<_>>());
+        assert_punctured(leaves as usize, &places.iter().map(|place| place % leaves).collect::<Vec<_>>());
     }
 }
 
