@@ -28,6 +28,7 @@ pub mod fixed_key;
 pub mod hash_to_group;
 pub mod item;
 pub mod matching;
+pub mod okvs;
 pub mod oprf;
 pub mod parameters;
 pub mod party;
