@@ -36,6 +36,7 @@ pub mod hash_to_group;
 pub mod item;
 pub mod lpn_code;
 pub mod matching;
+pub mod okvs;
 pub mod oprf;
 pub mod ot_extension;
 pub mod parameters;

@@ -23,7 +23,7 @@ use zeroize::Zeroize;
 
 /// An element as it stands in memory and, with the low byte first, on the wire.
 pub trait Element:
-    Copy + Default + Debug + Eq + Send + Sync + BitXor<Output = Self> + BitXorAssign + Zeroize + 'static
+    Copy + Default + Debug + Ord + Send + Sync + BitXor<Output = Self> + BitXorAssign + Zeroize + 'static
 {
     /// Bytes of an element.
     const BYTES: usize;

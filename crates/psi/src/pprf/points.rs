@@ -8,6 +8,7 @@ use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
 /// One place in each tree of a forest. They are secret, and overwritten when dropped.
+#[derive(Clone)]
 pub struct Points {
     places: Zeroizing<Vec<u32>>,
 }

@@ -10,7 +10,7 @@
 //!
 //! # How
 //! 1. The receiver draws a noise vector e of 2m symbols over B with one noisy symbol y_i in each of t blocks, at
-//!    the place p_i ([`Receiver::new`]).
+//!    the place p_i ([`Noise`]).
 //! 2. Base transfers give shares of y_i·Δ: a_i = b_i + y_i·Δ ([`noise_shares`]).
 //! 3. A punctured tree for each block gives the sender pseudorandom v_B of 2m symbols of F, and the receiver the
 //!    same but for the places p_i, where it has v_B + b_i ([`pprf`](crate::pprf)). It adds a_i there, and has
@@ -21,7 +21,7 @@
 //!
 //! | paper | here |
 //! |---|---|
-//! | e, y_i, p_i | [`Receiver`], `values`, `places` |
+//! | e, y_i, p_i | [`Noise`], `values`, `points` |
 //! | N = 2m, t | [`Shape`](crate::lpn_code::noise::Shape) |
 //! | H | [`LpnCode`], from a seed that is a hash of the session id |
 //!
@@ -38,12 +38,12 @@ mod tests;
 pub use stretch::Stretch;
 
 use sha2::{Digest, Sha512};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::choices::Choices;
 use crate::gf::{Element, Field};
 use crate::lpn_code::noise::Shape;
 use crate::lpn_code::{CodeField, LpnCode};
+use crate::pprf::{Forest, Points};
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
@@ -57,37 +57,35 @@ pub fn code<B: Field>(session_id: &[u8; 32], shape: Shape) -> Result<LpnCode<B>,
     LpnCode::new(seed, shape.outputs())
 }
 
+/// The trees of a session, one for each block of noise.
+///
+/// # Errors
+/// [`PsiError::Usage`] if there are none of that shape.
+pub fn forest(session_id: &[u8; 32], shape: Shape) -> Result<Forest, PsiError> {
+    Forest::new(session_id, shape.blocks, shape.block_len)
+}
+
 /// The receiver's noise.
-pub struct Receiver<B: Field> {
+pub struct Noise<B: CodeField> {
     code: LpnCode<B>,
     shape: Shape,
     /// Where in its block each noisy symbol stands.
-    places: Zeroizing<Vec<usize>>,
+    points: Points,
     values: Zeroizing<Vec<B::Element>>,
 }
 
-impl<B: CodeField> Receiver<B> {
+impl<B: CodeField> Noise<B> {
     /// Draws noise of this shape, uniform in places and values, from `seed` and the session id.
     ///
     /// # Errors
     /// [`PsiError::Usage`] if there is no code of that size.
-    pub fn new(session_id: &[u8; 32], shape: Shape, seed: &Seed) -> Result<Self, PsiError> {
+    pub fn draw(session_id: &[u8; 32], shape: Shape, seed: &Seed) -> Result<Self, PsiError> {
         let code = code(session_id, shape)?;
+        let points = Points::draw(&forest(session_id, shape)?, session_id, seed)?;
         let mut stream = Randomness::new(seed, session_id, "vole noise").stream(0);
-        let mut noise = Self {
-            code,
-            shape,
-            places: Zeroizing::new(Vec::with_capacity(shape.blocks)),
-            values: Zeroizing::new(Vec::with_capacity(shape.blocks)),
-        };
-        for _ in 0..shape.blocks {
-            let mut draw = stream.next::<32>();
-            let [place, value] = draw.as_chunks().0 else { continue };
-            noise.places.push(scaled(u128::from_le_bytes(*place), shape.block_len));
-            noise.values.push(B::Element::truncate(u128::from_le_bytes(*value)));
-            draw.zeroize();
-        }
-        Ok(noise)
+        let mut values = Zeroizing::new(Vec::with_capacity(shape.blocks));
+        values.extend((0..shape.blocks).map(|_| B::Element::truncate(u128::from_le_bytes(stream.next()))));
+        Ok(Self { code, shape, points, values })
     }
 
     /// y_i, one for each block.
@@ -96,19 +94,10 @@ impl<B: CodeField> Receiver<B> {
         &self.values
     }
 
-    /// Where each noisy symbol stands in its block: the leaf at which its tree is punctured.
+    /// p_i, where in its block each noisy symbol stands: the leaf at which the block's tree is punctured.
     #[must_use]
-    pub fn places(&self) -> &[usize] {
-        &self.places
-    }
-
-    /// What the receiver chooses in the transfers of the trees: for each block and each level, from the root
-    /// down, the side that its path does not take.
-    #[must_use]
-    pub fn choices(&self) -> Choices {
-        let depth = self.shape.depth();
-        let bits = self.places.iter().flat_map(|place| (0..depth).rev().map(move |level| place >> level & 1 == 0));
-        Choices::collect(bits, self.shape.blocks * depth)
+    pub fn points(&self) -> &Points {
+        &self.points
     }
 
     /// e, ready to become A′.
@@ -117,29 +106,25 @@ impl<B: CodeField> Receiver<B> {
     /// [`PsiError::Usage`]: none in fact.
     pub fn masks(&self) -> Result<Stretch<B, B::Element>, PsiError> {
         let mut noise = vec![B::Element::default(); 2 * self.shape.outputs()];
-        for ((block, place), value) in noise.chunks_mut(self.shape.block_len).zip(&*self.places).zip(&*self.values) {
-            if let Some(symbol) = block.get_mut(*place) {
-                *symbol = *value;
-            }
-        }
+        add_at(&mut noise, self.shape, &self.points, &self.values);
         Stretch::new(self.code.clone(), noise)
     }
 
-    /// v_A, ready to become C: `leaves` of the punctured trees, with its shares `a` added.
+    /// v_A, ready to become C: `leaves` of the punctured trees, with the shares `a` added.
     ///
     /// # Errors
     /// [`PsiError::Usage`] if the leaves are not as many as the symbols.
     pub fn products(&self, mut leaves: Vec<u128>, a: &[u128]) -> Result<Stretch<B, u128>, PsiError> {
-        for ((block, place), share) in leaves.chunks_mut(self.shape.block_len).zip(&*self.places).zip(a) {
-            if let Some(symbol) = block.get_mut(*place) {
-                *symbol ^= *share;
-            }
-        }
+        add_at(&mut leaves, self.shape, &self.points, a);
         Stretch::new(self.code.clone(), leaves)
     }
 }
 
-/// A number below `length` from a random one; the bias is below 2^-32.
-fn scaled(draw: u128, length: usize) -> usize {
-    usize::try_from(((draw >> 64) * length as u128) >> 64).unwrap_or_default()
+/// Adds each of `values` at the point in its block.
+fn add_at<S: Element>(vector: &mut [S], shape: Shape, points: &Points, values: &[S]) {
+    for ((block, point), value) in vector.chunks_mut(shape.block_len).zip(points.places()).zip(values) {
+        if let Some(symbol) = block.get_mut(*point as usize) {
+            *symbol ^= *value;
+        }
+    }
 }

@@ -1,0 +1,109 @@
+//! The rows of a set of keys.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::hashing::{BATCH, Hashes, RowSeed};
+use super::keys::DistinctItems;
+use super::layout::Layout;
+use super::sorting;
+use super::value::Value;
+use crate::PsiError;
+
+/// Rows that one thread takes at a time.
+const CHUNK: usize = 1 << 12;
+
+/// The rows of a set of keys under one seed, in the order of their starts. All that is by row below
+/// is in this order, [`Rows::order`].
+///
+/// Of each row there are the key, the start and the caller's place, 24 bytes; its band is hashed anew
+/// wherever it is needed, which is faster than to store it.
+pub struct Rows {
+    layout: Layout,
+    hashes: Hashes,
+    keys: Vec<u128>,
+    starts: Vec<u32>,
+    order: Vec<u32>,
+}
+
+impl Rows {
+    /// The rows of `items` in the store of the form `layout` under `seed`. The items need not be
+    /// those that the layout was made for, or as many.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`] if there are 2^32 items or more.
+    pub fn new(layout: Layout, seed: &RowSeed, items: DistinctItems<'_>) -> Result<Self, PsiError> {
+        if u32::try_from(items.as_slice().len()).is_err() {
+            return Err(PsiError::Usage("too many keys for one key-value store"));
+        }
+        let hashes = Hashes::new(layout, seed);
+        let sorted = sorting::by_start(items.as_slice(), &hashes, layout.starts());
+        Ok(Self { layout, hashes, keys: sorted.keys, starts: sorted.starts, order: sorted.order })
+    }
+
+    /// Rows, that is, items.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The form of the store.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// By row: where its item stood among those that the rows were made of.
+    #[must_use]
+    pub fn order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// By row: a pseudorandom value of its item under the seed, independent of the row.
+    #[must_use]
+    pub fn values<V: Value>(&self) -> Vec<V> {
+        let mut values = vec![V::default(); self.len()];
+        let chunks = values.par_chunks_mut(CHUNK).zip(self.keys.par_chunks(CHUNK));
+        chunks.for_each(|(values, keys)| self.hashes.values(keys, values));
+        values
+    }
+
+    /// How many rows, from the first on, have their whole band in the first `columns` columns.
+    #[must_use]
+    pub fn decodable(&self, columns: usize) -> usize {
+        match columns.checked_sub(self.layout.band()) {
+            Some(last) => self.starts.partition_point(|start| *start as usize <= last),
+            None => 0,
+        }
+    }
+
+    /// The start of each row.
+    pub(super) fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
+    /// Calls `each` with the rows of `range`, [`BATCH`] or fewer at a time: where they are within
+    /// `range`, their starts and their bands.
+    pub(super) fn for_bands<const W: usize, E>(
+        &self,
+        range: Range<usize>,
+        mut each: impl FnMut(Range<usize>, &[u32], &[[u64; W]]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let keys = self.keys.get(range.clone()).unwrap_or_default();
+        let starts = self.starts.get(range).unwrap_or_default();
+        let mut bands = [[0; W]; BATCH];
+        for (number, (keys, starts)) in keys.chunks(BATCH).zip(starts.chunks(BATCH)).enumerate() {
+            self.hashes.bands(keys, &mut bands);
+            let first = number * BATCH;
+            each(first..first + keys.len(), starts, bands.get(..keys.len()).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+}
