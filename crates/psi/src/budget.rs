@@ -11,9 +11,11 @@
 //! | two keys of one side get the same digest | (n_x² + n_y²) / 2^129 | a row too many or too few |
 //! | two items of the sender get the same claim token (mode `both`) | n_y² / 2^129 | the sender: a match too few |
 //! | two tags of the receiver coincide (cardinality alone: they must differ) | n_x² / 2^(τ+1) | the run fails |
+//! | whatever else an OPRF adds ([`OprfReceiver::failure`](crate::oprf::OprfReceiver::failure)) | as it says | as it says |
 //!
 //! n_x and n_y are the padded sizes of receiver and sender, τ the bits of a tag. The terms are added
-//! up as integers over 2^129, rounded up, so that the bound is strict.
+//! up as integers over 2^129, rounded up, so that the bound is strict. Tags of a compressed set have the
+//! fewest bits that will do; where a tag is a vector of bytes (cardinality) it has the fewest bytes.
 
 use crate::tag::{MAX_TAG_BYTES, TagWidth};
 use crate::{PsiError, Sizes};
@@ -27,25 +29,21 @@ pub struct ErrorBudget {
 /// Widths that keep an [`ErrorBudget`] for some [`Sizes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
-    tag: TagWidth,
+    tag_bits: u32,
     distinct_tag: TagWidth,
 }
 
 impl Widths {
-    /// Bytes of a tag.
+    /// Bits of a tag: more than λ, and at most 128.
     #[must_use]
-    pub fn tag_bytes(&self) -> usize {
-        self.tag.bytes()
+    pub fn tag_bits(&self) -> u32 {
+        self.tag_bits
     }
 
     /// Bytes of a tag where, besides, all tags of the receiver's items must differ (cardinality).
     #[must_use]
     pub fn distinct_tag_bytes(&self) -> usize {
         self.distinct_tag.bytes()
-    }
-
-    pub(crate) fn tag(&self) -> TagWidth {
-        self.tag
     }
 
     pub(crate) fn distinct_tag(&self) -> TagWidth {
@@ -76,16 +74,37 @@ impl ErrorBudget {
     /// The shortest widths that keep the budget for `sizes`.
     ///
     /// # Errors
-    /// [`PsiError::Budget`] if no tag of up to 16 bytes does: the digests of the items have no more.
+    /// [`PsiError::Budget`] if no tag of up to 128 bits does: the digests of the items have no more.
     pub fn widths(&self, sizes: Sizes) -> Result<Widths, PsiError> {
-        let refused = || PsiError::Budget { receiver: sizes.receiver, sender: sizes.sender, lambda: self.lambda };
-        let terms = Terms::of(sizes).ok_or_else(refused)?;
-        let narrowest = |tag_terms: u128| {
-            let mut widths = (1..=MAX_TAG_BYTES).filter_map(TagWidth::new);
-            widths.find(|width| terms.within(self.lambda, tag_terms, *width)).ok_or_else(refused)
-        };
-        Ok(Widths { tag: narrowest(terms.pairs)?, distinct_tag: narrowest(terms.pairs_and_repeats)? })
+        self.widths_with(sizes, 0)
     }
+
+    /// The shortest widths that keep the budget for `sizes` where something else fails besides, with
+    /// probability `extra`/2^129 at most.
+    ///
+    /// # Errors
+    /// As [`widths`](Self::widths).
+    pub fn widths_with(&self, sizes: Sizes, extra: u128) -> Result<Widths, PsiError> {
+        let refused = || PsiError::Budget { receiver: sizes.receiver, sender: sizes.sender, lambda: self.lambda };
+        let terms = Terms::of(sizes, extra).ok_or_else(refused)?;
+        let mut lengths = 1..=128;
+        let tag_bits = lengths.find(|bits| terms.within(self.lambda, terms.pairs, *bits)).ok_or_else(refused)?;
+        let within = |width: &TagWidth| terms.within(self.lambda, terms.pairs_and_repeats, 8 * width.on_wire());
+        let distinct_tag = (1..=MAX_TAG_BYTES).filter_map(TagWidth::new).find(within).ok_or_else(refused)?;
+        Ok(Widths { tag_bits, distinct_tag })
+    }
+}
+
+/// `count`/2^`bits` as a numerator over 2^129, rounded up; the most there is where that is too large, which
+/// no budget admits.
+#[must_use]
+pub fn numerator(count: u64, bits: u32) -> u128 {
+    let count = u128::from(count);
+    match 129u32.checked_sub(bits) {
+        Some(shift) => 1u128.checked_shl(shift).and_then(|weight| count.checked_mul(weight)),
+        None => Some(1u128.checked_shl(bits - 129).map_or(count.min(1), |divisor| count.div_ceil(divisor))),
+    }
+    .unwrap_or(if count == 0 { 0 } else { u128::MAX })
 }
 
 /// Numerators of the failure terms, all over 2^(τ+1) or 2^129.
@@ -94,28 +113,26 @@ struct Terms {
     pairs: u128,
     /// 2·n_x·n_y + n_x².
     pairs_and_repeats: u128,
-    /// What does not depend on tags: 2·n_x·n_y + n_x² + 2·n_y².
-    digests: u128,
+    /// What does not depend on tags: 2·n_x·n_y + n_x² + 2·n_y², and what was added.
+    fixed: u128,
 }
 
 impl Terms {
-    fn of(sizes: Sizes) -> Option<Self> {
+    fn of(sizes: Sizes, extra: u128) -> Option<Self> {
         let (x, y) = (u128::from(sizes.receiver), u128::from(sizes.sender));
         let pairs = x.checked_mul(y)?.checked_mul(2)?;
         let pairs_and_repeats = pairs.checked_add(x.checked_mul(x)?)?;
         let digests = pairs_and_repeats.checked_add(y.checked_mul(y)?.checked_mul(2)?)?;
-        Some(Self { pairs, pairs_and_repeats, digests })
+        Some(Self { pairs, pairs_and_repeats, fixed: digests.checked_add(extra)? })
     }
 
-    /// Whether tags of `width` are of λ+1 bits at least, and
-    /// `tag_terms`/2^(8·width + 1) + digests/2^129 ≤ 2^-λ.
-    fn within(&self, lambda: u32, tag_terms: u128, width: TagWidth) -> bool {
-        let bits = 8 * width.on_wire();
+    /// Whether tags of `bits` are of λ+1 bits at least, and `tag_terms`/2^(bits + 1) + fixed/2^129 ≤ 2^-λ.
+    fn within(&self, lambda: u32, tag_terms: u128, bits: u32) -> bool {
         // In units of 2^-129: a tag term weighs 2^(128 - bits), the budget is 2^(129 - λ).
         let weight = 128u32.checked_sub(bits).and_then(|shift| 1u128.checked_shl(shift));
         let budget = 129u32.checked_sub(lambda).and_then(|shift| 1u128.checked_shl(shift));
         let (Some(weight), Some(budget)) = (weight, budget) else { return false };
-        let sum = tag_terms.checked_mul(weight).and_then(|tags| tags.checked_add(self.digests));
+        let sum = tag_terms.checked_mul(weight).and_then(|tags| tags.checked_add(self.fixed));
         bits > lambda && sum.is_some_and(|sum| sum <= budget)
     }
 }
@@ -124,35 +141,63 @@ impl Terms {
 mod tests {
     use super::*;
 
-    fn widths(lambda: u32, receiver: u64, sender: u64) -> Result<(usize, usize), PsiError> {
+    /// Bits of a tag, and bytes of a distinct one.
+    fn widths(lambda: u32, receiver: u64, sender: u64) -> Result<(u32, usize), PsiError> {
         let widths = ErrorBudget::new(lambda)?.widths(Sizes { receiver, sender })?;
-        Ok((widths.tag_bytes(), widths.distinct_tag_bytes()))
+        Ok((widths.tag_bits(), widths.distinct_tag_bytes()))
     }
 
     #[test]
     fn empty_sets_have_tags_too() {
-        assert_eq!(widths(40, 0, 0), Ok((6, 6)));
-        assert_eq!(widths(40, 1, 0), Ok((6, 6)));
         // λ+1 bits at the least.
-        assert_eq!(widths(39, 0, 0), Ok((5, 5)));
+        assert_eq!(widths(40, 0, 0), Ok((41, 6)));
+        assert_eq!(widths(40, 1, 0), Ok((41, 6)));
+        assert_eq!(widths(39, 0, 0), Ok((40, 5)));
     }
 
     #[test]
     fn widths_grow_with_the_sets() {
         // Both terms of a distinct tag are 2^-41 with 6 bytes, and the digests add to them.
-        assert_eq!(widths(40, 1 << 4, 1 << 3), Ok((6, 7)));
-        assert_eq!(widths(40, 227_000, 886_000), Ok((10, 10)));
-        assert_eq!(widths(40, 100_000_000, 100_000_000), Ok((12, 12)));
-        assert_eq!(widths(64, 100_000_000, 100_000_000), Ok((15, 15)));
+        assert_eq!(widths(40, 1 << 4, 1 << 3), Ok((48, 7)));
+        assert_eq!(widths(40, 227_000, 886_000), Ok((78, 10)));
+        assert_eq!(widths(40, 100_000_000, 100_000_000), Ok((94, 12)));
+        assert_eq!(widths(64, 100_000_000, 100_000_000), Ok((118, 15)));
         // Here the receiver's own tags are what makes them longer.
-        assert_eq!(widths(40, 1 << 30, 1), Ok((9, 13)));
+        assert_eq!(widths(40, 1 << 30, 1), Ok((71, 13)));
     }
 
     #[test]
     fn the_bound_is_strict() {
         // 2^20 · 2^20 / 2^80 is 2^-40 sharp, and the digests add to it.
-        assert_eq!(widths(40, 1 << 20, 1 << 20), Ok((11, 11)));
-        assert_eq!(widths(40, 1 << 20, (1 << 20) - 1), Ok((10, 11)));
+        assert_eq!(widths(40, 1 << 20, 1 << 20), Ok((81, 11)));
+        assert_eq!(widths(40, 1 << 20, (1 << 20) - 1), Ok((80, 11)));
+    }
+
+    #[test]
+    fn what_an_oprf_adds_counts() {
+        let budget = ErrorBudget::new(40).unwrap();
+        let sizes = Sizes { receiver: 1 << 10, sender: 1 << 10 };
+        let bits = |extra| budget.widths_with(sizes, extra).map(|widths| widths.tag_bits());
+        assert_eq!(bits(0), budget.widths(sizes).map(|widths| widths.tag_bits()));
+        // With half of the budget gone a tag needs a bit more, with seven eighths three.
+        assert_eq!([0, 4, 7].map(|eighths| bits(eighths << 86)), [Ok(61), Ok(62), Ok(64)]);
+        assert!(matches!(bits(8 << 86), Err(PsiError::Budget { .. })));
+        assert!(matches!(bits(u128::MAX), Err(PsiError::Budget { .. })));
+    }
+
+    #[test]
+    fn probabilities_have_their_numerators() {
+        assert_eq!([numerator(1, 129), numerator(3, 128), numerator(5, 64)], [1, 6, 5 << 65]);
+        assert_eq!([numerator(1, 130), numerator(4, 131), numerator(5, 131), numerator(7, 400)], [1, 1, 2, 1]);
+        assert_eq!(
+            [numerator(0, 0), numerator(0, 500), numerator(1, 1), numerator(2, 2)],
+            [0, 0, u128::MAX, u128::MAX]
+        );
+        // Not one bit may be lost on the way up.
+        assert_eq!(
+            [numerator(1, 2), numerator(u64::MAX, 65), numerator(u64::MAX, 64)],
+            [1 << 127, u128::from(u64::MAX) << 64, u128::MAX]
+        );
     }
 
     #[test]
@@ -172,13 +217,14 @@ mod tests {
                 let Ok((tag, distinct)) = widths(lambda, x, y) else { continue };
                 let (x, y) = (x as f64, y as f64);
                 let digests = (2.0 * x * y + x * x + 2.0 * y * y) / 129f64.exp2();
-                let error = |bytes: usize| x * y / (8.0 * bytes as f64).exp2() + digests;
-                let repeats = |bytes: usize| x * x / (8.0 * bytes as f64 + 1.0).exp2();
+                let error = |bits: f64| x * y / bits.exp2() + digests;
                 let budget = (-f64::from(lambda)).exp2();
-                assert!(error(tag) <= budget && error(distinct) + repeats(distinct) <= budget);
-                // And one byte less would not do, be it only for the least length. Where it would be
-                // sharp, the digests are lost in the rounding here.
-                assert!(error(tag - 1) >= budget || 8 * (tag - 1) <= lambda as usize);
+                let (bits, distinct_bits) = (f64::from(tag), 8.0 * distinct as f64);
+                assert!(error(bits) <= budget);
+                assert!(error(distinct_bits) + x * x / (distinct_bits + 1.0).exp2() <= budget);
+                // And one bit less would not do, be it only for the least length. Where it would be sharp,
+                // the digests are lost in the rounding here.
+                assert!(error(bits - 1.0) >= budget || tag - 1 <= lambda);
             }
         }
     }

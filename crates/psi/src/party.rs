@@ -8,7 +8,8 @@
 
 use crate::PsiError;
 
-/// What the elements of a message are. The numbers travel (docs/PROTOCOLS.md, Messages).
+/// What the elements of a message are. The numbers travel (docs/PROTOCOLS.md, Messages). Number 3 was
+/// once a list of whole tags, and is not given again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum MessageKind {
@@ -16,8 +17,6 @@ pub enum MessageKind {
     Blinded = 1,
     /// Evaluated group elements, sender to receiver, in the order of the blinded ones: 32 bytes each.
     Evaluated = 2,
-    /// Tags of the sender's items, sorted.
-    Tags = 3,
     /// Committing tags of the sender's items with their encrypted labels, sorted by tag.
     LabelledTags = 4,
     /// Claim tokens of the matched items, receiver to sender, sorted: 16 bytes each.
@@ -26,6 +25,11 @@ pub enum MessageKind {
     Masked = 6,
     /// Tags of the receiver's items masked by both, sorted.
     DoublyMasked = 7,
+    /// How many of the sender's tags begin with each pattern of high bits: words of 8 bytes
+    /// ([`tag_set`](crate::matching::tag_set)).
+    TagHighs = 8,
+    /// The other bits of the sender's tags, sorted: 64 tags an element.
+    TagLows = 9,
 }
 
 impl MessageKind {
@@ -35,11 +39,12 @@ impl MessageKind {
         Some(match byte {
             1 => Self::Blinded,
             2 => Self::Evaluated,
-            3 => Self::Tags,
             4 => Self::LabelledTags,
             5 => Self::Claims,
             6 => Self::Masked,
             7 => Self::DoublyMasked,
+            8 => Self::TagHighs,
+            9 => Self::TagLows,
             _ => return None,
         })
     }

@@ -189,10 +189,10 @@ mod tests {
 
     #[test]
     fn bytes_are_pinned() {
-        let header = Header { kind: MessageKind::Tags, width: 11, count: 65_536 };
+        let header = Header { kind: MessageKind::DoublyMasked, width: 11, count: 65_536 };
         assert_eq!(
             hex(&Frame::Header { message: 2, header }),
-            "01 00000002 03 0000000b 0000000000010000".replace(' ', "")
+            "01 00000002 07 0000000b 0000000000010000".replace(' ', "")
         );
         let elements = Bytes::from_static(&[0xaa, 0xbb]);
         assert_eq!(

@@ -112,10 +112,10 @@ mod tests {
 
     use super::*;
 
-    const EXPECTED: Expected = Expected { kind: MessageKind::Tags, width: 4, count: Count::Exactly(3) };
+    const EXPECTED: Expected = Expected { kind: MessageKind::DoublyMasked, width: 4, count: Count::Exactly(3) };
 
     fn header(message: u32, width: u32, count: u64) -> Frame {
-        Frame::Header { message, header: Header { kind: MessageKind::Tags, width, count } }
+        Frame::Header { message, header: Header { kind: MessageKind::DoublyMasked, width, count } }
     }
 
     fn elements(message: u32, first: u64, bytes: usize) -> Frame {

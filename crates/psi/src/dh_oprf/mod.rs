@@ -36,4 +36,4 @@ mod sender;
 mod voprf_tests;
 
 pub use receiver::Receiver;
-pub use sender::{KeyedFunction, Sender};
+pub use sender::Sender;

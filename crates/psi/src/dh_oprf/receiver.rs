@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::rfc9497::{Suite, not_identity, output};
 use crate::item::{Item, PaddedItems};
-use crate::oprf::{Derive, OprfReceiver};
+use crate::oprf::{Derive, Derived, OprfOutput, OprfReceiver, OprfRounds, Outputs, Outstanding, Places};
 use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
 use crate::points::{POINT_WIDTH, encode_doubled, half, in_batches, split};
 use crate::randomness::Randomness;
@@ -25,11 +25,7 @@ impl Receiver {
 }
 
 impl OprfReceiver for Receiver {
-    fn start<D: Derive>(
-        self,
-        items: PaddedItems,
-        derive: D,
-    ) -> Result<Box<dyn Round<Output = Vec<D::Derived>>>, PsiError> {
+    fn start<D: Derive>(self, items: PaddedItems, derive: D) -> Result<OprfRounds<D::Derived>, PsiError> {
         let (suite, blinds) = (Suite::new()?, self.blinds);
         Ok(Box::new(Exchange { suite, blinds, items, derive, blinded: 0, derived: Vec::new() }))
     }
@@ -76,16 +72,14 @@ impl<D: Derive> Exchange<D> {
         let products =
             elements.iter().zip(inverses.iter()).map(|(element, inverse)| Ok(points::decode(element)? * half(inverse)));
         let halves = Zeroizing::new(products.collect::<Result<Vec<_>, PsiError>>()?);
-        encode_doubled(&halves)
-            .iter()
-            .zip(items)
-            .map(|(element, item)| Ok(self.derive.derive(&output(item.as_bytes(), element.as_bytes())?)))
-            .collect()
+        let encodings = encode_doubled(&halves);
+        let outputs = encodings.iter().zip(items).map(|(element, item)| output(item.as_bytes(), element.as_bytes()));
+        Ok(self.derive.derive(Outputs::Hashed(&outputs.collect::<Result<Vec<OprfOutput>, _>>()?)))
     }
 }
 
 impl<D: Derive> Round for Exchange<D> {
-    type Output = Vec<D::Derived>;
+    type Output = Box<dyn Outstanding<D::Derived>>;
 
     fn phase(&self) -> &'static str {
         "exchange"
@@ -128,6 +122,6 @@ impl<D: Derive> Round for Exchange<D> {
         if self.derived.len() != self.items.len() {
             return Err(PsiError::Peer("fewer evaluated elements than there are blinded ones"));
         }
-        Ok(Next::Done(self.derived))
+        Ok(Next::Done(Box::new(Derived { values: self.derived, places: Places::InOrder })))
     }
 }

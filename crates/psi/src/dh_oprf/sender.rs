@@ -1,16 +1,20 @@
 //! The sender of the OPRF: multiplies what it is sent by its key, and evaluates its own items.
-
-use std::sync::Arc;
+//!
+//! It has its key from the start, so that it evaluates own items whenever nothing arrives; those that are
+//! left when the exchange is over are [`Outstanding`].
 
 use zeroize::Zeroizing;
 
 use super::rfc9497::{SecretKey, Suite, not_identity, output};
-use crate::item::Item;
-use crate::oprf::{Derive, Evaluator, OprfSender, OprfSenderStart};
+use crate::item::PaddedItems;
+use crate::oprf::{Derive, Derived, OprfOutput, OprfRounds, OprfSender, Outputs, Outstanding, Places};
 use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
 use crate::points::{POINT_BYTES, POINT_WIDTH, encode_doubled, in_batches, split};
 use crate::randomness::Randomness;
 use crate::{Parameters, PsiError, Seed, points};
+
+/// Items that one step of work evaluates, for each thread.
+const STEP_PER_THREAD: usize = 1024;
 
 /// The sender, before its round.
 pub struct Sender {
@@ -32,43 +36,50 @@ impl Sender {
 }
 
 impl OprfSender for Sender {
-    type Evaluator = KeyedFunction;
-
-    fn start(self) -> Result<OprfSenderStart<KeyedFunction>, PsiError> {
-        let function = Arc::new(KeyedFunction { suite: Suite::new()?, key: self.key });
-        let round =
-            Exchange { function: Arc::clone(&function), count: self.count, absorbed: 0, out: Vec::new(), sent: 0 };
-        Ok(OprfSenderStart { rounds: Box::new(round), evaluator: Some(function) })
+    fn start<D: Derive>(self, items: PaddedItems, derive: D) -> Result<OprfRounds<D::Derived>, PsiError> {
+        let own = OwnOutputs { suite: Suite::new()?, key: self.key, items, derive, derived: Vec::new() };
+        Ok(Box::new(Exchange { own, count: self.count, absorbed: 0, out: Vec::new(), sent: 0 }))
     }
 }
 
-/// The function with its key.
-pub struct KeyedFunction {
+/// What is derived from the outputs of one's own items, computed step by step.
+struct OwnOutputs<D: Derive> {
     suite: Suite,
     key: SecretKey,
+    items: PaddedItems,
+    derive: D,
+    /// In the order of the items.
+    derived: Vec<D::Derived>,
 }
 
-impl Evaluator for KeyedFunction {
-    fn evaluate<D: Derive>(&self, items: &[Item], derive: &D) -> Result<Vec<D::Derived>, PsiError> {
+impl<D: Derive> Outstanding<D::Derived> for OwnOutputs<D> {
+    fn step(&mut self) -> Result<bool, PsiError> {
+        let first = self.derived.len();
+        let items = self.items.range(first..first + STEP_PER_THREAD * rayon::current_num_threads());
         let half = self.key.half();
-        in_batches(items, |_, items| {
+        let derived = in_batches(&items, |_, items| {
             let products = items.iter().map(|item| self.suite.hash_to_group(item.as_bytes()) * *half);
             let halves = Zeroizing::new(products.collect::<Vec<_>>());
-            encode_doubled(&halves)
-                .iter()
-                .zip(items)
-                .map(|(element, item)| {
-                    not_identity(element.as_bytes())?;
-                    Ok(derive.derive(&output(item.as_bytes(), element.as_bytes())?))
-                })
-                .collect()
-        })
+            let encodings = encode_doubled(&halves);
+            let outputs = encodings.iter().zip(items).map(|(element, item)| {
+                not_identity(element.as_bytes())?;
+                output(item.as_bytes(), element.as_bytes())
+            });
+            Ok(self.derive.derive(Outputs::Hashed(&outputs.collect::<Result<Vec<OprfOutput>, _>>()?)))
+        })?;
+        self.derived.extend(derived);
+        Ok(!items.is_empty())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Derived<D::Derived>, PsiError> {
+        while self.step()? {}
+        Ok(Derived { values: self.derived, places: Places::InOrder })
     }
 }
 
 /// The one round: blinded elements in, evaluated ones back in the same order.
-struct Exchange {
-    function: Arc<KeyedFunction>,
+struct Exchange<D: Derive> {
+    own: OwnOutputs<D>,
     count: usize,
     absorbed: usize,
     /// Evaluated elements, of which the first `sent` bytes are out.
@@ -76,8 +87,8 @@ struct Exchange {
     sent: usize,
 }
 
-impl Round for Exchange {
-    type Output = Arc<KeyedFunction>;
+impl<D: Derive> Round for Exchange<D> {
+    type Output = Box<dyn Outstanding<D::Derived>>;
 
     fn phase(&self) -> &'static str {
         "exchange"
@@ -105,7 +116,7 @@ impl Round for Exchange {
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
         let elements = split::<POINT_BYTES>(elements, self.count - self.absorbed)?;
-        let half = self.function.key.half();
+        let half = self.own.key.half();
         let evaluated = in_batches(elements, |_, elements| {
             let halves: Vec<_> =
                 elements.iter().map(|element| Ok(points::decode(element)? * *half)).collect::<Result<_, PsiError>>()?;
@@ -116,6 +127,10 @@ impl Round for Exchange {
         Ok(())
     }
 
+    fn work(&mut self) -> Result<bool, PsiError> {
+        self.own.step()
+    }
+
     fn finish(self: Box<Self>) -> Result<Next<Self::Output>, PsiError> {
         if self.absorbed != self.count {
             return Err(PsiError::Peer("fewer blinded elements than agreed"));
@@ -123,6 +138,6 @@ impl Round for Exchange {
         if !self.out.is_empty() {
             return Err(PsiError::CUT_SHORT);
         }
-        Ok(Next::Done(self.function))
+        Ok(Next::Done(Box::new(self.own)))
     }
 }

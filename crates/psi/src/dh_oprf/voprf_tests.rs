@@ -1,14 +1,12 @@
 //! Against the `voprf` crate, which shares no line with ours: bytes go back and forth.
 
-use std::sync::Arc;
-
 use curve25519_dalek::Scalar;
 use voprf::{BlindedElement, EvaluationElement, OprfClient, OprfServer, Ristretto255};
 
 use super::rfc9497::{SecretKey, Suite};
 use super::{Receiver, Sender};
 use crate::item::PaddedItems;
-use crate::oprf::{Derive, Evaluator, OprfOutput, OprfReceiver, OprfSender};
+use crate::oprf::{Derive, OprfReceiver, OprfSender, Outputs, Places};
 use crate::party::Next;
 use crate::randomness::Randomness;
 use crate::{ErrorBudget, Item, Parameters, Seed, Sizes};
@@ -21,8 +19,9 @@ struct Whole;
 impl Derive for Whole {
     type Derived = [u8; 64];
 
-    fn derive(&self, output: &OprfOutput) -> [u8; 64] {
-        **output
+    fn derive(&self, outputs: Outputs<'_>) -> Vec<[u8; 64]> {
+        let Outputs::Hashed(outputs) = outputs else { panic!("outputs are hashes") };
+        outputs.iter().map(|output| **output).collect()
     }
 }
 
@@ -33,6 +32,10 @@ fn parameters() -> Parameters {
 
 fn items() -> Vec<Item> {
     (0..COUNT as u128).map(|number| Item::from((number * number).to_le_bytes())).collect()
+}
+
+fn padded(seed: &Seed, len: usize) -> PaddedItems {
+    PaddedItems::new(items().into(), len, Randomness::new(seed, &[3; 32], "padding")).unwrap()
 }
 
 fn server_evaluates(server: &OprfServer<Ristretto255>, blinded: &[u8]) -> Vec<u8> {
@@ -69,17 +72,15 @@ fn single_functions_agree() {
 fn our_receiver_meets_their_server() {
     let seed = Seed::new([2; 32]);
     let server = OprfServer::<Ristretto255>::new_from_seed(&[4; 32], b"").unwrap();
-    let padding = Randomness::new(&seed, &[3; 32], "padding");
-    let padded = PaddedItems::new(items().into(), COUNT, padding).unwrap();
-    let mut round = Receiver::new(&parameters(), &seed).start(padded, Whole).unwrap();
+    let mut round = Receiver::new(&parameters(), &seed).start(padded(&seed, COUNT), Whole).unwrap();
     let blinded = round.produce(COUNT).unwrap();
     let evaluated: Vec<u8> = blinded.chunks(32).flat_map(|element| server_evaluates(&server, element)).collect();
     // Cut where no batch is.
     let (first, second) = evaluated.split_at(32 * 50);
     round.absorb(first).unwrap();
     round.absorb(second).unwrap();
-    let Next::Done(outputs) = round.finish().unwrap() else { panic!("one round") };
-    for (item, output) in items().iter().zip(outputs) {
+    let Next::Done(outstanding) = round.finish().unwrap() else { panic!("one round") };
+    for (item, output) in items().iter().zip(outstanding.finish().unwrap().values) {
         assert_eq!(output.as_slice(), &*server.evaluate(item.as_bytes()).unwrap());
     }
 }
@@ -87,20 +88,24 @@ fn our_receiver_meets_their_server() {
 #[test]
 fn our_sender_meets_their_client() {
     let suite = Suite::new().unwrap();
-    let start = Sender::new(&parameters(), &Seed::new([6; 32])).unwrap().start().unwrap();
-    let (mut round, function) = (start.rounds, start.evaluator.unwrap());
+    let seed = Seed::new([6; 32]);
+    // More than a step of work, for each thread.
+    let len = COUNT + 1024 * rayon::current_num_threads();
+    let mut round = Sender::new(&parameters(), &seed).unwrap().start(padded(&seed, len), Whole).unwrap();
     let blind = |index: usize| Scalar::from(index as u64 + 1);
     let blinded: Vec<u8> =
         (0..).zip(items()).flat_map(|(i, item)| suite.blind(item.as_bytes(), &blind(i)).unwrap()).collect();
+    assert!(round.work().unwrap());
     round.absorb(&blinded).unwrap();
     let evaluated = round.produce(COUNT).unwrap();
-    let own = function.evaluate(&items(), &Whole).unwrap();
+    let Next::Done(mut outstanding) = round.finish().unwrap() else { panic!("one round") };
+    assert!(outstanding.step().unwrap() && !outstanding.step().unwrap());
+    let own = outstanding.finish().unwrap();
+    assert_eq!((own.values.len(), own.places), (len, Places::InOrder));
     for (index, item) in items().iter().enumerate() {
         let client = OprfClient::<Ristretto255>::deserialize(blind(index).as_bytes()).unwrap();
         let element = EvaluationElement::deserialize(&evaluated[32 * index..][..32]).unwrap();
         let theirs = client.finalize(item.as_bytes(), &element).unwrap();
-        assert_eq!(own[index].as_slice(), &*theirs);
+        assert_eq!(own.values[index].as_slice(), &*theirs);
     }
-    let Next::Done(after) = round.finish().unwrap() else { panic!("one round") };
-    assert!(Arc::ptr_eq(&after, &function));
 }

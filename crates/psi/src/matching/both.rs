@@ -4,11 +4,12 @@
 //! The OPRF one way, then
 //! ```text
 //! receiver                                        sender
-//!              ◀── Tags, τ bits each ──           {tag(F(y))}, sorted
+//!              ◀── TagHighs ──                    {tag(F(y))}, as a compressed set
+//!              ◀── TagLows ──
 //!              ── Claims, 16 bytes each ──▶       finds the items that are claimed
 //!   {claim(F(x)) of the items that matched}, sorted
 //! ```
-//! claim(F) is 128 bits of the hash whose beginning is the tag.
+//! claim(F) is 128 bits of F hashed, as independent of the tag as the parts of a hash are (`derivation`).
 //!
 //! # What it leaks
 //! To each side: which of its items the other holds, and the other's padded size. The number of claims is
@@ -27,12 +28,13 @@ use std::sync::Arc;
 use super::derivation::TagAndClaim;
 use super::receiver::Reading;
 use super::sender::List;
-use super::tag_list::{TagList, TagWalk};
-use super::{own_items, receiver, sender};
-use crate::oprf::{OprfReceiver, OprfSender};
+use super::tag_list::{TagList, TagWalk, ascending};
+use super::tag_set::{OwnTags, sort};
+use super::{own_items, receiver, sender, tag_bits};
+use crate::oprf::{Derived, OprfReceiver, OprfSender, Places};
 use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
 use crate::points::split_rows;
-use crate::sorted::{Ascending, Lookup};
+use crate::sorted::Ascending;
 use crate::tag::{SortedTags, TagWidth};
 use crate::{Item, Outcome, Parameters, PsiError, Seed};
 
@@ -50,13 +52,10 @@ pub fn both_receiver(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.receiver_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag();
-    let count = parameters.sizes.sender;
-    let derive = TagAndClaim::new(&parameters.session_id, width);
-    receiver::start(oprf, items, derive, move |derived: Vec<(u128, u128)>| {
-        let (tags, claims): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
-        ReadTags { walk: TagWalk::new(tags.into_iter(), width, count), claims }
-    })
+    let bits = tag_bits(parameters, oprf.failure())?;
+    let (walk, real) = (TagWalk::new(parameters, bits)?, items.real());
+    let reading = ReadTags { walk, real, claims: Vec::new(), places: Places::InOrder };
+    receiver::start(oprf, items, TagAndClaim::new(&parameters.session_id, bits), reading)
 }
 
 /// The sender's rounds. They end in [`Outcome::Matched`].
@@ -72,21 +71,28 @@ pub fn both_sender(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.sender_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag();
+    let bits = tag_bits(parameters, oprf.failure())?;
     let list = Tags {
-        list: TagList::new(parameters, width, seed),
+        list: TagList::new(parameters, bits, seed)?,
         claims: Vec::new(),
+        places: Places::InOrder,
         real: items.real(),
         // No more than the receiver admits to have.
         most_claims: parameters.sizes.receiver_len()?.min(items.len()),
     };
-    sender::start(oprf, items, TagAndClaim::new(&parameters.session_id, width), list)
+    sender::start(oprf, items, TagAndClaim::new(&parameters.session_id, bits), list)
+}
+
+/// The claim tokens, in the room that they had together with the tags.
+fn claims(values: Vec<(u128, u128)>) -> Vec<u128> {
+    values.into_iter().map(|(_, claim)| claim).collect()
 }
 
 /// The sender's tags, and the claim tokens that it will know its items by.
 struct Tags {
     list: TagList,
     claims: Vec<u128>,
+    places: Places,
     /// Items that are not padding: none but these can be claimed.
     real: usize,
     most_claims: usize,
@@ -96,53 +102,79 @@ impl List for Tags {
     /// Tag and claim token.
     type Derived = (u128, u128);
 
-    fn header(&self) -> Header {
-        self.list.header()
+    fn headers(&self) -> Vec<Header> {
+        self.list.headers()
     }
 
-    fn arrange(&mut self, derived: Vec<(u128, u128)>) -> Result<(), PsiError> {
-        let (tags, claims): (Vec<_>, Vec<_>) = derived.into_iter().unzip();
-        self.claims = claims;
-        self.claims.truncate(self.real);
-        self.list.arrange(tags)
+    fn step(&self, kind: MessageKind) -> usize {
+        TagList::step(kind)
     }
 
-    fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
-        Ok(self.list.rows(range))
+    fn arrange(&mut self, derived: Derived<(u128, u128)>) -> Result<(), PsiError> {
+        self.list.arrange(&derived.values, |(tag, _)| *tag)?;
+        (self.claims, self.places) = (claims(derived.values), derived.places);
+        Ok(())
     }
 
-    fn next(self) -> Next<Outcome> {
-        Next::Round(Box::new(ReadClaims {
-            own: Lookup::new(self.claims.into_iter().zip(0..).collect()),
-            order: Ascending::new(),
-            most: self.most_claims,
-            matched: Vec::new(),
-        }))
+    fn rows(&self, kind: MessageKind, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
+        self.list.rows(kind, range)
+    }
+
+    fn next(self) -> Result<Next<Outcome>, PsiError> {
+        let Self { list, claims, places, real, most_claims } = self;
+        drop(list);
+        let place = |index| places.of(index).filter(|place| (*place as usize) < real);
+        let bits = TagWidth::CLAIM.on_wire() * 8;
+        let own = OwnTags::new(bits, &claims, |index, claim| Some((*claim, place(index)?)))?;
+        let (order, matched) = (Ascending::new(), Vec::new());
+        Ok(Next::Round(Box::new(ReadClaims { own, order, most: most_claims, read: 0, real, matched })))
     }
 }
 
 /// The receiver's walk along the tags.
 struct ReadTags {
+    /// Its own are found by their index among what was derived.
     walk: TagWalk,
-    /// In the order of the items.
+    /// Items that are not padding.
+    real: usize,
     claims: Vec<u128>,
+    places: Places,
 }
 
 impl Reading for ReadTags {
-    fn expected(&self) -> Expected {
+    /// Tag and claim token.
+    type Derived = (u128, u128);
+
+    fn expected(&self) -> Vec<Expected> {
         self.walk.expected()
     }
 
-    fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
-        self.walk.read(rows)
+    fn reads_early(&self, kind: MessageKind) -> bool {
+        TagWalk::reads_early(kind)
     }
 
-    fn next(self) -> Next<Outcome> {
-        let matched = self.walk.matched();
-        let claims = matched.iter().filter_map(|index| self.claims.get(*index as usize).copied());
-        let mut claims: Vec<_> = claims.collect();
-        claims.sort_unstable();
-        Next::Round(Box::new(SendClaims { claims: SortedTags::new(claims, TagWidth::CLAIM), matched }))
+    fn arrange(&mut self, derived: Derived<(u128, u128)>) -> Result<(), PsiError> {
+        let Derived { values, places } = derived;
+        let is_real = |index| places.of(index).is_some_and(|place| (place as usize) < self.real);
+        self.walk.arrange(&values, |index, (tag, _)| {
+            u32::try_from(index).ok().filter(|_| is_real(index)).map(|index| (*tag, index))
+        })?;
+        (self.claims, self.places) = (claims(values), places);
+        Ok(())
+    }
+
+    fn read(&mut self, kind: MessageKind, elements: &[u8]) -> Result<(), PsiError> {
+        self.walk.read(kind, elements)
+    }
+
+    fn next(self) -> Result<Next<Outcome>, PsiError> {
+        let found = self.walk.found()?;
+        let places = found.iter().filter_map(|index| self.places.of(*index as usize));
+        let matched = ascending(places, self.real);
+        let claim = |index: &u32| Some((self.claims.get(*index as usize).copied()?, ()));
+        let claims = sort(TagWidth::CLAIM.on_wire() * 8, &found, |_, index| claim(index))?.tags;
+        let claims = SortedTags::new(claims, TagWidth::CLAIM);
+        Ok(Next::Round(Box::new(SendClaims { claims, matched })))
     }
 }
 
@@ -186,9 +218,14 @@ impl Round for SendClaims {
 
 /// The sender's last round.
 struct ReadClaims {
-    own: Lookup<u128, u32>,
+    own: OwnTags,
     order: Ascending<u128>,
     most: usize,
+    /// Claims that were read.
+    read: usize,
+    /// Items that are not padding.
+    real: usize,
+    /// Places of the items that are claimed.
     matched: Vec<u32>,
 }
 
@@ -213,20 +250,18 @@ impl Round for ReadClaims {
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
-        let due = self.most.saturating_sub(self.matched.len());
-        for claim in split_rows(elements, TagWidth::CLAIM.bytes(), due)? {
-            let claim = TagWidth::CLAIM.read(claim);
-            self.order.admit(claim)?;
-            match self.own.under(claim) {
-                [] => return Err(PsiError::Peer("a claim to an item that is not in this set")),
-                found => self.matched.extend(found.iter().map(|(_, index)| *index)),
-            }
+        let due = self.most.saturating_sub(self.read);
+        let rows = split_rows(elements, TagWidth::CLAIM.bytes(), due)?;
+        let claims: Vec<_> = rows.map(|claim| TagWidth::CLAIM.read(claim)).collect();
+        claims.iter().try_for_each(|claim| self.order.admit(*claim))?;
+        self.read += claims.len();
+        if self.own.meet(&claims, &mut self.matched) != claims.len() {
+            return Err(PsiError::Peer("a claim to an item that is not in this set"));
         }
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
-        self.matched.sort_unstable();
-        Ok(Next::Done(Outcome::Matched(self.matched)))
+    fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
+        Ok(Next::Done(Outcome::Matched(ascending(self.matched.into_iter(), self.real))))
     }
 }

@@ -30,14 +30,17 @@ use super::derivation::{RowSecret, TagAndKey};
 use super::label::{Labels, Rows, TAG_BYTES, checked_size, row_width};
 use super::receiver::Reading;
 use super::sender::List;
-use super::{own_items, receiver, sender};
-use crate::oprf::{OprfReceiver, OprfSender};
+use super::{own_items, receiver, sender, tag_bits};
+use crate::oprf::{Derived, OprfReceiver, OprfSender, Places};
 use crate::party::{Count, Expected, Header, MessageKind, Next, Round};
 use crate::sorted::{Ascending, Lookup};
 use crate::{Item, Outcome, Parameters, PsiError, Seed};
 
 /// Rows that one thread seals at a time.
 const ROWS_PER_TASK: usize = 256;
+
+/// Rows to give at a time.
+const ROWS_PER_STEP: usize = 4096;
 
 /// The receiver's rounds. They end in [`Outcome::Labelled`].
 ///
@@ -55,21 +58,20 @@ pub fn labelled_receiver(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.receiver_len()?, parameters, seed)?;
-    parameters.budget.widths(parameters.sizes)?;
-    let label_size = checked_size(label_size)?;
-    let (session_id, count) = (parameters.session_id, parameters.sizes.sender);
-    receiver::start(oprf, items, TagAndKey::new(&session_id), move |secrets: Vec<RowSecret>| {
-        let own = secrets.iter().map(|secret| secret.tag).zip(0..).collect();
-        ReadRows {
-            own: Lookup::new(own),
-            secrets,
-            rows: Rows { session_id },
-            order: Ascending::new(),
-            label_size,
-            count,
-            labelled: Vec::new(),
-        }
-    })
+    tag_bits(parameters, oprf.failure())?;
+    let session_id = parameters.session_id;
+    let reading = ReadRows {
+        own: Lookup::new(Vec::new()),
+        secrets: Vec::new(),
+        places: Places::InOrder,
+        real: items.real(),
+        rows: Rows { session_id },
+        order: Ascending::new(),
+        label_size: checked_size(label_size)?,
+        count: parameters.sizes.sender,
+        labelled: Vec::new(),
+    };
+    receiver::start(oprf, items, TagAndKey::new(&session_id), reading)
 }
 
 /// The sender's rounds. They end in [`Outcome::Nothing`].
@@ -90,7 +92,7 @@ pub fn labelled_sender(
         return Err(PsiError::Usage("there is not one label for each item"));
     }
     let items = own_items(items, parameters.sizes.sender_len()?, parameters, seed)?;
-    parameters.budget.widths(parameters.sizes)?;
+    tag_bits(parameters, oprf.failure())?;
     let session_id = parameters.session_id;
     let list = LabelledTags { rows: Rows { session_id }, labels, sorted: Vec::new(), count: parameters.sizes.sender };
     sender::start(oprf, items, TagAndKey::new(&session_id), list)
@@ -108,17 +110,24 @@ struct LabelledTags {
 impl List for LabelledTags {
     type Derived = RowSecret;
 
-    fn header(&self) -> Header {
-        Header { kind: MessageKind::LabelledTags, width: row_width(self.labels.size()), count: self.count }
+    fn headers(&self) -> Vec<Header> {
+        let width = row_width(self.labels.size());
+        vec![Header { kind: MessageKind::LabelledTags, width, count: self.count }]
     }
 
-    fn arrange(&mut self, derived: Vec<RowSecret>) -> Result<(), PsiError> {
-        self.sorted = derived.into_iter().zip(0..).collect();
+    fn step(&self, _: MessageKind) -> usize {
+        ROWS_PER_STEP
+    }
+
+    fn arrange(&mut self, derived: Derived<RowSecret>) -> Result<(), PsiError> {
+        let Derived { values, places } = derived;
+        let placed = |(index, secret)| Some((secret, places.of(index)?));
+        self.sorted = values.into_iter().enumerate().filter_map(placed).collect();
         self.sorted.par_sort_unstable_by(|(a, _), (b, _)| a.tag.cmp(&b.tag));
         Ok(())
     }
 
-    fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
+    fn rows(&self, _: MessageKind, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
         let rows = self.sorted.get(range).unwrap_or_default();
         let seal = |rows: &[(RowSecret, u32)]| {
             let mut out = Vec::with_capacity(rows.len() * row_width(self.labels.size()) as usize);
@@ -129,16 +138,20 @@ impl List for LabelledTags {
         Ok(rows.par_chunks(ROWS_PER_TASK).map(seal).collect::<Result<Vec<_>, PsiError>>()?.concat())
     }
 
-    fn next(self) -> Next<Outcome> {
-        Next::Done(Outcome::Nothing)
+    fn next(self) -> Result<Next<Outcome>, PsiError> {
+        Ok(Next::Done(Outcome::Nothing))
     }
 }
 
 /// The receiver's walk along the rows.
 struct ReadRows {
+    /// By tag, the index of each secret.
     own: Lookup<[u8; TAG_BYTES], u32>,
-    /// In the order of the items.
     secrets: Vec<RowSecret>,
+    /// The items of the secrets.
+    places: Places,
+    /// Items that are not padding.
+    real: usize,
     rows: Rows,
     order: Ascending<[u8; TAG_BYTES]>,
     label_size: u32,
@@ -147,33 +160,44 @@ struct ReadRows {
 }
 
 impl Reading for ReadRows {
-    fn expected(&self) -> Expected {
-        Expected {
-            kind: MessageKind::LabelledTags,
-            width: row_width(self.label_size),
-            count: Count::Exactly(self.count),
-        }
+    type Derived = RowSecret;
+
+    fn expected(&self) -> Vec<Expected> {
+        let (kind, width) = (MessageKind::LabelledTags, row_width(self.label_size));
+        vec![Expected { kind, width, count: Count::Exactly(self.count) }]
     }
 
-    fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
+    fn reads_early(&self, _: MessageKind) -> bool {
+        false
+    }
+
+    fn arrange(&mut self, derived: Derived<RowSecret>) -> Result<(), PsiError> {
+        (self.secrets, self.places) = (derived.values, derived.places);
+        let is_real = |index| self.places.of(index).is_some_and(|place| (place as usize) < self.real);
+        let secrets = (0u32..).zip(&self.secrets).filter(|(index, _)| is_real(*index as usize));
+        self.own = Lookup::new(secrets.map(|(index, secret)| (secret.tag, index)).collect());
+        Ok(())
+    }
+
+    fn read(&mut self, _: MessageKind, elements: &[u8]) -> Result<(), PsiError> {
         let mut hits = Vec::new();
-        for row in rows.chunks_exact(row_width(self.label_size) as usize) {
+        for row in elements.chunks_exact(row_width(self.label_size) as usize) {
             let Some((tag, sealed)) = row.split_first_chunk::<TAG_BYTES>() else { continue };
             self.order.admit(*tag)?;
-            hits.extend(self.own.under(*tag).iter().map(|(_, index)| (*index, sealed)));
+            hits.extend(self.own.under(*tag).iter().map(|(_, index)| (*index as usize, sealed)));
         }
-        let open = |(index, sealed): &(u32, &[u8])| {
-            let secret = self.secrets.get(*index as usize);
-            let secret = secret.ok_or(PsiError::Usage("an index without an item"))?;
-            Ok((*index, self.rows.open(secret, sealed)))
+        let open = |(index, sealed): &(usize, &[u8])| {
+            let (secret, place) = (self.secrets.get(*index), self.places.of(*index));
+            let (secret, place) = secret.zip(place).ok_or(PsiError::Usage("an index without an item"))?;
+            Ok((place, self.rows.open(secret, sealed)))
         };
         let opened: Vec<_> = hits.par_iter().with_min_len(ROWS_PER_TASK).map(open).collect::<Result<_, PsiError>>()?;
         self.labelled.extend(opened);
         Ok(())
     }
 
-    fn next(mut self) -> Next<Outcome> {
+    fn next(mut self) -> Result<Next<Outcome>, PsiError> {
         self.labelled.sort_unstable();
-        Next::Done(Outcome::Labelled(self.labelled))
+        Ok(Next::Done(Outcome::Labelled(self.labelled)))
     }
 }

@@ -4,10 +4,13 @@
 //! The OPRF's, then
 //! ```text
 //! receiver                               sender
-//!            ◀── Tags, τ bits each ──    {tag(F(y))}, sorted
+//!            ◀── TagHighs ──             {tag(F(y))}, τ bits each, as a compressed set
+//!            ◀── TagLows ──
 //! ```
-//! tag(F) is the beginning of SHA-512 over a context, the mode, the session id and F (`derivation`). τ
-//! follows from the error budget ([`crate::budget`]).
+//! tag(F) is the beginning of a hash of F that belongs to the mode and the session (`derivation`). τ
+//! follows from the error budget ([`crate::budget`]), the form of the set from n_y and τ ([`tag_set`]).
+//!
+//! [`tag_set`]: super::tag_set
 //!
 //! # What it leaks
 //! The receiver learns which of its items the sender holds, and the sender's padded size. The sender
@@ -24,10 +27,10 @@ use std::sync::Arc;
 use super::derivation::TagOnly;
 use super::receiver::Reading;
 use super::sender::List;
-use super::tag_list::{TagList, TagWalk};
-use super::{own_items, receiver, sender};
-use crate::oprf::{OprfReceiver, OprfSender};
-use crate::party::{Expected, Header, Next, Round};
+use super::tag_list::{TagList, TagWalk, ascending};
+use super::{own_items, receiver, sender, tag_bits};
+use crate::oprf::{Derived, OprfReceiver, OprfSender};
+use crate::party::{Expected, Header, MessageKind, Next, Round};
 use crate::{Item, Outcome, Parameters, PsiError, Seed};
 
 /// The receiver's rounds. They end in [`Outcome::Matched`].
@@ -44,10 +47,9 @@ pub fn membership_receiver(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.receiver_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag();
-    let count = parameters.sizes.sender;
-    let derive = TagOnly::new(&parameters.session_id, width);
-    receiver::start(oprf, items, derive, move |tags: Vec<u128>| ReadTags(TagWalk::new(tags.into_iter(), width, count)))
+    let bits = tag_bits(parameters, oprf.failure())?;
+    let reading = ReadTags { real: items.real(), walk: TagWalk::new(parameters, bits)? };
+    receiver::start(oprf, items, TagOnly::new(&parameters.session_id, bits), reading)
 }
 
 /// The sender's rounds. They end in [`Outcome::Nothing`].
@@ -63,9 +65,9 @@ pub fn membership_sender(
     seed: &Seed,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError> {
     let items = own_items(items, parameters.sizes.sender_len()?, parameters, seed)?;
-    let width = parameters.budget.widths(parameters.sizes)?.tag();
-    let list = Tags(TagList::new(parameters, width, seed));
-    sender::start(oprf, items, TagOnly::new(&parameters.session_id, width), list)
+    let bits = tag_bits(parameters, oprf.failure())?;
+    let list = Tags(TagList::new(parameters, bits, seed)?);
+    sender::start(oprf, items, TagOnly::new(&parameters.session_id, bits), list)
 }
 
 /// The sender's tags.
@@ -74,36 +76,56 @@ struct Tags(TagList);
 impl List for Tags {
     type Derived = u128;
 
-    fn header(&self) -> Header {
-        self.0.header()
+    fn headers(&self) -> Vec<Header> {
+        self.0.headers()
     }
 
-    fn arrange(&mut self, derived: Vec<u128>) -> Result<(), PsiError> {
-        self.0.arrange(derived)
+    fn step(&self, kind: MessageKind) -> usize {
+        TagList::step(kind)
     }
 
-    fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
-        Ok(self.0.rows(range))
+    fn arrange(&mut self, derived: Derived<u128>) -> Result<(), PsiError> {
+        self.0.arrange(&derived.values, |tag| *tag)
     }
 
-    fn next(self) -> Next<Outcome> {
-        Next::Done(Outcome::Nothing)
+    fn rows(&self, kind: MessageKind, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
+        self.0.rows(kind, range)
+    }
+
+    fn next(self) -> Result<Next<Outcome>, PsiError> {
+        Ok(Next::Done(Outcome::Nothing))
     }
 }
 
 /// The receiver's walk along the tags.
-struct ReadTags(TagWalk);
+struct ReadTags {
+    /// Its own are found by the places of their items.
+    walk: TagWalk,
+    /// Items that are not padding.
+    real: usize,
+}
 
 impl Reading for ReadTags {
-    fn expected(&self) -> Expected {
-        self.0.expected()
+    type Derived = u128;
+
+    fn expected(&self) -> Vec<Expected> {
+        self.walk.expected()
     }
 
-    fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
-        self.0.read(rows)
+    fn reads_early(&self, kind: MessageKind) -> bool {
+        TagWalk::reads_early(kind)
     }
 
-    fn next(self) -> Next<Outcome> {
-        Next::Done(Outcome::Matched(self.0.matched()))
+    fn arrange(&mut self, derived: Derived<u128>) -> Result<(), PsiError> {
+        let place = |index| derived.places.of(index).filter(|place| (*place as usize) < self.real);
+        self.walk.arrange(&derived.values, |index, tag| Some((*tag, place(index)?)))
+    }
+
+    fn read(&mut self, kind: MessageKind, elements: &[u8]) -> Result<(), PsiError> {
+        self.walk.read(kind, elements)
+    }
+
+    fn next(self) -> Result<Next<Outcome>, PsiError> {
+        Ok(Next::Done(Outcome::Matched(ascending(self.walk.found()?.into_iter(), self.real))))
     }
 }

@@ -2,12 +2,15 @@
 
 mod both;
 mod derivation;
+mod exchange;
 pub mod label;
 mod labelled;
 mod membership;
+mod permutations;
 mod receiver;
 mod sender;
 mod tag_list;
+pub mod tag_set;
 
 use std::sync::Arc;
 
@@ -23,4 +26,9 @@ use crate::{Item, Parameters, PsiError, Seed};
 /// The items of a party, checked and padded.
 fn own_items(items: Arc<[Item]>, len: usize, parameters: &Parameters, seed: &Seed) -> Result<PaddedItems, PsiError> {
     PaddedItems::new(items, len, Randomness::new(seed, &parameters.session_id, "padding"))
+}
+
+/// Bits of a tag, where an OPRF fails with a probability of `failure`/2^129.
+fn tag_bits(parameters: &Parameters, failure: u128) -> Result<u32, PsiError> {
+    Ok(parameters.budget.widths_with(parameters.sizes, failure)?.tag_bits())
 }

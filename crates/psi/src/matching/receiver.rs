@@ -1,101 +1,74 @@
 //! The receiver, whatever the mode: gets its outputs from the OPRF, then walks the sender's list.
 
+use super::exchange::Exchange;
 use crate::item::PaddedItems;
-use crate::oprf::{Derive, OprfReceiver};
-use crate::party::{Expected, Header, Next, Round};
+use crate::oprf::{Derive, Derived, OprfReceiver, Outstanding};
+use crate::party::{Expected, Header, MessageKind, Next, Round};
 use crate::points::split_rows;
 use crate::{Outcome, PsiError};
 
 /// What a mode does with the sender's list.
 pub(super) trait Reading: Send + 'static {
-    /// The message that the list is.
-    fn expected(&self) -> Expected;
+    /// What is derived from the output of each own item.
+    type Derived: Send + Sync + 'static;
 
-    /// Takes the next rows of the list.
-    fn read(&mut self, rows: &[u8]) -> Result<(), PsiError>;
+    /// The messages that the list is, in their order. It is at least one, each of a count that is fixed.
+    fn expected(&self) -> Vec<Expected>;
 
-    /// What follows, once the list has been read.
-    fn next(self) -> Next<Outcome>;
+    /// Whether the message of `kind` can be read before [`arrange`](Reading::arrange).
+    fn reads_early(&self, kind: MessageKind) -> bool;
+
+    /// Takes what was derived from the outputs of all items, random ones included.
+    fn arrange(&mut self, derived: Derived<Self::Derived>) -> Result<(), PsiError>;
+
+    /// Takes the next elements of the message of `kind`: whole ones, no more than are expected.
+    fn read(&mut self, kind: MessageKind, elements: &[u8]) -> Result<(), PsiError>;
+
+    /// What follows, once the list has been read and own outputs arranged.
+    fn next(self) -> Result<Next<Outcome>, PsiError>;
 }
 
-/// The receiver's rounds: the OPRF's, and then the one of the reading that `then` makes of what was
-/// derived from the outputs of the real items.
+/// The receiver's rounds: the OPRF's, and then those of `reading`.
 pub(super) fn start<O, D, R>(
     oprf: O,
     items: PaddedItems,
     derive: D,
-    then: impl FnOnce(Vec<D::Derived>) -> R + Send + 'static,
+    reading: R,
 ) -> Result<Box<dyn Round<Output = Outcome>>, PsiError>
 where
     O: OprfReceiver,
     D: Derive,
-    R: Reading,
+    R: Reading<Derived = D::Derived>,
 {
-    let real = items.real();
-    let then = move |mut derived: Vec<D::Derived>| {
-        derived.truncate(real);
-        then(derived)
+    let Some(first) = reading.expected().first().copied() else {
+        return Err(PsiError::Usage("a list without messages"));
+    };
+    let then = move |outstanding| -> Box<dyn Round<Output = Outcome>> {
+        Box::new(ReadList { outstanding: Some(outstanding), reading, message: 0, expected: first, read: 0 })
     };
     Ok(Box::new(Exchange { oprf: oprf.start(items, derive)?, then }))
 }
 
-/// The rounds of the OPRF.
-struct Exchange<T, F> {
-    oprf: Box<dyn Round<Output = T>>,
-    then: F,
-}
-
-impl<T, R, F> Round for Exchange<T, F>
-where
-    T: Send + 'static,
-    R: Reading,
-    F: FnOnce(T) -> R + Send + 'static,
-{
-    type Output = Outcome;
-
-    fn phase(&self) -> &'static str {
-        self.oprf.phase()
-    }
-
-    fn sends(&self) -> Option<Header> {
-        self.oprf.sends()
-    }
-
-    fn receives(&self) -> Option<Expected> {
-        self.oprf.receives()
-    }
-
-    fn step(&self) -> usize {
-        self.oprf.step()
-    }
-
-    fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
-        self.oprf.produce(most)
-    }
-
-    fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
-        self.oprf.absorb(elements)
-    }
-
-    fn work(&mut self) -> Result<bool, PsiError> {
-        self.oprf.work()
-    }
-
-    fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
-        Ok(Next::Round(match self.oprf.finish()? {
-            Next::Round(oprf) => Box::new(Exchange { oprf, then: self.then }),
-            Next::Done(derived) => {
-                let reading = (self.then)(derived);
-                Box::new(ReadList { reading, rows: 0 })
-            }
-        }))
-    }
-}
-
-/// The round in which the sender's list arrives.
-struct ReadList<R> {
+/// A round in which a message of the sender's list arrives.
+struct ReadList<R: Reading> {
+    /// Until own outputs are arranged.
+    outstanding: Option<Box<dyn Outstanding<R::Derived>>>,
     reading: R,
-    rows: u64,
+    /// Messages before this one.
+    message: usize,
+    expected: Expected,
+    /// Elements that were read.
+    read: u64,
+}
+
+impl<R: Reading> ReadList<R> {
+    /// Arranges own outputs, unless that has been done.
+    fn arrange(&mut self) -> Result<(), PsiError> {
+        match self.outstanding.take() {
+            Some(outstanding) => self.reading.arrange(outstanding.finish()?),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<R: Reading> Round for ReadList<R> {
@@ -110,7 +83,7 @@ impl<R: Reading> Round for ReadList<R> {
     }
 
     fn receives(&self) -> Option<Expected> {
-        Some(self.reading.expected())
+        Some(self.expected)
     }
 
     fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
@@ -118,16 +91,32 @@ impl<R: Reading> Round for ReadList<R> {
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
-        let expected = self.reading.expected();
-        let due = usize::try_from(expected.count.most().saturating_sub(self.rows)).unwrap_or(usize::MAX);
-        self.rows += split_rows(elements, expected.width as usize, due)?.len() as u64;
-        self.reading.read(elements)
+        let Expected { kind, width, count } = self.expected;
+        let due = usize::try_from(count.most().saturating_sub(self.read)).unwrap_or(usize::MAX);
+        self.read += split_rows(elements, width as usize, due)?.len() as u64;
+        if !self.reading.reads_early(kind) {
+            self.arrange()?;
+        }
+        self.reading.read(kind, elements)
     }
 
-    fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
-        if self.rows != self.reading.expected().count.most() {
+    fn work(&mut self) -> Result<bool, PsiError> {
+        let Some(outstanding) = &mut self.outstanding else { return Ok(false) };
+        if !outstanding.step()? {
+            self.arrange()?;
+        }
+        Ok(true)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
+        if self.read != self.expected.count.most() {
             return Err(PsiError::Peer("a shorter list than agreed"));
         }
-        Ok(self.reading.next())
+        let message = self.message.saturating_add(1);
+        if let Some(expected) = self.reading.expected().get(message) {
+            return Ok(Next::Round(Box::new(Self { message, expected: *expected, read: 0, ..*self })));
+        }
+        self.arrange()?;
+        self.reading.next()
     }
 }

@@ -2,33 +2,33 @@
 //! meanwhile, sends it.
 
 use std::ops::Range;
-use std::sync::Arc;
 
+use super::exchange::Exchange;
 use crate::item::PaddedItems;
-use crate::oprf::{Derive, Evaluator, OprfSender};
-use crate::party::{Expected, Header, Next, Round};
+use crate::oprf::{Derive, Derived, OprfSender, Outstanding};
+use crate::party::{Expected, Header, MessageKind, Next, Round};
 use crate::{Outcome, PsiError};
-
-/// Items that one step of work evaluates, for each thread.
-const STEP_PER_THREAD: usize = 1024;
 
 /// The list that a mode sends, and what comes after it.
 pub(super) trait List: Send + 'static {
     /// What is derived from the output of each own item.
     type Derived: Send + Sync + 'static;
 
-    /// The message that the list is.
-    fn header(&self) -> Header;
+    /// The messages that the list is, in their order. It is at least one.
+    fn headers(&self) -> Vec<Header>;
 
-    /// Takes what was derived, in the order of the items, random ones included, and sorts it.
-    fn arrange(&mut self, derived: Vec<Self::Derived>) -> Result<(), PsiError>;
+    /// Elements of a message of `kind` to give at a time.
+    fn step(&self, kind: MessageKind) -> usize;
 
-    /// The rows at the places `range`, all of which exist, one after the other. Follows
-    /// [`arrange`](List::arrange).
-    fn rows(&self, range: Range<usize>) -> Result<Vec<u8>, PsiError>;
+    /// Takes what was derived from the outputs of all items, random ones included, and sorts it.
+    fn arrange(&mut self, derived: Derived<Self::Derived>) -> Result<(), PsiError>;
+
+    /// The elements of the message of `kind` at the places `range`, all of which exist, one after the
+    /// other. Follows [`arrange`](List::arrange).
+    fn rows(&self, kind: MessageKind, range: Range<usize>) -> Result<Vec<u8>, PsiError>;
 
     /// What follows the list.
-    fn next(self) -> Next<Outcome>;
+    fn next(self) -> Result<Next<Outcome>, PsiError>;
 }
 
 /// The sender's rounds in the mode of `list`.
@@ -43,122 +43,39 @@ where
     D: Derive,
     L: List<Derived = D::Derived>,
 {
-    let start = oprf.start()?;
-    let own = OwnOutputs { items, derive, derived: Vec::new(), evaluator: start.evaluator };
-    Ok(Box::new(Exchange { oprf: start.rounds, own, list }))
+    let Some(first) = list.headers().first().copied() else { return Err(PsiError::Usage("a list without messages")) };
+    let then = move |outstanding| -> Box<dyn Round<Output = Outcome>> {
+        Box::new(Sending { outstanding: Some(outstanding), list, message: 0, header: first, sent: 0 })
+    };
+    Ok(Box::new(Exchange { oprf: oprf.start(items, derive)?, then }))
 }
 
-/// What is derived from the outputs of one's own items, computed step by step.
-struct OwnOutputs<E, D: Derive> {
-    items: PaddedItems,
-    derive: D,
-    derived: Vec<D::Derived>,
-    evaluator: Option<Arc<E>>,
+/// A round that sends a message of the list.
+struct Sending<L: List> {
+    /// Until the list is arranged.
+    outstanding: Option<Box<dyn Outstanding<L::Derived>>>,
+    list: L,
+    /// Messages before this one.
+    message: usize,
+    header: Header,
+    /// Elements that are out.
+    sent: usize,
 }
 
-impl<E: Evaluator, D: Derive> OwnOutputs<E, D> {
-    fn complete(&self) -> bool {
-        self.derived.len() == self.items.len()
-    }
-
-    /// One step; whether there was one to do.
-    fn step(&mut self) -> Result<bool, PsiError> {
-        let Some(evaluator) = self.evaluator.as_ref().filter(|_| !self.complete()) else { return Ok(false) };
-        let first = self.derived.len();
-        let items = self.items.range(first..first + STEP_PER_THREAD * rayon::current_num_threads());
-        self.derived.extend(evaluator.evaluate(&items, &self.derive)?);
+impl<L: List> Sending<L> {
+    /// One step towards the arranged list; whether there was one to do.
+    fn advance(&mut self) -> Result<bool, PsiError> {
+        let Some(outstanding) = &mut self.outstanding else { return Ok(false) };
+        if !outstanding.step()?
+            && let Some(outstanding) = self.outstanding.take()
+        {
+            self.list.arrange(outstanding.finish()?)?;
+        }
         Ok(true)
     }
 }
 
-/// The rounds of the OPRF, with work on the own list in between.
-struct Exchange<E, D: Derive, L> {
-    oprf: Box<dyn Round<Output = Arc<E>>>,
-    own: OwnOutputs<E, D>,
-    list: L,
-}
-
-impl<E, D, L> Round for Exchange<E, D, L>
-where
-    E: Evaluator,
-    D: Derive,
-    L: List<Derived = D::Derived>,
-{
-    type Output = Outcome;
-
-    fn phase(&self) -> &'static str {
-        self.oprf.phase()
-    }
-
-    fn sends(&self) -> Option<Header> {
-        self.oprf.sends()
-    }
-
-    fn receives(&self) -> Option<Expected> {
-        self.oprf.receives()
-    }
-
-    fn step(&self) -> usize {
-        self.oprf.step()
-    }
-
-    fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
-        self.oprf.produce(most)
-    }
-
-    fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
-        self.oprf.absorb(elements)
-    }
-
-    fn work(&mut self) -> Result<bool, PsiError> {
-        Ok(self.oprf.work()? || self.own.step()?)
-    }
-
-    fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
-        let Self { oprf, mut own, list } = *self;
-        Ok(Next::Round(match oprf.finish()? {
-            Next::Round(oprf) => Box::new(Exchange { oprf, own, list }),
-            Next::Done(evaluator) => {
-                own.evaluator = Some(evaluator);
-                Box::new(Sending { own: Some(own), list, sent: 0 })
-            }
-        }))
-    }
-}
-
-/// The round that sends the list.
-struct Sending<E, D: Derive, L> {
-    /// Until the list is arranged.
-    own: Option<OwnOutputs<E, D>>,
-    list: L,
-    sent: usize,
-}
-
-impl<E, D, L> Sending<E, D, L>
-where
-    E: Evaluator,
-    D: Derive,
-    L: List<Derived = D::Derived>,
-{
-    /// One step towards the arranged list; whether there was one to do.
-    fn advance(&mut self) -> Result<bool, PsiError> {
-        let Some(own) = &mut self.own else { return Ok(false) };
-        if own.step()? {
-            return Ok(true);
-        }
-        if let Some(own) = self.own.take_if(|own| own.complete()) {
-            self.list.arrange(own.derived)?;
-        }
-        Ok(self.own.is_none())
-    }
-}
-
-impl<E, D, L> Round for Sending<E, D, L>
-where
-    E: Evaluator,
-    D: Derive,
-    L: List<Derived = D::Derived>,
-{
+impl<L: List> Round for Sending<L> {
     type Output = Outcome;
 
     fn phase(&self) -> &'static str {
@@ -166,20 +83,24 @@ where
     }
 
     fn sends(&self) -> Option<Header> {
-        Some(self.list.header())
+        Some(self.header)
     }
 
     fn receives(&self) -> Option<Expected> {
         None
     }
 
+    fn step(&self) -> usize {
+        self.list.step(self.header.kind)
+    }
+
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
-        if self.own.is_some() {
+        if self.outstanding.is_some() {
             return Ok(Vec::new());
         }
-        let count = usize::try_from(self.list.header().count).unwrap_or(usize::MAX);
+        let count = usize::try_from(self.header.count).unwrap_or(usize::MAX);
         let end = self.sent.saturating_add(most).min(count);
-        let rows = self.list.rows(self.sent..end)?;
+        let rows = self.list.rows(self.header.kind, self.sent..end)?;
         self.sent = end;
         Ok(rows)
     }
@@ -194,12 +115,14 @@ where
 
     fn finish(mut self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
         // An empty list is whole before any work was asked for.
-        if self.list.header().count == 0 {
-            self.advance()?;
-        }
-        if self.own.is_some() || self.sent as u64 != self.list.header().count {
+        while self.header.count == 0 && self.advance()? {}
+        if self.outstanding.is_some() || self.sent as u64 != self.header.count {
             return Err(PsiError::CUT_SHORT);
         }
-        Ok(self.list.next())
+        let message = self.message.saturating_add(1);
+        match self.list.headers().get(message) {
+            Some(header) => Ok(Next::Round(Box::new(Self { message, header: *header, sent: 0, ..*self }))),
+            None => self.list.next(),
+        }
     }
 }

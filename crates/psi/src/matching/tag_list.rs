@@ -1,133 +1,151 @@
-//! The sender's list of tags, as modes membership and both have it: made, and read.
+//! The sender's set of tags, as modes membership and both have it: on its way out, and met by one's own.
 
 use std::ops::Range;
 
-use rayon::slice::ParallelSliceMut;
-
+use super::tag_set::{OwnTags, Shape, TagReader, TagSet};
 use crate::party::{Count, Expected, Header, MessageKind};
 use crate::randomness::Randomness;
-use crate::sorted::{Ascending, Lookup};
-use crate::tag::{MAX_TAG_BYTES, TagWidth};
 use crate::{Parameters, PsiError, Seed};
 
-/// The sender's tags: sorted, all different, as many as its padded size.
+/// Tags that one step handles, roughly.
+const TAGS_PER_STEP: usize = 1 << 16;
+
+/// The sender's tags.
 pub(super) struct TagList {
-    tags: Vec<u128>,
-    width: TagWidth,
-    count: u64,
+    shape: Shape,
+    /// Once they are [arranged](Self::arrange).
+    set: Option<TagSet>,
     /// For tags in the place of repeated ones.
     spare: Randomness,
 }
 
 impl TagList {
-    /// An empty list, until it is [arranged](Self::arrange).
-    pub(super) fn new(parameters: &Parameters, width: TagWidth, seed: &Seed) -> Self {
-        let spare = Randomness::new(seed, &parameters.session_id, "spare tags");
-        Self { tags: Vec::new(), width, count: parameters.sizes.sender, spare }
-    }
-
-    pub(super) fn header(&self) -> Header {
-        Header { kind: MessageKind::Tags, width: self.width.on_wire(), count: self.count }
-    }
-
-    /// Takes the tags of all items and sorts them.
+    /// A list of tags of `bits` bits, as many as the sender's padded size.
     ///
-    /// Where two items have the same tag, it stands once and a random one is put in, so that a list
-    /// has the public length and no repeats, whichever the items. This loses no match.
-    pub(super) fn arrange(&mut self, mut tags: Vec<u128>) -> Result<(), PsiError> {
-        let length = tags.len();
+    /// # Errors
+    /// [`PsiError::Usage`] if there are 2^32 or more.
+    pub(super) fn new(parameters: &Parameters, bits: u32, seed: &Seed) -> Result<Self, PsiError> {
+        let spare = Randomness::new(seed, &parameters.session_id, "spare tags");
+        Ok(Self { shape: Shape::new(parameters.sizes.sender_len()?, bits)?, set: None, spare })
+    }
+
+    pub(super) fn headers(&self) -> Vec<Header> {
+        vec![self.shape.highs(), self.shape.lows()]
+    }
+
+    /// Elements of a message of `kind` to give at a time.
+    pub(super) fn step(kind: MessageKind) -> usize {
+        match kind {
+            // A word has the high bits of 21 to 32 tags.
+            MessageKind::TagHighs => TAGS_PER_STEP / 16,
+            _ => TAGS_PER_STEP / 64,
+        }
+    }
+
+    /// Takes the tags that `tag` finds in what was derived.
+    pub(super) fn arrange<T: Sync>(&mut self, derived: &[T], tag: impl Fn(&T) -> u128 + Sync) -> Result<(), PsiError> {
         let mut stream = self.spare.stream(0);
-        // Once is nearly always enough: a random tag is taken with probability length / 2^(8 width).
-        for _ in 0..64 {
-            tags.par_sort_unstable();
-            tags.dedup();
-            let missing = length - tags.len();
-            if missing == 0 {
-                self.tags = tags;
-                return Ok(());
-            }
-            tags.extend((0..missing).map(|_| self.width.read(&stream.next::<{ MAX_TAG_BYTES as usize }>())));
-        }
-        Err(PsiError::Usage("tags are too short for so many items"))
-    }
-
-    /// The tags at the places `range`, as they stand on the wire.
-    pub(super) fn rows(&self, range: Range<usize>) -> Vec<u8> {
-        self.width.write(self.tags.get(range).unwrap_or_default())
-    }
-}
-
-/// The receiver's walk along that list.
-pub(super) struct TagWalk {
-    own: Lookup<u128, u32>,
-    order: Ascending<u128>,
-    width: TagWidth,
-    count: u64,
-    matched: Vec<u32>,
-}
-
-impl TagWalk {
-    /// Looks for `own`, which are in the order of the items, among `count` tags.
-    pub(super) fn new(own: impl Iterator<Item = u128>, width: TagWidth, count: u64) -> Self {
-        let own = Lookup::new(own.zip(0..).collect());
-        Self { own, order: Ascending::new(), width, count, matched: Vec::new() }
-    }
-
-    pub(super) fn expected(&self) -> Expected {
-        Expected { kind: MessageKind::Tags, width: self.width.on_wire(), count: Count::Exactly(self.count) }
-    }
-
-    pub(super) fn read(&mut self, rows: &[u8]) -> Result<(), PsiError> {
-        for row in rows.chunks_exact(self.width.bytes()) {
-            let tag = self.width.read(row);
-            self.order.admit(tag)?;
-            self.matched.extend(self.own.under(tag).iter().map(|(_, index)| *index));
-        }
+        self.set = Some(TagSet::new(self.shape, derived, tag, || u128::from_be_bytes(stream.next()))?);
         Ok(())
     }
 
-    /// Indices of the items that were found, ascending.
-    pub(super) fn matched(mut self) -> Vec<u32> {
-        self.matched.sort_unstable();
-        self.matched
+    /// Elements of the message of `kind`.
+    pub(super) fn rows(&self, kind: MessageKind, range: Range<usize>) -> Result<Vec<u8>, PsiError> {
+        match (&self.set, kind) {
+            (Some(set), MessageKind::TagHighs) => Ok(set.highs(range)),
+            (Some(set), MessageKind::TagLows) => Ok(set.lows(range)),
+            _ => Err(PsiError::Usage("a list that is not there is not sent")),
+        }
     }
+}
+
+/// The receiver's walk along that set.
+pub(super) struct TagWalk {
+    reader: TagReader,
+    own: Option<OwnTags>,
+    /// Indices of own tags that are in the set.
+    found: Vec<u32>,
+}
+
+impl TagWalk {
+    /// A walk along a set of tags of `bits` bits, as many as the sender's padded size.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`] if there are 2^32 or more.
+    pub(super) fn new(parameters: &Parameters, bits: u32) -> Result<Self, PsiError> {
+        let shape = Shape::new(parameters.sizes.sender_len()?, bits)?;
+        Ok(Self { reader: TagReader::new(shape), own: None, found: Vec::new() })
+    }
+
+    pub(super) fn expected(&self) -> Vec<Expected> {
+        let shape = self.reader.shape();
+        let exactly =
+            |header: Header| Expected { kind: header.kind, width: header.width, count: Count::Exactly(header.count) };
+        vec![exactly(shape.highs()), exactly(shape.lows())]
+    }
+
+    /// High bits are kept, and not compared with anything.
+    pub(super) fn reads_early(kind: MessageKind) -> bool {
+        kind == MessageKind::TagHighs
+    }
+
+    /// Takes the own tags that `entry` makes of what was derived, with an index for each.
+    pub(super) fn arrange<T: Sync>(
+        &mut self,
+        derived: &[T],
+        entry: impl Fn(usize, &T) -> Option<(u128, u32)> + Sync,
+    ) -> Result<(), PsiError> {
+        self.own = Some(OwnTags::new(self.reader.shape().tag_bits(), derived, entry)?);
+        Ok(())
+    }
+
+    pub(super) fn read(&mut self, kind: MessageKind, elements: &[u8]) -> Result<(), PsiError> {
+        match (&self.own, kind) {
+            (_, MessageKind::TagHighs) => self.reader.highs(elements),
+            (Some(own), MessageKind::TagLows) => {
+                self.found.extend(self.reader.lows(elements, own)?);
+                Ok(())
+            }
+            _ => Err(PsiError::Usage("a list is not read before there is one's own")),
+        }
+    }
+
+    /// Indices that were found, in no order that means anything.
+    pub(super) fn found(self) -> Result<Vec<u32>, PsiError> {
+        let (own, mut found) = (self.own.ok_or(PsiError::CUT_SHORT)?, self.found);
+        found.extend(self.reader.finish(&own)?);
+        Ok(found)
+    }
+}
+
+/// `places`, each below `end` and standing once, in their order.
+pub(super) fn ascending(places: impl Iterator<Item = u32>, end: usize) -> Vec<u32> {
+    let mut bitmap = vec![0u64; end.div_ceil(64)];
+    let mut count = 0;
+    for place in places {
+        if let Some(word) = bitmap.get_mut(place as usize / 64) {
+            *word |= 1 << (place % 64);
+            count += 1;
+        }
+    }
+    let mut out = Vec::with_capacity(count);
+    for (first, mut word) in (0u32..).step_by(64).zip(bitmap) {
+        while word != 0 {
+            out.push(first + word.trailing_zeros());
+            word &= word - 1;
+        }
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::{ErrorBudget, Sizes};
-
-    fn list(width: u8, sender: u64) -> TagList {
-        let sizes = Sizes { receiver: 1, sender };
-        let parameters = Parameters { session_id: [1; 32], sizes, budget: ErrorBudget::new(40).unwrap() };
-        TagList::new(&parameters, TagWidth::new(width).unwrap(), &Seed::new([2; 32]))
-    }
 
     #[test]
-    fn repeated_tags_stand_once_and_the_length_stays() {
-        let mut list = list(2, 200);
-        // Of each tag two.
-        list.arrange((0..200).map(|n| 300 * (n / 2)).collect()).unwrap();
-        let rows = list.rows(0..200);
-        let tags: BTreeSet<_> = rows.chunks(2).collect();
-        assert_eq!(tags.len(), 200);
-        assert!(rows.chunks(2).is_sorted());
-        assert!((0..100u16).all(|n| tags.contains((300 * n).to_be_bytes().as_slice())));
-    }
-
-    #[test]
-    fn tags_that_cannot_all_differ_are_an_error() {
-        assert!(matches!(list(1, 257).arrange(vec![0; 257]), Err(PsiError::Usage(_))));
-    }
-
-    #[test]
-    fn own_items_with_one_tag_are_all_found() {
-        let mut walk = TagWalk::new([5, 7, 5, 9].into_iter(), TagWidth::new(1).unwrap(), 3);
-        walk.read(&[4, 5]).unwrap();
-        walk.read(&[9]).unwrap();
-        assert_eq!(walk.matched(), [0, 2, 3]);
+    fn places_ascend() {
+        assert_eq!(ascending([].into_iter(), 0), []);
+        assert_eq!(ascending([199, 3, 64, 0, 63].into_iter(), 200), [0, 3, 63, 64, 199]);
+        assert_eq!(ascending((0..1000).rev(), 1000), (0..1000).collect::<Vec<_>>());
     }
 }

@@ -1,7 +1,7 @@
 //! What a peer may not send: each ends with an error that names the peer, and none with a panic.
 
 use proptest::prelude::*;
-use psi::party::{Next, Round};
+use psi::party::{MessageKind, Next, Round};
 use psi::{Outcome, PsiError};
 
 use crate::drive::{First, Message, play, run};
@@ -63,8 +63,11 @@ fn is_group_message(message: &Message) -> bool {
     message.header.width == 32
 }
 
+/// Whether elements ascend; sets of tags do so in their own way.
 fn is_sorted_message(bench: &Bench, index: usize) -> bool {
-    !is_group_message(&bench.script[index]) || bench.mode == Mode::Cardinality
+    let sets = [MessageKind::TagHighs, MessageKind::TagLows];
+    let message = &bench.script[index];
+    (!is_group_message(message) || bench.mode == Mode::Cardinality) && !sets.contains(&message.header.kind)
 }
 
 #[track_caller]
@@ -128,6 +131,27 @@ fn sorted_lists_out_of_order_are_refused() {
         assert_names_peer(&bench.after(index, swap), &bench, index);
         let repeat = |message: &mut Message| message.elements.copy_within(..width, width);
         assert_names_peer(&bench.after(index, repeat), &bench, index);
+    }
+}
+
+#[test]
+fn sets_of_tags_that_are_none_are_refused() {
+    for (bench, index) in every_message() {
+        let kind = bench.script[index].header.kind;
+        if kind == MessageKind::TagHighs {
+            for bit in 0..8 * bench.script[index].elements.len() {
+                // A one more, or one less; what makes up for it elsewhere is a set again.
+                let flip = |message: &mut Message| message.elements[bit / 8] ^= 1 << (bit % 8);
+                assert_names_peer(&bench.after(index, flip), &bench, index);
+            }
+        }
+        if kind == MessageKind::TagLows {
+            // 63 tags are due. The last byte is of one that is not.
+            let behind = |message: &mut Message| *message.elements.last_mut().expect("a byte") ^= 0x80;
+            assert_names_peer(&bench.after(index, behind), &bench, index);
+            assert_names_peer(&bench.after(index, |message| message.elements.fill(0)), &bench, index);
+            assert_names_peer(&bench.after(index, |message| message.elements.fill(0xff)), &bench, index);
+        }
     }
 }
 
@@ -214,7 +238,7 @@ proptest! {
             for first in parties {
                 prop_assert!(matches!(feed(first, &bytes, whole), Err(PsiError::Peer(_))));
             }
-            // The last message of the receiver, after honest ones.
+            // The last message to the receiver, after honest ones.
             let honest = run(world.receiver(mode).expect("a receiver"), world.sender(mode).expect("a sender"), 1);
             let mut script = honest.expect("a run to the end").from_sender;
             let list = script.last_mut().expect("a list");

@@ -38,16 +38,18 @@ fn kinds_have_their_numbers() {
     let numbers = [
         (MessageKind::Blinded, 1),
         (MessageKind::Evaluated, 2),
-        (MessageKind::Tags, 3),
         (MessageKind::LabelledTags, 4),
         (MessageKind::Claims, 5),
         (MessageKind::Masked, 6),
         (MessageKind::DoublyMasked, 7),
+        (MessageKind::TagHighs, 8),
+        (MessageKind::TagLows, 9),
     ];
     for (kind, number) in numbers {
         assert_eq!((kind as u8, MessageKind::from_byte(number)), (number, Some(kind)));
     }
-    assert_eq!([0, 8, 255].map(MessageKind::from_byte), [None; 3]);
+    // 3 had been given once.
+    assert_eq!([0, 3, 10, 255].map(MessageKind::from_byte), [None; 4]);
 }
 
 #[test]
@@ -56,11 +58,13 @@ fn messages_have_their_headers() {
     let header = |kind, width, count| Header { kind, width, count };
     let exchange = [header(MessageKind::Blinded, 32, 3), header(MessageKind::Evaluated, 32, 3)];
     let [blinded, evaluated] = exchange;
-    assert_eq!(headers(Mode::Membership), [blinded, evaluated, header(MessageKind::Tags, 6, 4)]);
+    // 44 bits a tag, two of them in the first message.
+    let [highs, lows] = [header(MessageKind::TagHighs, 8, 1), header(MessageKind::TagLows, 8 * 42, 1)];
+    assert_eq!(headers(Mode::Membership), [blinded, evaluated, highs, lows]);
     // 32 of the tag, 20 of the padded label, 16 of the seal.
     assert_eq!(headers(Mode::Labelled), [blinded, evaluated, header(MessageKind::LabelledTags, 68, 4)]);
     let claims = header(MessageKind::Claims, 16, 1);
-    assert_eq!(headers(Mode::Both), [blinded, claims, evaluated, header(MessageKind::Tags, 6, 4)]);
+    assert_eq!(headers(Mode::Both), [blinded, claims, evaluated, highs, lows]);
     let tags = header(MessageKind::DoublyMasked, 6, 3);
     assert_eq!(headers(Mode::Cardinality), [blinded, header(MessageKind::Masked, 32, 4), tags]);
 }

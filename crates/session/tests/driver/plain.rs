@@ -34,11 +34,11 @@ pub(crate) struct Plain {
 }
 
 pub(crate) fn header(width: u32, count: u64) -> Header {
-    Header { kind: MessageKind::Tags, width, count }
+    Header { kind: MessageKind::DoublyMasked, width, count }
 }
 
 pub(crate) fn exactly(width: u32, count: u64) -> Expected {
-    Expected { kind: MessageKind::Tags, width, count: Count::Exactly(count) }
+    Expected { kind: MessageKind::DoublyMasked, width, count: Count::Exactly(count) }
 }
 
 impl Plain {
