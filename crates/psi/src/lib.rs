@@ -47,6 +47,7 @@ mod randomness;
 mod sorted;
 pub mod subfield_vole;
 mod tag;
+pub mod vole_oprf;
 
 pub use budget::{ErrorBudget, Widths};
 pub use error::PsiError;

@@ -30,6 +30,20 @@ pub enum MessageKind {
     TagHighs = 8,
     /// The other bits of the sender's tags, sorted: 64 tags an element.
     TagLows = 9,
+    /// The element of the base transfers' sender, who is the receiver: 32 bytes.
+    BaseKey = 10,
+    /// The elements of the base transfers' receiver: 32 bytes for each bit of its secrets.
+    BaseChoices = 11,
+    /// The receiver's masked choices for the trees: a column for each base transfer of the extension.
+    Transfers = 12,
+    /// The receiver's masked noise values: a row for each bit of the sender's secret.
+    MaskedNoise = 13,
+    /// Which of the seeds that follow from the session id the receiver's rows are of: 4 bytes.
+    RowSeed = 14,
+    /// Sums of the sender's trees, masked: an element for each tree.
+    Corrections = 15,
+    /// The receiver's encoded items under their mask: an element of the field for each column.
+    MaskedVector = 16,
 }
 
 impl MessageKind {
@@ -45,6 +59,13 @@ impl MessageKind {
             7 => Self::DoublyMasked,
             8 => Self::TagHighs,
             9 => Self::TagLows,
+            10 => Self::BaseKey,
+            11 => Self::BaseChoices,
+            12 => Self::Transfers,
+            13 => Self::MaskedNoise,
+            14 => Self::RowSeed,
+            15 => Self::Corrections,
+            16 => Self::MaskedVector,
             _ => return None,
         })
     }

@@ -29,6 +29,12 @@ impl<'a> DistinctItems<'a> {
         Ok(Self { items })
     }
 
+    /// The items of a party with the random ones that pad them. The party's own have been checked, and a
+    /// random one is equal to another with a probability that the error budget counts.
+    pub(crate) fn of_padded(items: &'a [Item]) -> Self {
+        Self { items }
+    }
+
     /// Those at the places `range`, as far as there are any.
     #[must_use]
     pub fn range(&self, range: Range<usize>) -> Self {

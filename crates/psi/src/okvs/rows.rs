@@ -9,7 +9,7 @@ use super::keys::DistinctItems;
 use super::layout::Layout;
 use super::sorting;
 use super::value::Value;
-use crate::PsiError;
+use crate::{Item, PsiError};
 
 /// Rows that one thread takes at a time.
 const CHUNK: usize = 1 << 12;
@@ -69,10 +69,24 @@ impl Rows {
     /// By row: a pseudorandom value of its item under the seed, independent of the row.
     #[must_use]
     pub fn values<V: Value>(&self) -> Vec<V> {
-        let mut values = vec![V::default(); self.len()];
-        let chunks = values.par_chunks_mut(CHUNK).zip(self.keys.par_chunks(CHUNK));
+        self.values_of(0..self.len())
+    }
+
+    /// The values of the rows at `range`, as [`values`](Self::values) gives them.
+    #[must_use]
+    pub fn values_of<V: Value>(&self, range: Range<usize>) -> Vec<V> {
+        let keys = self.keys.get(range).unwrap_or_default();
+        let mut values = vec![V::default(); keys.len()];
+        let chunks = values.par_chunks_mut(CHUNK).zip(keys.par_chunks(CHUNK));
         chunks.for_each(|(values, keys)| self.hashes.values(keys, values));
         values
+    }
+
+    /// The items of the rows at `range`.
+    #[must_use]
+    pub fn items(&self, range: Range<usize>) -> Vec<Item> {
+        let keys = self.keys.get(range).unwrap_or_default();
+        keys.iter().map(|key| Item::from(key.to_le_bytes())).collect()
     }
 
     /// How many rows, from the first on, have their whole band in the first `columns` columns.

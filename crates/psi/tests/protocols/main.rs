@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod drive;
+mod engines;
 mod joins;
 mod other_oprf;
 mod pinned;

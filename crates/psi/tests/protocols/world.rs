@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use psi::{ErrorBudget, Item, Outcome, Parameters, PsiError, Seed, Sizes, dh_commutative, dh_oprf, matching};
+use psi::oprf::{OprfReceiver, OprfSender};
+use psi::{
+    ErrorBudget, Item, Outcome, Parameters, PsiError, Seed, Sizes, dh_commutative, dh_oprf, matching, vole_oprf,
+};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -21,6 +24,16 @@ pub(crate) enum Mode {
 }
 
 pub(crate) const MODES: [Mode; 4] = [Mode::Membership, Mode::Labelled, Mode::Both, Mode::Cardinality];
+
+/// Which oblivious pseudorandom function carries a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    DiffieHellman,
+    Vole,
+}
+
+/// Modes that run on an oblivious pseudorandom function.
+pub(crate) const SHARED_MODES: [Mode; 3] = [Mode::Membership, Mode::Labelled, Mode::Both];
 
 /// The sets of both parties, and what they agreed on.
 #[derive(Clone)]
@@ -62,26 +75,48 @@ impl World {
     }
 
     pub(crate) fn receiver(&self, mode: Mode) -> Result<First, PsiError> {
+        self.receiver_on(Engine::DiffieHellman, mode)
+    }
+
+    pub(crate) fn sender(&self, mode: Mode) -> Result<First, PsiError> {
+        self.sender_on(Engine::DiffieHellman, mode)
+    }
+
+    pub(crate) fn receiver_on(&self, engine: Engine, mode: Mode) -> Result<First, PsiError> {
+        let (parameters, seed) = (&self.parameters, &self.seeds[0]);
+        match engine {
+            Engine::DiffieHellman => self.receiver_with(dh_oprf::Receiver::new(parameters, seed), mode),
+            Engine::Vole => self.receiver_with(vole_oprf::Receiver::new(parameters, seed)?, mode),
+        }
+    }
+
+    pub(crate) fn sender_on(&self, engine: Engine, mode: Mode) -> Result<First, PsiError> {
+        let (parameters, seed) = (&self.parameters, &self.seeds[1]);
+        match engine {
+            Engine::DiffieHellman => self.sender_with(dh_oprf::Sender::new(parameters, seed)?, mode),
+            Engine::Vole => self.sender_with(vole_oprf::Sender::new(parameters, seed)?, mode),
+        }
+    }
+
+    fn receiver_with(&self, oprf: impl OprfReceiver, mode: Mode) -> Result<First, PsiError> {
         let (parameters, items, seed) = (&self.parameters, Arc::clone(&self.receiver), &self.seeds[0]);
-        let oprf = || dh_oprf::Receiver::new(parameters, seed);
         match mode {
-            Mode::Membership => matching::membership_receiver(oprf(), parameters, items, seed),
-            Mode::Labelled => matching::labelled_receiver(oprf(), parameters, items, LABEL_SIZE, seed),
-            Mode::Both => matching::both_receiver(oprf(), parameters, items, seed),
+            Mode::Membership => matching::membership_receiver(oprf, parameters, items, seed),
+            Mode::Labelled => matching::labelled_receiver(oprf, parameters, items, LABEL_SIZE, seed),
+            Mode::Both => matching::both_receiver(oprf, parameters, items, seed),
             Mode::Cardinality => dh_commutative::cardinality_receiver(parameters, items, seed),
         }
     }
 
-    pub(crate) fn sender(&self, mode: Mode) -> Result<First, PsiError> {
+    fn sender_with(&self, oprf: impl OprfSender, mode: Mode) -> Result<First, PsiError> {
         let (parameters, items, seed) = (&self.parameters, Arc::clone(&self.sender), &self.seeds[1]);
-        let oprf = || dh_oprf::Sender::new(parameters, seed);
         match mode {
-            Mode::Membership => matching::membership_sender(oprf()?, parameters, items, seed),
+            Mode::Membership => matching::membership_sender(oprf, parameters, items, seed),
             Mode::Labelled => {
                 let labels = matching::Labels::new(LABEL_SIZE, (0..items.len()).map(|index| self.label(index)))?;
-                matching::labelled_sender(oprf()?, parameters, items, labels, seed)
+                matching::labelled_sender(oprf, parameters, items, labels, seed)
             }
-            Mode::Both => matching::both_sender(oprf()?, parameters, items, seed),
+            Mode::Both => matching::both_sender(oprf, parameters, items, seed),
             Mode::Cardinality => dh_commutative::cardinality_sender(parameters, items, seed),
         }
     }
