@@ -1,7 +1,7 @@
 //! Both engines give what a plain join gives, in every mode that they share.
 
-use psi::ErrorBudget;
 use proptest::prelude::*;
+use psi::ErrorBudget;
 
 use crate::drive::run;
 use crate::world::{Engine, SHARED_MODES, World};
