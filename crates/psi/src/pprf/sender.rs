@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::{Forest, sum};
+use super::Forest;
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
@@ -62,16 +62,14 @@ impl Sender {
         let mut blocks = blocks.iter_mut();
         for ((width, next_width), keys) in self.forest.levels().zip(keys) {
             let level = leaves.get_mut(..next_width).unwrap_or_default();
-            self.forest.grow(level, width);
-            let (left, right) = level.split_at(width.min(level.len()));
-            let sums = [sum(left), sum(right)];
+            let sums = self.forest.grow(level, width);
             for ((sum, key), block) in sums.iter().zip(keys).zip(blocks.by_ref()) {
                 *block = (sum ^ key).to_le_bytes();
             }
         }
-        self.forest.leaf.feed_forward_in_place(leaves);
+        let sum = self.forest.leaf.feed_forward_in_place(leaves);
         if let Some(block) = blocks.next() {
-            *block = (value ^ sum(leaves)).to_le_bytes();
+            *block = (value ^ sum).to_le_bytes();
         }
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
-use super::{Forest, Points, Receiver, Sender, sum};
+use super::{Forest, Points, Receiver, Sender};
 use crate::fixed_key::FixedKey;
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
@@ -194,13 +194,5 @@ fn shapes_are_checked() {
     assert!(Sender::new(forest.clone(), &SESSION, &Seed::new([0; 32]), vec![[0; 2]; 7].into()).is_err());
     for (trees, leaves) in [(1, 0), (1, (1 << 31) + 1), (1 << 20, 1 << 28), (usize::MAX, 2)] {
         assert!(matches!(Forest::new(&SESSION, trees, leaves), Err(PsiError::Usage(_))));
-    }
-}
-
-#[test]
-fn sums_have_no_seams() {
-    for count in [0, 1, 7, 8, 9, 100] {
-        let blocks: Vec<u128> = (0..count).map(|i| (i * i + 1) << (i % 100)).collect();
-        assert_eq!(sum(&blocks), blocks.iter().fold(0, |sum, block| sum ^ block));
     }
 }
