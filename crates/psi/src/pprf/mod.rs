@@ -1,7 +1,7 @@
 //! Pseudorandom blocks of which the other side gets all but one of its choice: punctured trees of
 //! Goldreich, Goldwasser and Micali (1984), as Boyle and others made vector oblivious linear
 //! evaluation from them (CCS 2019, "Efficient two-round OT extension and silent non-interactive
-//! secure computation", Section 3).
+//! secure computation").
 //!
 //! A [`Forest`] has t trees of s leaves. The sender holds all leaves r_i,j and a value b_i for each
 //! tree; the receiver holds a point α_i for each tree and ends with the same leaves, but for

@@ -64,7 +64,7 @@ impl Receiver {
         if let Some(root) = leaves.first_mut() {
             *root = 0;
         }
-        for ((step, sums), key) in path(&self.forest, place).into_iter().zip(sums).zip(keys) {
+        for ((step, sums), key) in path(&self.forest, place).iter().zip(sums).zip(keys) {
             let level = leaves.get_mut(..step.next_width).unwrap_or_default();
             let grown = self.forest.grow(level, step.width);
             let due = select(sums.map(u128::from_le_bytes), !step.right) ^ key;
@@ -87,7 +87,7 @@ fn select([left, right]: [u128; 2], of_right: bool) -> u128 {
 /// Corrects the children of the path's node in a level that has just grown: a zero for the one on the
 /// path, and the other one changed by `difference`, that of its side's sums as they are due and as they
 /// grew.
-fn complete(level: &mut [u128], step: Step, difference: u128) {
+fn complete(level: &mut [u128], step: &Step, difference: u128) {
     let (left, right) = level.split_at_mut(step.width.min(level.len()));
     let (side, other_side) = if step.right { (right, left) } else { (left, right) };
     if let Some(node) = side.get_mut(step.parent) {
