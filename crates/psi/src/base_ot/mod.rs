@@ -26,11 +26,11 @@
 //! has their sum t·C, the product of T and an element whose logarithm it does not know. The number
 //! of transfers is public.
 //!
-//! A dishonest party gains nothing against privacy here, as far as is known, but there is no proof
-//! of it in the sense of simulation: the keys are not uniformly random to a party that deviates, nor
-//! can a simulator read off its input. The malicious profile will want the protocol of Masny and
-//! Rindal (CCS 2019) in this place. It costs the receiver a hash to the group and the sender another
-//! two for each transfer, and twice the bytes, which buys nothing against semi-honest parties.
+//! Both arguments hold against a dishonest party too, and yet fall short of a proof by simulation: a
+//! party that deviates can make its keys other than uniformly random, and a simulator cannot read off
+//! which keys a dishonest receiver chose. The malicious profile will want the protocol of Masny and
+//! Rindal (CCS 2019) in this place. It takes two hashes to the group and two multiplications a transfer
+//! at the sender and twice the bytes, and buys nothing against semi-honest parties.
 //!
 //! The time of either party does not depend on its secrets.
 

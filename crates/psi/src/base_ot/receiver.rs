@@ -30,24 +30,23 @@ impl Receiver {
     /// # Errors
     /// None in fact: the domain separation tag has a length that is allowed.
     pub fn new(session_id: &[u8; 32], seed: &Seed, choices: Choices) -> Result<(Self, Vec<u8>), PsiError> {
-        let constant = constant(session_id)? * half(&Scalar::ONE);
-        let mut receiver = Self {
-            session_id: *session_id,
-            choices,
-            secrets: Randomness::new(seed, session_id, "base ot receiver"),
-            elements: Vec::new(),
-        };
-        receiver.elements = receiver.in_batches(|first, choices| {
-            let halves = receiver.halves(first, choices.len());
-            let halves = choices.iter().zip(halves.iter()).map(|(choice, half)| {
-                let own = RistrettoPoint::mul_base(half);
-                RistrettoPoint::conditional_select(&own, &(constant - own), Choice::from(*choice))
-            });
-            let halves = Zeroizing::new(halves.collect::<Vec<_>>());
-            encode_doubled(&halves).iter().map(|element| element.to_bytes()).collect()
-        });
-        let message = receiver.elements.as_flattened().to_vec();
-        Ok((receiver, message))
+        let half_constant = constant(session_id)? * half(&Scalar::ONE);
+        let secrets = Randomness::new(seed, session_id, "base ot receiver");
+        let mut elements = vec![[0; POINT_BYTES]; choices.len()];
+        elements.par_chunks_mut(BATCH).zip(unpack(&choices).par_chunks(BATCH)).enumerate().for_each(
+            |(i, (elements, choices))| {
+                let halves = halves(&secrets, i * BATCH, choices.len());
+                let halves = halves.iter().zip(choices).map(|(half, choice)| {
+                    let own = RistrettoPoint::mul_base(half);
+                    RistrettoPoint::conditional_select(&own, &(half_constant - own), Choice::from(*choice))
+                });
+                let halves = Zeroizing::new(halves.collect::<Vec<_>>());
+                let encoded = encode_doubled(&halves);
+                elements.iter_mut().zip(&encoded).for_each(|(to, from)| *to = from.to_bytes());
+            },
+        );
+        let message = elements.as_flattened().to_vec();
+        Ok((Self { session_id: *session_id, choices, secrets, elements }, message))
     }
 
     /// The chosen key of each transfer, from the sender's message.
@@ -59,34 +58,32 @@ impl Receiver {
             message.try_into().map_err(|_| PsiError::Peer("another number of elements than one"))?;
         let table = RistrettoBasepointTable::create(&decode(&sender)?);
         let derivation = KeyDerivation::new(&self.session_id);
-        let keys = self.in_batches(|first, choices| {
-            let halves = self.halves(first, choices.len());
+        let mut keys = Zeroizing::new(vec![0; self.choices.len()]);
+        let choices = unpack(&self.choices);
+        let transfers = self.elements.par_chunks(BATCH).zip(choices.par_chunks(BATCH));
+        keys.par_chunks_mut(BATCH).zip(transfers).enumerate().for_each(|(i, (keys, (elements, choices)))| {
+            let halves = halves(&self.secrets, i * BATCH, choices.len());
             let halves = Zeroizing::new(halves.iter().map(|half| half * &table).collect::<Vec<_>>());
             let mut products = encode_doubled(&halves);
-            let elements = self.elements.iter().skip(first);
-            let transfers = products.iter().zip(choices).zip(elements).zip(first..);
-            let keys = transfers.map(|(((product, choice), element), index)| {
-                derivation.key(index, *choice, &sender, element, product.as_bytes())
-            });
-            let keys = keys.collect();
+            let transfers = elements.iter().zip(choices).zip(&products).zip(i * BATCH..);
+            for (key, (((element, choice), product), index)) in keys.iter_mut().zip(transfers) {
+                *key = derivation.key(index, *choice, &sender, element, product.as_bytes());
+            }
             products.zeroize();
-            keys
         });
-        Ok(Zeroizing::new(keys))
+        Ok(keys)
     }
+}
 
-    /// s_i/2 of the `count` transfers from the one at `first` on.
-    fn halves(&self, first: usize, count: usize) -> Zeroizing<Vec<Scalar>> {
-        let mut stream = self.secrets.stream(first as u64);
-        Zeroizing::new((0..count).map(|_| half(&stream.next_scalar())).collect())
-    }
+/// The choice bits, a byte each.
+fn unpack(choices: &Choices) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(choices.len()));
+    bytes.extend(choices.iter().map(|choice| choice.unwrap_u8()));
+    bytes
+}
 
-    /// Runs `batch` on the choices of every so many transfers in parallel, and strings the results
-    /// together. It is told with which transfer the batch begins.
-    fn in_batches<T: Send>(&self, batch: impl Fn(usize, &[u8]) -> Vec<T> + Sync) -> Vec<T> {
-        let mut choices = Zeroizing::new(Vec::with_capacity(self.choices.len()));
-        choices.extend(self.choices.iter().map(|choice| choice.unwrap_u8()));
-        let batches = choices.par_chunks(BATCH).enumerate().map(|(i, choices)| batch(i * BATCH, choices));
-        batches.collect::<Vec<_>>().into_iter().flatten().collect()
-    }
+/// s_i/2 of the `count` transfers from the one at `first` on.
+fn halves(secrets: &Randomness, first: usize, count: usize) -> Zeroizing<Vec<Scalar>> {
+    let mut stream = secrets.stream(first as u64);
+    Zeroizing::new((0..count).map(|_| half(&stream.next_scalar())).collect())
 }

@@ -1,10 +1,11 @@
 //! The sender: has both keys of each transfer.
 
 use curve25519_dalek::{RistrettoPoint, Scalar};
+use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{KeyDerivation, constant};
-use crate::points::{POINT_BYTES, decode, encode_doubled, half, in_batches, split};
+use crate::points::{BATCH, POINT_BYTES, decode, encode_doubled, half, split};
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
@@ -45,11 +46,16 @@ impl Sender {
         if elements.len() != self.count {
             return Err(PsiError::Peer("fewer elements than there are transfers"));
         }
-        in_batches(elements, |first, elements| self.keys(first, elements)).map(Zeroizing::new)
+        let mut keys = Zeroizing::new(vec![[0; 2]; self.count]);
+        keys.par_chunks_mut(BATCH)
+            .zip(elements.par_chunks(BATCH))
+            .enumerate()
+            .try_for_each(|(i, (keys, elements))| self.fill(i * BATCH, elements, keys))?;
+        Ok(keys)
     }
 
     /// The keys of the transfers from the one at `first` on.
-    fn keys(&self, first: usize, elements: &[[u8; POINT_BYTES]]) -> Result<Vec<[u128; 2]>, PsiError> {
+    fn fill(&self, first: usize, elements: &[[u8; POINT_BYTES]], keys: &mut [[u128; 2]]) -> Result<(), PsiError> {
         let mut halves = Zeroizing::new(Vec::with_capacity(2 * elements.len()));
         for element in elements {
             let zero = decode(element)? * *self.half;
@@ -58,12 +64,11 @@ impl Sender {
         let derivation = KeyDerivation::new(&self.session_id);
         let mut products = encode_doubled(&halves);
         let (pairs, _) = products.as_chunks::<2>();
-        let keys = pairs.iter().zip(elements).zip(first..).map(|(([zero, one], element), index)| {
+        for (((pair, [zero, one]), element), index) in keys.iter_mut().zip(pairs).zip(elements).zip(first..) {
             let key = |choice, shared| derivation.key(index, choice, &self.element, element, shared);
-            [key(0, zero.as_bytes()), key(1, one.as_bytes())]
-        });
-        let keys = keys.collect();
+            *pair = [key(0, zero.as_bytes()), key(1, one.as_bytes())];
+        }
         products.zeroize();
-        Ok(keys)
+        Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl FixedKey {
             #[cfg(target_arch = "x86_64")]
             Cipher::Vaes(kernel) => kernel.in_place::<false>(blocks),
             Cipher::Portable(cipher) => cipher.in_place::<false>(blocks),
-        }
+        };
     }
 
     /// Writes the image of each block of `from` to `to`: as many as the shorter of both has.
@@ -71,11 +71,12 @@ impl FixedKey {
             #[cfg(target_arch = "x86_64")]
             Cipher::Vaes(kernel) => kernel.apart::<false>(from, to),
             Cipher::Portable(cipher) => cipher.apart::<false>(from, to),
-        }
+        };
     }
 
-    /// Writes π(v) ⊕ v for each block v of `from` to `to`: as many as the shorter of both has.
-    pub fn feed_forward(&self, from: &[u128], to: &mut [u128]) {
+    /// Writes π(v) ⊕ v for each block v of `from` to `to`: as many as the shorter of both has. Gives the sum
+    /// (⊕) of what it wrote, which costs nothing on the way.
+    pub fn feed_forward(&self, from: &[u128], to: &mut [u128]) -> u128 {
         match &self.cipher {
             #[cfg(target_arch = "x86_64")]
             Cipher::Vaes(kernel) => kernel.apart::<true>(from, to),
@@ -83,8 +84,8 @@ impl FixedKey {
         }
     }
 
-    /// Puts π(v) ⊕ v in the place of each block v.
-    pub fn feed_forward_in_place(&self, blocks: &mut [u128]) {
+    /// Puts π(v) ⊕ v in the place of each block v. Gives the sum (⊕) of what it wrote.
+    pub fn feed_forward_in_place(&self, blocks: &mut [u128]) -> u128 {
         match &self.cipher {
             #[cfg(target_arch = "x86_64")]
             Cipher::Vaes(kernel) => kernel.in_place::<true>(blocks),
@@ -102,7 +103,8 @@ impl Portable {
         Self(Aes128::new(&Array::from(*key)))
     }
 
-    fn in_place<const FEED: bool>(&self, blocks: &mut [u128]) {
+    fn in_place<const FEED: bool>(&self, blocks: &mut [u128]) -> u128 {
+        let mut sum = 0;
         let mut batch = [Array::from([0; 16]); BATCH];
         for blocks in blocks.chunks_mut(BATCH) {
             batch.iter_mut().zip(blocks.iter()).for_each(|(to, from)| *to = Array::from(from.to_le_bytes()));
@@ -112,18 +114,22 @@ impl Portable {
             for (block, image) in blocks.iter_mut().zip(&batch) {
                 let fed = if FEED { *block } else { 0 };
                 *block = u128::from_le_bytes((*image).into()) ^ fed;
+                sum ^= *block;
             }
         }
+        sum
     }
 
-    fn apart<const FEED: bool>(&self, from: &[u128], to: &mut [u128]) {
+    fn apart<const FEED: bool>(&self, from: &[u128], to: &mut [u128]) -> u128 {
+        let mut sum = 0;
         for (from, to) in from.chunks(BATCH).zip(to.chunks_mut(BATCH)) {
             let count = from.len().min(to.len());
             if let (Some(from), Some(to)) = (from.get(..count), to.get_mut(..count)) {
                 to.copy_from_slice(from);
-                self.in_place::<FEED>(to);
+                sum ^= self.in_place::<FEED>(to);
             }
         }
+        sum
     }
 }
 
@@ -175,18 +181,19 @@ mod tests {
                 let mut images = input.to_vec();
                 portable.permute(&mut images);
                 let fed: Vec<u128> = images.iter().zip(input).map(|(image, block)| image ^ block).collect();
+                let sum = fed.iter().fold(0, |sum, block| sum ^ block);
                 for fixed_key in [&fast, &portable] {
                     // One block more on either side, which must stay as it is.
                     let mut buffer = vec![7; length + 2];
                     fixed_key.permute_into(input, &mut buffer[1..=length]);
                     prop_assert_eq!((buffer[0], &buffer[1..=length], buffer[length + 1]), (7, &images[..], 7));
-                    fixed_key.feed_forward(input, &mut buffer[1..=length]);
+                    prop_assert_eq!(fixed_key.feed_forward(input, &mut buffer[1..=length]), sum);
                     prop_assert_eq!((buffer[0], &buffer[1..=length], buffer[length + 1]), (7, &fed[..], 7));
                     buffer[1..=length].copy_from_slice(input);
                     fixed_key.permute(&mut buffer[1..=length]);
                     prop_assert_eq!((buffer[0], &buffer[1..=length], buffer[length + 1]), (7, &images[..], 7));
                     buffer[1..=length].copy_from_slice(input);
-                    fixed_key.feed_forward_in_place(&mut buffer[1..=length]);
+                    prop_assert_eq!(fixed_key.feed_forward_in_place(&mut buffer[1..=length]), sum);
                     prop_assert_eq!((buffer[0], &buffer[1..=length], buffer[length + 1]), (7, &fed[..], 7));
                 }
             }

@@ -8,7 +8,8 @@
 use core::arch::x86_64::{
     __m128i, __m512i, __mmask8, _mm_aeskeygenassist_si128, _mm_loadu_si128, _mm_shuffle_epi32, _mm_slli_si128,
     _mm_storeu_si128, _mm_xor_si128, _mm512_aesenc_epi128, _mm512_aesenclast_epi128, _mm512_broadcast_i32x4,
-    _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi64, _mm512_setzero_si512, _mm512_xor_si512,
+    _mm512_extracti32x4_epi32, _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi64, _mm512_maskz_mov_epi64,
+    _mm512_setzero_si512, _mm512_xor_si512,
 };
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -39,16 +40,17 @@ impl Kernel {
         able.then(|| Self { round_keys: unsafe { expand_key(key) } })
     }
 
-    /// The permutation on `blocks`, in place; with `FEED`, each block is added to its image.
-    pub(super) fn in_place<const FEED: bool>(&self, blocks: &mut [u128]) {
+    /// The permutation on `blocks`, in place; with `FEED`, each block is added to its image. Gives the
+    /// sum of what it wrote.
+    pub(super) fn in_place<const FEED: bool>(&self, blocks: &mut [u128]) -> u128 {
         let to = blocks.as_mut_ptr();
         // SAFETY: there is a kernel only where `new` found the instructions. `to` is good for
         // reading and writing the length of `blocks`, which is borrowed mutably.
         unsafe { run::<FEED>(&self.round_keys, to.cast_const(), to, blocks.len()) }
     }
 
-    /// The images of `from` go to `to`, as many as the shorter of both has.
-    pub(super) fn apart<const FEED: bool>(&self, from: &[u128], to: &mut [u128]) {
+    /// The same from `from` to `to`, for as many as the shorter of both has.
+    pub(super) fn apart<const FEED: bool>(&self, from: &[u128], to: &mut [u128]) -> u128 {
         let count = from.len().min(to.len());
         // SAFETY: as in `in_place`; neither slice is shorter than `count`.
         unsafe { run::<FEED>(&self.round_keys, from.as_ptr(), to.as_mut_ptr(), count) }
@@ -89,13 +91,14 @@ fn next_key(key: __m128i, assist: __m128i) -> __m128i {
     _mm_xor_si128(four, _mm_shuffle_epi32::<0xff>(assist))
 }
 
-/// All blocks: whole batches, then the rest with as many vectors as it takes.
+/// All blocks: whole batches, then the rest with as many vectors as it takes. Gives the sum of what it
+/// wrote.
 ///
 /// # Safety
 /// `from` must be good for reading `count` blocks and `to` for writing them. They may be the same;
 /// otherwise they do not overlap.
 #[target_feature(enable = "avx512f,vaes,sse2")]
-unsafe fn run<const FEED: bool>(round_keys: &[u128; 11], from: *const u128, to: *mut u128, count: usize) {
+unsafe fn run<const FEED: bool>(round_keys: &[u128; 11], from: *const u128, to: *mut u128, count: usize) -> u128 {
     let mut keys = [_mm512_setzero_si512(); 11];
     for (key, block) in keys.iter_mut().zip(round_keys) {
         // SAFETY: `block` has the 16 bytes that are read.
@@ -103,17 +106,19 @@ unsafe fn run<const FEED: bool>(round_keys: &[u128; 11], from: *const u128, to: 
     }
     let rest = count % (LANES * VECTORS);
     let whole = count - rest;
+    let mut sum = _mm512_setzero_si512();
     for at in (0..whole).step_by(LANES * VECTORS) {
         // SAFETY: the batch that begins at `at` ends at `whole` or before.
-        unsafe { batch::<VECTORS, FEED>(&keys, from.add(at), to.add(at), WHOLE) };
+        let written = unsafe { batch::<VECTORS, FEED>(&keys, from.add(at), to.add(at), WHOLE) };
+        sum = _mm512_xor_si512(sum, written);
     }
     if rest == 0 {
-        return;
+        return add_lanes(sum);
     }
     // Blocks of the last vector: 1 to 4.
     let last = WHOLE >> (2 * (LANES - 1 - (rest - 1) % LANES));
     // SAFETY: what is left after `whole` is `rest` blocks, and `last` covers those in the last vector.
-    unsafe {
+    let written = unsafe {
         let (from, to) = (from.add(whole), to.add(whole));
         match rest.div_ceil(LANES) {
             1 => batch::<1, FEED>(&keys, from, to, last),
@@ -125,10 +130,23 @@ unsafe fn run<const FEED: bool>(round_keys: &[u128; 11], from: *const u128, to: 
             7 => batch::<7, FEED>(&keys, from, to, last),
             _ => batch::<VECTORS, FEED>(&keys, from, to, last),
         }
-    }
+    };
+    add_lanes(_mm512_xor_si512(sum, written))
 }
 
-/// `N` vectors, the last of them only as far as `last` goes.
+/// The sum of the four blocks of a vector.
+#[inline]
+#[target_feature(enable = "avx512f,sse2")]
+fn add_lanes(vector: __m512i) -> u128 {
+    let low = _mm_xor_si128(_mm512_extracti32x4_epi32::<0>(vector), _mm512_extracti32x4_epi32::<1>(vector));
+    let high = _mm_xor_si128(_mm512_extracti32x4_epi32::<2>(vector), _mm512_extracti32x4_epi32::<3>(vector));
+    let mut sum = 0;
+    // SAFETY: `sum` has the 16 bytes that are written.
+    unsafe { _mm_storeu_si128(std::ptr::from_mut(&mut sum).cast(), _mm_xor_si128(low, high)) };
+    sum
+}
+
+/// `N` vectors, the last of them only as far as `last` goes. Gives the sum of what it wrote.
 ///
 /// # Safety
 /// `from` must be good for reading the blocks that are covered, and `to` for writing them.
@@ -139,7 +157,7 @@ unsafe fn batch<const N: usize, const FEED: bool>(
     from: *const u128,
     to: *mut u128,
     last: __mmask8,
-) {
+) -> __m512i {
     let [first_key, keys @ .., last_key] = keys;
     let mask = |i: usize| if i + 1 == N { last } else { WHOLE };
     let mut input = [_mm512_setzero_si512(); N];
@@ -156,12 +174,14 @@ unsafe fn batch<const N: usize, const FEED: bool>(
             *vector = _mm512_aesenc_epi128(*vector, *key);
         }
     }
-    for (i, (vector, input)) in state.iter_mut().zip(input).enumerate() {
+    let mut sum = _mm512_setzero_si512();
+    for (i, (vector, input)) in state.iter().zip(input).enumerate() {
         // The last round adds its key at its end, and so can add the input with it.
         let key = if FEED { _mm512_xor_si512(*last_key, input) } else { *last_key };
+        let image = _mm512_aesenclast_epi128(*vector, key);
         // SAFETY: the caller's.
-        unsafe {
-            _mm512_mask_storeu_epi64(to.add(LANES * i).cast(), mask(i), _mm512_aesenclast_epi128(*vector, key));
-        }
+        unsafe { _mm512_mask_storeu_epi64(to.add(LANES * i).cast(), mask(i), image) };
+        sum = _mm512_xor_si512(sum, _mm512_maskz_mov_epi64(mask(i), image));
     }
+    sum
 }

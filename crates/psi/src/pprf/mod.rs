@@ -1,7 +1,7 @@
 //! Pseudorandom blocks of which the other side gets all but one of its choice: punctured trees of
 //! Goldreich, Goldwasser and Micali (1984), as Boyle and others made vector oblivious linear
 //! evaluation from them (CCS 2019, "Efficient two-round OT extension and silent non-interactive
-//! secure computation", Section 3).
+//! secure computation").
 //!
 //! A [`Forest`] has t trees of s leaves. The sender holds all leaves r_i,j and a value b_i for each
 //! tree; the receiver holds a point α_i for each tree and ends with the same leaves, but for
@@ -128,12 +128,13 @@ impl Forest {
         self.widths.iter().copied().zip(self.widths.iter().copied().skip(1))
     }
 
-    /// Grows `nodes`, of which the first `width` are a level, to the next one.
-    fn grow(&self, nodes: &mut [u128], width: usize) {
+    /// Grows `nodes`, of which the first `width` are a level, to the next one. Gives the sums of the
+    /// left and of the right children.
+    fn grow(&self, nodes: &mut [u128], width: usize) -> [u128; 2] {
         let [left_key, right_key] = &self.children;
         let (left, right) = nodes.split_at_mut(width.min(nodes.len()));
-        right_key.feed_forward(left, right);
-        left_key.feed_forward_in_place(left);
+        let right_sum = right_key.feed_forward(left, right);
+        [left_key.feed_forward_in_place(left), right_sum]
     }
 
     /// That `count` trees from the one at `first` on are trees of this forest, and `leaves` as many as
@@ -147,15 +148,4 @@ impl Forest {
         }
         Ok(())
     }
-}
-
-/// The sum of all blocks.
-fn sum(blocks: &[u128]) -> u128 {
-    // Several chains, so that no addition waits for the last one.
-    let (octets, rest) = blocks.as_chunks::<8>();
-    let mut sums = [0; 8];
-    for octet in octets {
-        sums.iter_mut().zip(octet).for_each(|(sum, block)| *sum ^= block);
-    }
-    sums.iter().chain(rest).fold(0, |sum, block| sum ^ block)
 }

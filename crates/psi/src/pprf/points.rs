@@ -1,6 +1,6 @@
 //! The points at which the receiver's trees are punctured.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Forest;
 use crate::choices::Choices;
@@ -53,13 +53,16 @@ impl Points {
     /// to the point does not go.
     #[must_use]
     pub fn choices(&self, forest: &Forest) -> Choices {
-        let bits = self.places.iter().flat_map(|place| path(forest, *place).into_iter().map(|step| !step.right));
-        Choices::collect(bits, forest.transfers())
+        let mut bits = Zeroizing::new(Vec::with_capacity(forest.transfers()));
+        for place in self.places.iter() {
+            bits.extend(path(forest, *place).iter().map(|step| !step.right));
+        }
+        Choices::collect(bits.iter().copied(), forest.transfers())
     }
 }
 
 /// One level of a path from the root to a leaf.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroize)]
 pub(super) struct Step {
     /// Nodes of the level above.
     pub(super) width: usize,
@@ -72,14 +75,14 @@ pub(super) struct Step {
 }
 
 /// The path to the leaf at `place`, from the root down.
-pub(super) fn path(forest: &Forest, place: u32) -> Vec<Step> {
+pub(super) fn path(forest: &Forest, place: u32) -> Zeroizing<Vec<Step>> {
     let mut node = usize::try_from(place).unwrap_or(usize::MAX);
-    let upwards = forest.levels().rev().map(|(width, next_width)| {
+    let mut steps = Zeroizing::new(Vec::with_capacity(forest.depth()));
+    for (width, next_width) in forest.levels().rev() {
         let right = node >= width;
         node -= width * usize::from(right);
-        Step { width, next_width, parent: node, right }
-    });
-    let mut steps: Vec<Step> = upwards.collect();
+        steps.push(Step { width, next_width, parent: node, right });
+    }
     steps.reverse();
     steps
 }

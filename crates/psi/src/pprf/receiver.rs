@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroizing;
 
+use super::Forest;
 use super::points::{Points, Step, path};
-use super::{Forest, sum};
 use crate::PsiError;
 use crate::points::split_rows;
 
@@ -64,29 +64,30 @@ impl Receiver {
         if let Some(root) = leaves.first_mut() {
             *root = 0;
         }
-        for ((step, sums), key) in path(&self.forest, place).into_iter().zip(sums).zip(keys) {
+        for ((step, sums), key) in path(&self.forest, place).iter().zip(sums).zip(keys) {
             let level = leaves.get_mut(..step.next_width).unwrap_or_default();
-            self.forest.grow(level, step.width);
-            let [left, right] = sums.map(u128::from_le_bytes);
-            let other_side = u128::conditional_select(&right, &left, Choice::from(u8::from(step.right)));
-            complete(level, step, other_side ^ key);
+            let grown = self.forest.grow(level, step.width);
+            let due = select(sums.map(u128::from_le_bytes), !step.right) ^ key;
+            complete(level, step, due ^ select(grown, !step.right));
         }
-        self.forest.leaf.feed_forward_in_place(leaves);
-        let point = usize::try_from(place).ok().and_then(|place| leaves.get_mut(place));
-        if let Some(leaf) = point {
-            *leaf = 0;
-        }
-        let others = sum(leaves);
-        let point = usize::try_from(place).ok().and_then(|place| leaves.get_mut(place));
-        if let (Some(leaf), Some(correction)) = (point, correction.first()) {
-            *leaf = u128::from_le_bytes(*correction) ^ others;
+        let sum = self.forest.leaf.feed_forward_in_place(leaves);
+        let leaf = usize::try_from(place).ok().and_then(|place| leaves.get_mut(place));
+        if let (Some(leaf), Some(correction)) = (leaf, correction.first()) {
+            // The leaf that stands there takes itself out of the sum.
+            *leaf ^= u128::from_le_bytes(*correction) ^ sum;
         }
     }
 }
 
+/// The sum of the right side, or of the left one.
+fn select([left, right]: [u128; 2], of_right: bool) -> u128 {
+    u128::conditional_select(&left, &right, Choice::from(u8::from(of_right)))
+}
+
 /// Corrects the children of the path's node in a level that has just grown: a zero for the one on the
-/// path, and for the other what is missing to `total`, the sum of its side.
-fn complete(level: &mut [u128], step: Step, total: u128) {
+/// path, and the other one changed by `difference`, that of its side's sums as they are due and as they
+/// grew.
+fn complete(level: &mut [u128], step: &Step, difference: u128) {
     let (left, right) = level.split_at_mut(step.width.min(level.len()));
     let (side, other_side) = if step.right { (right, left) } else { (left, right) };
     if let Some(node) = side.get_mut(step.parent) {
@@ -94,10 +95,6 @@ fn complete(level: &mut [u128], step: Step, total: u128) {
     }
     // The last node of a level may have no right child.
     if let Some(node) = other_side.get_mut(step.parent) {
-        *node = 0;
-    }
-    let others = sum(other_side);
-    if let Some(node) = other_side.get_mut(step.parent) {
-        *node = total ^ others;
+        *node ^= difference;
     }
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::{Forest, sum};
+use super::Forest;
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
@@ -47,12 +47,11 @@ impl Sender {
         let mut sums = sums.iter_mut();
         for (width, next_width) in self.forest.levels() {
             let level = leaves.get_mut(..next_width).unwrap_or_default();
-            self.forest.grow(level, width);
-            let (left, right) = level.split_at(width.min(level.len()));
-            sums.by_ref().zip([left, right]).for_each(|(to, side)| *to = sum(side));
+            let grown = self.forest.grow(level, width);
+            sums.by_ref().zip(grown).for_each(|(to, sum)| *to = sum);
         }
-        self.forest.leaf.feed_forward_in_place(leaves);
-        sums.for_each(|to| *to = sum(leaves));
+        let all = self.forest.leaf.feed_forward_in_place(leaves);
+        sums.for_each(|to| *to = all);
     }
 
     /// The message elements of trees with these `sums`: `keys` are both keys of each of their transfers, and

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
-use super::{Forest, Points, Receiver, Sender, sum};
+use super::{Forest, Points, Receiver, Sender};
+use crate::choices::Choices;
 use crate::fixed_key::FixedKey;
 use crate::randomness::Randomness;
-use crate::{PsiError, Seed};
+use crate::{PsiError, Seed, base_ot, ot_extension};
 
 const SESSION: [u8; 32] = [4; 32];
 
@@ -138,6 +139,45 @@ fn runs_of_trees_are_parts_of_the_whole() {
     }
 }
 
+/// The whole way, from base transfers on, in a pool of `threads`.
+fn whole_way(threads: usize) -> (Vec<u128>, Vec<u128>, Vec<u8>, Vec<u32>) {
+    let (own, their) = (Seed::new([11; 32]), Seed::new([12; 32]));
+    let delta = 0x5555_0123_4567_89ab_cdef_aaaa_0000_ffffu128;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        // Who sends trees receives the base transfers; the first 128 of them are of other use.
+        let (base_sender, to_base_receiver) = base_ot::Sender::new(&SESSION, &their, 256).unwrap();
+        let choices = Choices::from_blocks(&[1, delta]);
+        let (base_receiver, to_base_sender) = base_ot::Receiver::new(&SESSION, &own, choices).unwrap();
+        let base_pairs = base_sender.finish(&to_base_sender).unwrap();
+        let base_keys = base_receiver.finish(&to_base_receiver).unwrap();
+
+        let forest = Forest::new(&SESSION, 9, 77).unwrap();
+        let points = Points::draw(&forest, &SESSION, &their).unwrap();
+        let (chosen, columns) = ot_extension::receive(&SESSION, &base_pairs[128..], &points.choices(&forest)).unwrap();
+        let pairs = ot_extension::send(&SESSION, &base_keys[128..], delta, forest.transfers(), &columns).unwrap();
+
+        let places = points.places().to_vec();
+        let (mut whole, mut punctured) = (vec![0; 9 * 77], vec![0; 9 * 77]);
+        let values: Vec<u128> = (0..9).map(value).collect();
+        let sender = Sender::new(forest.clone(), &SESSION, &own);
+        let sums = sender.expand(0, &mut whole).unwrap();
+        let message = sender.elements(&sums, &pairs, &values).unwrap();
+        Receiver::new(forest, points, chosen).unwrap().reconstruct(0, &message, &mut punctured).unwrap();
+        (whole, punctured, message, places)
+    })
+}
+
+#[test]
+fn from_base_transfers_to_leaves_on_any_number_of_threads() {
+    let (mut whole, punctured, message, places) = whole_way(1);
+    assert_eq!(whole_way(3), (whole.clone(), punctured.clone(), message, places.clone()));
+    for (tree, place) in places.iter().enumerate() {
+        whole[tree * 77 + *place as usize] ^= value(tree);
+    }
+    assert_eq!(punctured, whole);
+}
+
 #[test]
 fn bytes_are_pinned() {
     let (whole, _, message) = run(3, vec![2]);
@@ -199,13 +239,5 @@ fn shapes_are_checked() {
     assert!(Receiver::new(forest.clone(), points(&[0, 4]).unwrap(), vec![0; 5].into()).is_err());
     for (trees, leaves) in [(1, 0), (1, (1 << 31) + 1), (1 << 20, 1 << 28), (usize::MAX, 2)] {
         assert!(matches!(Forest::new(&SESSION, trees, leaves), Err(PsiError::Usage(_))));
-    }
-}
-
-#[test]
-fn sums_have_no_seams() {
-    for count in [0, 1, 7, 8, 9, 100] {
-        let blocks: Vec<u128> = (0..count).map(|i| (i * i + 1) << (i % 100)).collect();
-        assert_eq!(sum(&blocks), blocks.iter().fold(0, |sum, block| sum ^ block));
     }
 }
