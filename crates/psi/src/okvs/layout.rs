@@ -39,9 +39,9 @@ impl Expansion {
     const fn figures(self) -> Figures {
         match self {
             Self::Percent3 => Figures { percent: 3, slope: 848, offset: 86, narrowest: 704 },
-            Self::Percent5 => Figures { percent: 5, slope: 1397, offset: 68, narrowest: 512 },
+            Self::Percent5 => Figures { percent: 5, slope: 1396, offset: 68, narrowest: 512 },
             Self::Percent7 => Figures { percent: 7, slope: 1930, offset: 54, narrowest: 320 },
-            Self::Percent10 => Figures { percent: 10, slope: 2708, offset: 43, narrowest: 256 },
+            Self::Percent10 => Figures { percent: 10, slope: 2707, offset: 43, narrowest: 256 },
         }
     }
 
