@@ -12,6 +12,10 @@
 //! | [`oprf`] | what `matching` needs of any such function | |
 //! | [`matching`] | membership, labelled, both sides learn | |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
+//! | [`base_ot`] | oblivious transfer, one out of two | Bellare, Micali 1989; Naor, Pinkas 2001 |
+//! | [`ot_extension`] | many transfers from 128 | Ishai, Kilian, Nissim, Petrank 2003; Guo and others 2020 |
+//! | [`pprf`] | punctured trees of pseudorandom blocks | Goldreich, Goldwasser, Micali 1984; Boyle and others 2019 |
+//! | [`fixed_key`] | AES as a permutation | FIPS 197 |
 //! | [`budget`] | from a statistical error to widths in bytes | |
 //!
 //! All protocols here are secure against **semi-honest** parties: such as follow the protocol and
@@ -20,21 +24,28 @@
 
 #![warn(missing_docs)]
 
+pub mod base_ot;
 pub mod budget;
+pub mod choices;
 pub mod dh_commutative;
 pub mod dh_oprf;
 pub mod error;
 pub mod fixed_key;
+pub mod gf;
 pub mod hash_to_group;
 pub mod item;
+pub mod lpn_code;
 pub mod matching;
 pub mod okvs;
 pub mod oprf;
+pub mod ot_extension;
 pub mod parameters;
 pub mod party;
 mod points;
+pub mod pprf;
 mod randomness;
 mod sorted;
+pub mod subfield_vole;
 mod tag;
 
 pub use budget::{ErrorBudget, Widths};

@@ -1,0 +1,66 @@
+//! A vector on its way through the code, in steps.
+
+use std::ops::Range;
+
+use zeroize::Zeroize;
+
+use crate::PsiError;
+use crate::gf::Element;
+use crate::lpn_code::{LpnCode, Mixes};
+
+/// 2m symbols, of which the first m become the outputs.
+pub struct Stretch<B: Mixes<S>, S: Element> {
+    code: LpnCode<B>,
+    vector: Vec<S>,
+    accumulated: bool,
+    expanded: usize,
+}
+
+impl<B: Mixes<S>, S: Element> Stretch<B, S> {
+    /// Begins with `vector`.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`] if it does not fit the code.
+    pub fn new(code: LpnCode<B>, vector: Vec<S>) -> Result<Self, PsiError> {
+        if vector.len() != 2 * code.outputs() {
+            return Err(PsiError::Usage("a vector does not fit the code"));
+        }
+        Ok(Self { code, vector, accumulated: false, expanded: 0 })
+    }
+
+    /// Outputs so far.
+    #[must_use]
+    pub fn expanded(&self) -> usize {
+        self.expanded
+    }
+
+    /// Computes the next outputs, at most `most`, and gives them; the first call does the passes too. Uses the
+    /// rayon pool that it is called in. Nothing more comes once all m are out.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`]: none in fact.
+    pub fn next(&mut self, most: usize) -> Result<&[S], PsiError> {
+        let (left, parity) = self.vector.split_at_mut(self.code.outputs());
+        if !self.accumulated {
+            self.code.accumulate(parity)?;
+            self.accumulated = true;
+        }
+        let places = self.expanded..self.code.outputs().min(self.expanded.saturating_add(most));
+        let due = left.get_mut(places.clone()).unwrap_or_default();
+        self.code.expand(parity, places.clone(), due)?;
+        self.expanded = places.end;
+        Ok(due)
+    }
+
+    /// The outputs at `places`, as far as they have been computed.
+    #[must_use]
+    pub fn outputs(&self, places: Range<usize>) -> &[S] {
+        self.vector.get(places.start..places.end.min(self.expanded)).unwrap_or_default()
+    }
+}
+
+impl<B: Mixes<S>, S: Element> Drop for Stretch<B, S> {
+    fn drop(&mut self) {
+        self.vector.zeroize();
+    }
+}
