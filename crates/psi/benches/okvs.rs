@@ -38,18 +38,16 @@ fn store<V: Value>(criterion: &mut Criterion, name: &str, shape: Shape, items: &
 }
 
 fn main() {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     let items: Vec<Item> = (1..=KEYS as u128)
         .map(|i| Item::from(i.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_le_bytes()))
         .collect();
     let mut criterion = Criterion::default().configure_from_args();
     let fast = Shape::new(Expansion::Percent10, 256).unwrap();
     let short = Shape::new(Expansion::Percent5, 512).unwrap();
-    pool.install(|| {
-        store::<u64>(&mut criterion, "10% 256 u64", fast, &items);
-        store::<u128>(&mut criterion, "10% 256 u128", fast, &items);
-        store::<u64>(&mut criterion, "5% 512 u64", short, &items);
-        store::<u128>(&mut criterion, "5% 512 u128", short, &items);
-    });
+    store::<u64>(&mut criterion, "10% 256 u64", fast, &items);
+    store::<u128>(&mut criterion, "10% 256 u128", fast, &items);
+    store::<u64>(&mut criterion, "5% 512 u64", short, &items);
+    store::<u128>(&mut criterion, "5% 512 u128", short, &items);
     criterion.final_summary();
 }

@@ -1,13 +1,14 @@
 //! Decoding: the sum of a vector over each row, while the vector comes in.
 
-use std::convert::Infallible;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::avx512::{Avx512, Plane};
-use super::for_words;
+use super::for_width;
+use super::hashing::BATCH;
 use super::layout::Layout;
+use super::record::Record;
 use super::rows::Rows;
 use super::substitution::dot;
 use super::value::Value;
@@ -91,29 +92,33 @@ impl<V: Value> Decoder<V> {
             return Err(PsiError::Usage("the vector does not reach to the last of the rows"));
         }
         let mut sums = vec![V::default(); range.len()];
-        for_words!(self.layout, W, Z => {
+        for_width!(self.layout, R => {
             sums.par_chunks_mut(CHUNK).enumerate().for_each(|(number, sums)| {
-                self.decode_chunk::<W, Z>(rows, range.start + number * CHUNK, sums);
+                self.decode_chunk::<R>(rows, range.start + number * CHUNK, sums);
             });
         });
         Ok(sums)
     }
 
     /// Decodes the rows from number `first` on.
-    fn decode_chunk<const W: usize, const Z: usize>(&self, rows: &Rows, first: usize, sums: &mut [V]) {
-        let range = first..first + sums.len();
-        let Ok(()) = rows.for_bands::<W, Infallible>(range, |within, starts, bands| {
-            let sums = sums.get_mut(within).unwrap_or_default();
+    fn decode_chunk<const R: usize>(&self, rows: &Rows, mut first: usize, sums: &mut [V]) {
+        let mut records = [Record::<R>::ZERO; BATCH];
+        for sums in sums.chunks_mut(BATCH) {
+            let range = first..first + sums.len();
+            first = range.end;
+            let starts = rows.starts().get(range.clone()).unwrap_or_default();
+            rows.records(range, &mut records);
             match &self.vector {
                 Vector::Plain(vector) => {
-                    for ((sum, start), band) in sums.iter_mut().zip(starts).zip(bands) {
-                        *sum = dot(band, vector.get(*start as usize..).unwrap_or_default());
+                    for ((sum, start), record) in sums.iter_mut().zip(starts).zip(&records) {
+                        *sum = dot(record.band(), vector.get(*start as usize..).unwrap_or_default());
                     }
                 }
-                Vector::Sliced { kernels, planes, .. } => kernels.decode::<V, W, Z>(planes, starts, bands, sums),
+                Vector::Sliced { kernels, planes, .. } => {
+                    kernels.decode(planes, self.layout.band(), starts, &records, sums);
+                }
             }
-            Ok(())
-        });
+        }
     }
 }
 

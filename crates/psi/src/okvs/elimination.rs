@@ -1,140 +1,145 @@
-//! Gaussian elimination of rows that come by start.
-//!
-//! A row is kept from its leading column on: bit `i` of its band belongs to the column `lead + i`,
-//! bit 0 is 1, and `w` bits are enough, for a row only ever loses columns at the front and gains
-//! none beyond its first end. So two rows of one leading column add without a shift. An all-zero
-//! band at a column says that no row leads there.
+//! Gaussian elimination of the rows that start in one segment of the columns.
 
+use std::ops::Range;
+
+use super::avx512::Avx512;
+use super::hashing::BATCH;
+use super::record::{Dependent, Pivots, Record};
+use super::rows::Rows;
 use super::value::Value;
 
-/// A row that leads at the column `lead`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row<V, const W: usize> {
-    lead: usize,
-    band: [u64; W],
-    value: V,
+/// Parts of a segment that the kernel takes in turns, so that one row need not wait for another.
+pub(super) const LANES: usize = 4;
+
+/// Columns from `first` on, and the rows that lead at them.
+pub(super) struct Segment<const R: usize> {
+    first: usize,
+    width: usize,
+    /// From the first column on; with room for a band beyond the last one, which rows of this segment
+    /// may get to.
+    pivots: Pivots<R>,
 }
 
-/// No vector serves all rows: one of them is a sum of others.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Dependent;
-
-impl<V: Value, const W: usize> Row<V, W> {
-    /// The row whose band starts at the column `start`.
-    #[inline(always)]
-    pub(super) fn new(start: usize, band: [u64; W], value: V) -> Result<Self, Dependent> {
-        let mut row = Self { lead: start, band, value };
-        row.advance()?;
-        Ok(row)
+impl<const R: usize> Segment<R> {
+    /// A segment that is yet to be filled.
+    pub(super) fn new() -> Self {
+        Self { first: 0, width: 0, pivots: Pivots { rows: Vec::new(), beyond: Vec::new() } }
     }
 
-    /// Adds the row that leads at the same column.
-    #[inline(always)]
-    fn add(&mut self, band: &[u64; W], value: V) -> Result<(), Dependent> {
-        self.band.iter_mut().zip(band).for_each(|(to, word)| *to ^= word);
-        self.value ^= value;
-        self.advance()
-    }
-
-    /// Moves on to the first bit that is set.
-    #[inline(always)]
-    fn advance(&mut self) -> Result<(), Dependent> {
-        if lowest(&self.band) == 0 {
-            self.advance_words()?;
-        }
-        let shift = lowest(&self.band).trailing_zeros() & 63;
-        self.lead += shift as usize;
-        let mut carry = 0;
-        for word in self.band.iter_mut().rev() {
-            // In two steps, for one of 64 does nothing.
-            let out = *word << 1 << (63 - shift);
-            *word = *word >> shift | carry;
-            carry = out;
-        }
-        Ok(())
-    }
-
-    /// Moves on by whole words, up to one that is not 0.
-    #[cold]
-    fn advance_words(&mut self) -> Result<(), Dependent> {
-        let zeros = self.band.iter().take_while(|word| **word == 0).count();
-        if zeros == W {
-            return Err(Dependent);
-        }
-        self.band.rotate_left(zeros);
-        self.lead += 64 * zeros;
-        Ok(())
-    }
-}
-
-/// The word of the first 64 columns of a band.
-#[inline(always)]
-fn lowest<const W: usize>(band: &[u64; W]) -> u64 {
-    band.first().copied().unwrap_or(0)
-}
-
-/// The rows that lead at some consecutive columns, the first of which is `first`.
-pub(super) struct Pivots<'a, V, const W: usize> {
-    pub(super) first: usize,
-    /// By column.
-    pub(super) bands: &'a mut [[u64; W]],
-    /// By column, 0 where no row leads.
-    pub(super) values: &'a mut [V],
-}
-
-impl<V: Value, const W: usize> Pivots<'_, V, W> {
-    /// Reduces `row` by the rows that are here and puts it at its leading column, or gives it back
-    /// if that is not here.
-    #[inline(always)]
-    pub(super) fn insert(&mut self, mut row: Row<V, W>) -> Result<Option<Row<V, W>>, Dependent> {
-        loop {
-            let at = row.lead.wrapping_sub(self.first);
-            let (Some(band), Some(value)) = (self.bands.get_mut(at), self.values.get_mut(at)) else {
-                return Ok(Some(row));
-            };
-            if lowest(band) == 0 {
-                (*band, *value) = (row.band, row.value);
-                return Ok(None);
+    /// Makes this the segment of `width` columns from `first` on, with the rows that start in it.
+    pub(super) fn eliminate<V: Value>(
+        &mut self,
+        first: usize,
+        width: usize,
+        rows: &Rows,
+        values: &[V],
+    ) -> Result<(), Dependent> {
+        (self.first, self.width) = (first, width);
+        self.pivots.reset(width + rows.layout().band());
+        let range = rows.starting_before(first)..rows.starting_before(first + width);
+        match Avx512::detect() {
+            Some(kernels) => {
+                let part = |lane| range.start + range.len() * lane / LANES;
+                let mut queues =
+                    std::array::from_fn(|lane| Queue::new(rows, values, first, part(lane)..part(lane + 1)));
+                kernels.eliminate(&mut self.pivots, &mut queues)
             }
-            row.add(band, *value)?;
+            None => Queue::new(rows, values, first, range).insert_all(&mut self.pivots),
         }
+    }
+
+    /// Moves what the segment before this has beyond its end here.
+    pub(super) fn take_over(&mut self, left: &mut Self) -> Result<(), Dependent> {
+        let beyond = left.pivots.rows.get_mut(left.width..).unwrap_or_default();
+        for (column, row) in beyond.iter_mut().enumerate().filter(|(_, row)| row.front() != 0) {
+            self.pivots.insert(column, *row)?;
+            *row = Record::ZERO;
+        }
+        left.pivots.beyond.drain(..).try_for_each(|(lead, row)| self.pivots.insert(lead - left.width, row))
+    }
+
+    /// Whether a row leads beyond the end.
+    pub(super) fn overflows(&self) -> bool {
+        let beyond = self.pivots.rows.get(self.width..).unwrap_or_default();
+        !self.pivots.beyond.is_empty() || beyond.iter().any(|row| row.front() != 0)
+    }
+
+    /// The columns of the segment.
+    pub(super) fn columns(&self) -> Range<usize> {
+        self.first..self.first + self.width
+    }
+
+    /// The rows that lead at each column.
+    pub(super) fn pivots(&self) -> &[Record<R>] {
+        self.pivots.rows.get(..self.width).unwrap_or_default()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Rows on their way into a segment, some of them hashed ahead.
+pub(super) struct Queue<'a, V, const R: usize> {
+    rows: &'a Rows,
+    values: &'a [V],
+    /// The first column of the segment.
+    first: usize,
+    /// Rows that are yet to be hashed.
+    later: Range<usize>,
+    /// Rows that are hashed, with their values. Some at the front are done.
+    records: Vec<Record<R>>,
+    done: usize,
+}
 
-    fn pivots<'a>(bands: &'a mut [[u64; 2]], values: &'a mut [u64]) -> Pivots<'a, u64, 2> {
-        Pivots { first: 100, bands, values }
+/// Some rows: their records, and at which columns their bands start.
+pub(super) struct Ahead<'a, const R: usize> {
+    pub(super) records: &'a [Record<R>],
+    pub(super) starts: &'a [u32],
+    /// The first column of the segment. It is counted from there.
+    pub(super) first: usize,
+}
+
+impl<'a, V: Value, const R: usize> Queue<'a, V, R> {
+    fn new(rows: &'a Rows, values: &'a [V], first: usize, range: Range<usize>) -> Self {
+        Self { rows, values, first, later: range, records: Vec::with_capacity(2 * BATCH), done: 0 }
     }
 
-    #[test]
-    fn rows_start_at_their_first_bit() {
-        let row = |band| Row::new(100, band, 1u64).map(|row| (row.lead, row.band));
-        assert_eq!(row([0b1011, 1]), Ok((100, [0b1011, 1])));
-        assert_eq!(row([0b1000, 0b11]), Ok((103, [1 | 0b11 << 61, 0])));
-        assert_eq!(row([1 << 63, u64::MAX]), Ok((163, [u64::MAX, 1])));
-        assert_eq!(row([0, 0b110]), Ok((165, [0b11, 0])));
-        assert_eq!(row([0, 0]), Err(Dependent));
+    /// The next rows: [`BATCH`] at least, as long as there are so many.
+    pub(super) fn ahead(&mut self) -> Ahead<'_, R> {
+        if self.records.len() - self.done < BATCH && !self.later.is_empty() {
+            self.hash_some();
+        }
+        let records = self.records.get(self.done..).unwrap_or_default();
+        let starts = self.rows.starts().get(self.later.start - records.len()..self.later.start).unwrap_or_default();
+        Ahead { records, starts, first: self.first }
     }
 
-    #[test]
-    fn rows_are_reduced_and_find_their_column() {
-        let (mut bands, mut values) = ([[0; 2]; 8], [0; 8]);
-        let mut pivots = pivots(&mut bands, &mut values);
-        let insert = |pivots: &mut Pivots<'_, u64, 2>, start, band, value| {
-            pivots.insert(Row::new(start, band, value)?).map(|beyond| beyond.map(|row| (row.lead, row.band, row.value)))
-        };
-        assert_eq!(insert(&mut pivots, 101, [0b1011, 0], 1), Ok(None));
-        assert_eq!(insert(&mut pivots, 101, [0b0001, 1], 2), Ok(None));
-        // 1011 + 0001 leaves a band that leads one column on.
-        assert_eq!(pivots.values[..4], [0, 1, 3, 0]);
-        assert_eq!(pivots.bands[2], [0b101 | 1 << 63, 0]);
-        // The sum of both.
-        assert_eq!(insert(&mut pivots, 101, [0b1010, 1], 7), Err(Dependent));
-        // Past the last column here.
-        assert_eq!(insert(&mut pivots, 104, [1 << 10, 0], 9), Ok(Some((114, [1, 0], 9))));
-        assert_eq!(insert(&mut pivots, 0, [1, 0], 9), Ok(Some((0, [1, 0], 9))));
+    fn hash_some(&mut self) {
+        self.records.drain(..self.done);
+        self.done = 0;
+        let next = self.later.start..self.later.end.min(self.later.start + BATCH);
+        self.later.start = next.end;
+        let kept = self.records.len();
+        self.records.resize(kept + next.len(), Record::ZERO);
+        let records = self.records.get_mut(kept..).unwrap_or_default();
+        self.rows.records(next.clone(), records);
+        let values = self.values.get(next).unwrap_or_default();
+        records.iter_mut().zip(values).for_each(|(record, value)| record.set_value(*value));
+    }
+
+    /// Leaves out the next `count` rows, which are ahead.
+    pub(super) fn skip(&mut self, count: usize) {
+        self.done += count;
+    }
+
+    /// Inserts all rows that are left.
+    pub(super) fn insert_all(&mut self, pivots: &mut Pivots<R>) -> Result<(), Dependent> {
+        loop {
+            let ahead = self.ahead();
+            for (record, start) in ahead.records.iter().zip(ahead.starts) {
+                pivots.insert(*start as usize - ahead.first, *record)?;
+            }
+            match ahead.records.len() {
+                0 => return Ok(()),
+                inserted => self.skip(inserted),
+            }
+        }
     }
 }

@@ -1,20 +1,28 @@
 //! Encoding: the vector of which each row gives its value.
 //!
-//! Columns are cut into segments, by size alone. Each takes the rows that start in it, in parallel.
-//! A row that is reduced until it leads beyond its segment waits, and is inserted when all segments
-//! are done. Which columns are led in the end does not depend on the order, nor does the vector: it
-//! is 0 at all others.
+//! Columns are cut into segments, and each takes the rows that start in it. The few that get reduced
+//! until they lead beyond its end are inserted into the next one afterwards. Segments come by the
+//! batch, the last batch first: while the vector is found for one, an earlier one is brought into
+//! echelon form, so that three of them are all that is in memory. The cuts depend on sizes alone, and
+//! the vector not even on them: it is 0 where no row leads, and which columns these are does not
+//! depend on the order of the rows.
+
+use std::mem;
 
 use rayon::prelude::*;
 
-use super::elimination::{Dependent, Pivots, Row};
+use super::elimination::Segment;
+use super::record::Dependent;
 use super::rows::Rows;
-use super::substitution;
+use super::substitution::Substitution;
 use super::value::Value;
-use super::{EncodeError, for_words};
+use super::{EncodeError, for_width};
 
 /// Columns of a segment.
-const SEGMENT: usize = 1 << 16;
+const SEGMENT: usize = 1 << 12;
+
+/// Most batches, about.
+const BATCHES: usize = 64;
 
 impl Rows {
     /// The vector that decodes to `values`, by row, [`Layout::columns`](super::Layout::columns) long.
@@ -29,56 +37,83 @@ impl Rows {
         if values.len() != self.len() {
             return Err(EncodeError::Values);
         }
-        for_words!(self.layout(), W, Z => {
-            let (bands, mut vector) = eliminate::<V, W>(self, values, SEGMENT).map_err(|Dependent| EncodeError::Unsolvable)?;
-            substitution::substitute::<V, W, Z>(&bands, &mut vector);
-            Ok(vector)
-        })
+        let batch = batch_columns(self.layout().columns(), self.len()).div_ceil(SEGMENT);
+        let vector = for_width!(self.layout(), R => solve::<V, R>(self, values, SEGMENT, batch, Substitution::new));
+        vector.map_err(|Dependent| EncodeError::Unsolvable)
     }
 }
 
-/// Bands and values of the rows in echelon form, by column.
-type Echelon<V, const W: usize> = (Vec<[u64; W]>, Vec<V>);
+/// Columns of a batch, so many that hardly a row gets across one: rows inserted late fill the next
+/// columns that are free, and t columns have none with a probability of about exp(−ε²t/2).
+fn batch_columns(columns: usize, rows: usize) -> usize {
+    let columns_per_free = columns / columns.saturating_sub(rows).max(1);
+    let across = columns_per_free.saturating_mul(columns_per_free).saturating_mul(64);
+    across.max(columns / BATCHES).clamp(1, columns)
+}
 
-/// Brings the rows into echelon form.
-pub(super) fn eliminate<V: Value, const W: usize>(
+/// Solves for the vector, with `batch` segments of `width` columns at a time. If a row gets across a
+/// batch after all, then with all of them at once.
+pub(super) fn solve<V: Value, const R: usize>(
     rows: &Rows,
     values: &[V],
-    segment: usize,
-) -> Result<Echelon<V, W>, Dependent> {
+    width: usize,
+    batch: usize,
+    substitution: impl Fn() -> Substitution<V>,
+) -> Result<Vec<V>, Dependent> {
+    match solve_batches::<V, R>(rows, values, width, batch, substitution())? {
+        Some(vector) => Ok(vector),
+        None => solve_batches::<V, R>(rows, values, width, usize::MAX, substitution())?.ok_or(Dependent),
+    }
+}
+
+/// The same, but gives up if a row gets across a batch.
+fn solve_batches<V: Value, const R: usize>(
+    rows: &Rows,
+    values: &[V],
+    width: usize,
+    batch: usize,
+    mut substitution: Substitution<V>,
+) -> Result<Option<Vec<V>>, Dependent> {
     let columns = rows.layout().columns();
-    let (mut bands, mut vector) = (vec![[0; W]; columns], vec![V::default(); columns]);
-    let segments = bands.par_chunks_mut(segment).zip(vector.par_chunks_mut(segment)).enumerate();
-    let waiting: Vec<Vec<Row<V, W>>> = segments
-        .map(|(number, (bands, vector))| {
-            eliminate_segment(rows, values, Pivots { first: number * segment, bands, values: vector })
-        })
-        .collect::<Result<_, _>>()?;
-    let mut all = Pivots { first: 0, bands: &mut bands, values: &mut vector };
-    for row in waiting.into_iter().flatten() {
-        // A row that is not 0 leads at a column of its band, and all of these are here.
-        all.insert(row)?;
+    let mut vector = vec![V::default(); columns];
+    let segments = columns.div_ceil(width);
+    // The batch for which the vector can be found, that which lacks the rows from the one before it,
+    // and one that is done.
+    let (mut complete, mut waiting, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    for first in (0..segments).step_by(batch).rev() {
+        let mut current: Vec<Segment<R>> = mem::take(&mut done);
+        current.resize_with(batch.min(segments - first), Segment::new);
+        let eliminate = || {
+            current.par_iter_mut().enumerate().try_for_each(|(number, segment)| {
+                let start = (first + number) * width;
+                segment.eliminate(start, width.min(columns - start), rows, values)
+            })?;
+            join(&mut current)
+        };
+        let (eliminated, ()) = rayon::join(eliminate, || substitution.run(&complete, &mut vector));
+        eliminated?;
+        done = mem::replace(&mut complete, mem::replace(&mut waiting, current));
+        if let (Some(left), Some(right)) = (waiting.last_mut(), complete.first_mut()) {
+            right.take_over(left)?;
+        }
+        join(&mut complete)?;
+        if complete.last().is_some_and(Segment::overflows) {
+            return Ok(None);
+        }
     }
-    Ok((bands, vector))
+    substitution.run(&complete, &mut vector);
+    substitution.run(&waiting, &mut vector);
+    Ok(Some(vector))
 }
 
-/// Inserts the rows that start in a segment, and gives those back that lead beyond it.
-fn eliminate_segment<V: Value, const W: usize>(
-    rows: &Rows,
-    values: &[V],
-    mut pivots: Pivots<'_, V, W>,
-) -> Result<Vec<Row<V, W>>, Dependent> {
-    let end = pivots.first + pivots.bands.len();
-    let place = |column| rows.starts().partition_point(|start| (*start as usize) < column);
-    let range = place(pivots.first)..place(end);
-    let values = values.get(range.clone()).unwrap_or_default();
-    let mut waiting = Vec::new();
-    rows.for_bands(range, |within, starts, bands| {
-        let values = values.get(within).unwrap_or_default();
-        for ((start, band), value) in starts.iter().zip(bands).zip(values) {
-            waiting.extend(pivots.insert(Row::new(*start as usize, *band, *value)?)?);
+/// Gives each segment the rows that lead beyond the one before it.
+fn join<const R: usize>(segments: &mut [Segment<R>]) -> Result<(), Dependent> {
+    let mut left: Option<&mut Segment<R>> = None;
+    for segment in segments {
+        if let Some(left) = left {
+            segment.take_over(left)?;
         }
-        Ok(())
-    })?;
-    Ok(waiting)
+        left = Some(segment);
+    }
+    Ok(())
 }

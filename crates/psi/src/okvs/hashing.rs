@@ -3,16 +3,14 @@
 
 use sha2::{Digest, Sha512};
 
-use super::layout::{Layout, MAX_BAND};
+use super::layout::Layout;
+use super::record::Record;
 use super::value::Value;
 use crate::Item;
 use crate::fixed_key::FixedKey;
 
 /// Rows that are hashed at a time.
 pub(super) const BATCH: usize = 64;
-
-/// Words of the widest band.
-const MAX_WORDS: usize = MAX_BAND / 64;
 
 /// What makes the rows of a store: drawn afresh when the set is fixed, and told to the peer with the
 /// vector.
@@ -47,25 +45,19 @@ impl From<[u8; 16]> for RowSeed {
 pub(super) struct Hashes {
     start: FixedKey,
     value: FixedKey,
-    /// 128 columns of the band each.
-    bands: Vec<FixedKey>,
+    /// For 128 columns of the band each, and which of these there are.
+    bands: Vec<(FixedKey, u128)>,
     /// Columns at which a band may start.
     starts: u64,
-    /// Bits of the band that there are, word by word.
-    mask: [u64; MAX_WORDS],
 }
 
 impl Hashes {
     pub(super) fn new(layout: Layout, seed: &RowSeed) -> Self {
-        let bands = (2u8..).take(layout.band().div_ceil(128)).map(|index| seed.permutation(index)).collect();
-        let mut mask = [0; MAX_WORDS];
-        let mut left = layout.band();
-        for word in &mut mask {
-            *word = if left >= 64 { u64::MAX } else { (1 << left) - 1 };
-            left = left.saturating_sub(64);
-        }
+        let mask = |columns: usize| if columns >= 128 { u128::MAX } else { (1 << columns) - 1 };
+        let columns = (0..layout.band()).step_by(128).map(|first| mask(layout.band() - first));
+        let bands = columns.zip(2..).map(|(mask, index)| (seed.permutation(index), mask)).collect();
         let (start, value) = (seed.permutation(0), seed.permutation(1));
-        Self { start, value, bands, starts: layout.starts() as u64, mask }
+        Self { start, value, bands, starts: layout.starts() as u64 }
     }
 
     /// The start of the band of each of `items`, into `starts`.
@@ -90,24 +82,21 @@ impl Hashes {
     pub(super) fn values<V: Value>(&self, keys: &[u128], values: &mut [V]) {
         let mut blocks = [0; BATCH];
         for (keys, values) in keys.chunks(BATCH).zip(values.chunks_mut(BATCH)) {
-            blocks.iter_mut().zip(keys).for_each(|(block, key)| *block = *key);
-            self.value.permute(&mut blocks);
+            self.value.permute_into(keys, &mut blocks);
             values.iter_mut().zip(blocks).for_each(|(value, block)| *value = V::from_words(block_words(block)));
         }
     }
 
-    /// The band of each of `keys`, up to [`BATCH`] of them, into `bands`. Words beyond the band
-    /// are 0.
-    pub(super) fn bands<const W: usize>(&self, keys: &[u128], bands: &mut [[u64; W]; BATCH]) {
+    /// The band of each of `keys`, up to [`BATCH`] of them, into `records`. Words beyond the band
+    /// stay what they are.
+    pub(super) fn bands<const R: usize>(&self, keys: &[u128], records: &mut [Record<R>]) {
         let mut blocks = [0; BATCH];
-        for (pair, permutation) in self.bands.iter().enumerate() {
-            blocks.iter_mut().zip(keys).for_each(|(block, key)| *block = *key);
-            if let Some(blocks) = blocks.get_mut(..keys.len()) {
-                permutation.permute(blocks);
-            }
-            for (band, block) in bands.iter_mut().zip(blocks) {
-                let words = band.iter_mut().skip(2 * pair).zip(block_words(block));
-                words.zip(self.mask.iter().skip(2 * pair)).for_each(|((to, word), mask)| *to = word & mask);
+        for (pair, (permutation, mask)) in self.bands.iter().enumerate() {
+            permutation.permute_into(keys, &mut blocks);
+            for (record, block) in records.iter_mut().zip(blocks) {
+                if let Some(words) = record.band_pairs().get_mut(pair) {
+                    *words = block_words(block & mask);
+                }
             }
         }
     }
@@ -139,11 +128,11 @@ mod tests {
         hashes.starts(&items, &mut starts);
         hashes.values(&keys, &mut values);
         for i in 0..100 {
-            let (mut start, mut value, mut band) = ([0], [0u128], [[0; 5]; BATCH]);
+            let (mut start, mut value, mut band) = ([0], [0u128], [Record::<1>::ZERO; BATCH]);
             hashes.starts(&items[i..=i], &mut start);
             hashes.values(&keys[i..=i], &mut value);
             assert_eq!((start[0], value[0] as u64), (starts[i], values[i]));
-            let mut bands = [[0; 5]; BATCH];
+            let mut bands = [Record::<1>::ZERO; BATCH];
             hashes.bands(&keys[i / 64 * 64..(i / 64 * 64 + 64).min(100)], &mut bands);
             hashes.bands(&keys[i..=i], &mut band);
             assert_eq!(bands[i % 64], band[0]);
@@ -156,11 +145,11 @@ mod tests {
         let mut seen = Vec::new();
         for seed in [1, 2] {
             let hashes = hashes(1000, 512, seed);
-            let (mut values, mut bands) = ([0u128; 2], [[0; 8]; BATCH]);
+            let (mut values, mut bands) = ([0u128; 2], [Record::<2>::ZERO; BATCH]);
             hashes.values(&keys, &mut values);
             hashes.bands(&keys, &mut bands);
             seen.extend(values.iter().flat_map(|value| block_words(*value)));
-            seen.extend(bands[..2].as_flattened());
+            seen.extend(bands[..2].iter().flat_map(|record| &record.band()[..8]));
         }
         let count = seen.len();
         seen.sort_unstable();
@@ -185,10 +174,12 @@ mod tests {
     #[test]
     fn bands_end_where_they_should() {
         let hashes = hashes(1000, 70, 1);
-        let mut bands = [[0; 4]; BATCH];
-        hashes.bands(&(0..64).collect::<Vec<_>>(), &mut bands);
-        let [all, upper, ..] = bands.iter().fold([0; 4], |all, band| [0, 1, 2, 3].map(|word| all[word] | band[word]));
-        assert_eq!((all, upper), (u64::MAX, 63));
-        assert!(bands.iter().all(|band| band[2..] == [0, 0]));
+        let mut records = [Record::<1>::ZERO; BATCH];
+        hashes.bands(&(0..64).collect::<Vec<_>>(), &mut records);
+        let mut all = [0; 8];
+        for record in &records {
+            all.iter_mut().zip(record.0.as_flattened()).for_each(|(all, word)| *all |= word);
+        }
+        assert_eq!(all, [u64::MAX, 63, 0, 0, 0, 0, 0, 0]);
     }
 }

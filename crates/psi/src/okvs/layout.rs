@@ -9,7 +9,7 @@
 use crate::PsiError;
 
 /// Widest band, in columns.
-pub const MAX_BAND: usize = 1024;
+pub const MAX_BAND: usize = 896;
 
 /// Columns for each key, before those that the last band takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,9 +39,9 @@ impl Expansion {
     const fn figures(self) -> Figures {
         match self {
             Self::Percent3 => Figures { percent: 3, slope: 848, offset: 86, narrowest: 704 },
-            Self::Percent5 => Figures { percent: 5, slope: 1397, offset: 68, narrowest: 512 },
+            Self::Percent5 => Figures { percent: 5, slope: 1396, offset: 68, narrowest: 512 },
             Self::Percent7 => Figures { percent: 7, slope: 1930, offset: 54, narrowest: 320 },
-            Self::Percent10 => Figures { percent: 10, slope: 2708, offset: 43, narrowest: 256 },
+            Self::Percent10 => Figures { percent: 10, slope: 2707, offset: 43, narrowest: 256 },
         }
     }
 
@@ -67,7 +67,7 @@ impl Shape {
         if (64..=MAX_BAND).contains(&band) && band.is_multiple_of(64) {
             Ok(Self { expansion, band })
         } else {
-            Err(PsiError::Usage("a band must be 64 to 1024 columns wide, in steps of 64"))
+            Err(PsiError::Usage("a band must be 64 to 896 columns wide, in steps of 64"))
         }
     }
 
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(columns(1 << 20, Expansion::Percent5, 512), Ok(1_101_520));
         assert!(matches!(columns(usize::MAX, Expansion::Percent5, 512), Err(PsiError::Usage(_))));
         assert!(matches!(columns(1 << 32, Expansion::Percent5, 512), Err(PsiError::Usage(_))));
-        for band in [0, 32, 100, 1088] {
+        for band in [0, 32, 100, 960] {
             assert!(Shape::new(Expansion::Percent10, band).is_err());
         }
     }

@@ -31,6 +31,7 @@ mod encode;
 mod hashing;
 mod keys;
 mod layout;
+mod record;
 mod rows;
 mod sorting;
 mod substitution;
@@ -59,21 +60,17 @@ pub enum EncodeError {
     Values,
 }
 
-/// Evaluates an expression with constants for a [`Layout`]: `$w` words that hold a band, and `$z`
-/// times 512 columns that hold eight of them whose starts are near each other.
-macro_rules! for_words {
-    ($layout:expr, $w:ident, $z:ident => $body:expr) => {
-        $crate::okvs::for_words!(@match $layout, $w, $z, $body, 0..=256 => (4, 1), 0..=320 => (5, 1),
-            0..=512 => (8, 2), 0..=640 => (10, 2), _ => (16, 3))
-    };
-    (@match $layout:expr, $w:ident, $z:ident, $body:expr, $($band:pat => ($words:expr, $tiles:expr)),+) => {
-        match $layout.band() {
-            $($band => {
-                const $w: usize = $words;
-                const $z: usize = $tiles;
-                $body
-            })+
+/// Evaluates an expression with a constant for a [`Layout`]: how many times 512 bits a band and a
+/// value take ([`record`]). That many columns also hold a few bands whose starts are near each other.
+macro_rules! for_width {
+    ($layout:expr, $registers:ident => $body:expr) => {
+        if $layout.band() <= 64 * $crate::okvs::record::Record::<1>::BAND {
+            const $registers: usize = 1;
+            $body
+        } else {
+            const $registers: usize = 2;
+            $body
         }
     };
 }
-use for_words;
+use for_width;

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::hashing::{BATCH, Hashes, RowSeed};
+use super::hashing::{Hashes, RowSeed};
 use super::keys::DistinctItems;
 use super::layout::Layout;
+use super::record::Record;
 use super::sorting;
 use super::value::Value;
 use crate::{Item, PsiError};
@@ -98,26 +99,19 @@ impl Rows {
         }
     }
 
-    /// The start of each row.
+    /// How many rows start before a column.
+    pub(super) fn starting_before(&self, column: usize) -> usize {
+        self.starts.partition_point(|start| (*start as usize) < column)
+    }
+
+    /// By row: the column at which its band starts.
     pub(super) fn starts(&self) -> &[u32] {
         &self.starts
     }
 
-    /// Calls `each` with the rows of `range`, [`BATCH`] or fewer at a time: where they are within
-    /// `range`, their starts and their bands.
-    pub(super) fn for_bands<const W: usize, E>(
-        &self,
-        range: Range<usize>,
-        mut each: impl FnMut(Range<usize>, &[u32], &[[u64; W]]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let keys = self.keys.get(range.clone()).unwrap_or_default();
-        let starts = self.starts.get(range).unwrap_or_default();
-        let mut bands = [[0; W]; BATCH];
-        for (number, (keys, starts)) in keys.chunks(BATCH).zip(starts.chunks(BATCH)).enumerate() {
-            self.hashes.bands(keys, &mut bands);
-            let first = number * BATCH;
-            each(first..first + keys.len(), starts, bands.get(..keys.len()).unwrap_or_default())?;
-        }
-        Ok(())
+    /// The bands of the rows of `range`, up to [`BATCH`](super::hashing::BATCH) of them, into
+    /// `records` that are 0 where they have no band.
+    pub(super) fn records<const R: usize>(&self, range: Range<usize>, records: &mut [Record<R>]) {
+        self.hashes.bands(self.keys.get(range).unwrap_or_default(), records);
     }
 }
