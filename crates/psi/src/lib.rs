@@ -12,7 +12,8 @@
 //! | [`oprf`] | what `matching` needs of any such function | |
 //! | [`matching`] | membership, labelled, both sides learn | |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
-//! | [`budget`] | from a statistical error to widths in bytes | |
+//! | [`matching::tag_set`] | sorted tags, compressed | Elias 1974; Fano 1971 |
+//! | [`budget`] | from a statistical error to widths of tags | |
 //!
 //! All protocols here are secure against **semi-honest** parties: such as follow the protocol and
 //! study what they received. Every element of a peer is checked all the same, and a bad one is a
