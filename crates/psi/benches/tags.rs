@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p psi --bench tags`. Sizes are 2^16, 2^20 and 2^22 on both sides; half of the tags are
 //! common. Figures are for one thread.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 use std::hint::black_box;
 

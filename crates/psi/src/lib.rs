@@ -7,16 +7,27 @@
 //!
 //! | module | what it is | source |
 //! |---|---|---|
-//! | [`hash_to_group`] | bytes to a ristretto255 element | RFC 9380, RFC 9496 |
-//! | [`dh_oprf`] | oblivious pseudorandom function | RFC 9497, base mode |
-//! | [`oprf`] | what `matching` needs of any such function | |
+//! | [`oprf`] | what `matching` needs of an oblivious pseudorandom function | |
+//! | [`dh_oprf`] | one for small sets | RFC 9497, base mode |
+//! | [`vole_oprf`] | one for large sets | Raghuraman, Rindal 2022 |
 //! | [`matching`] | membership, labelled, both sides learn | |
+//! | [`matching::tag_set`] | sorted tags, compressed | Elias 1974; Fano 1971 |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
+//! | [`budget`] | from a statistical error to widths of tags | |
+//!
+//! What these are made of:
+//!
+//! | module | what it is | source |
+//! |---|---|---|
+//! | [`hash_to_group`] | bytes to a ristretto255 element | RFC 9380, RFC 9496 |
+//! | [`gf`] | the fields of 2^64 and 2^128 elements | |
+//! | [`fixed_key`] | AES as a permutation | FIPS 197 |
 //! | [`base_ot`] | oblivious transfer, one out of two | Bellare, Micali 1989; Naor, Pinkas 2001 |
 //! | [`ot_extension`] | many transfers from 128 | Ishai, Kilian, Nissim, Petrank 2003; Guo and others 2020 |
 //! | [`pprf`] | punctured trees of pseudorandom blocks | Goldreich, Goldwasser, Micali 1984; Boyle and others 2019 |
-//! | [`fixed_key`] | AES as a permutation | FIPS 197 |
-//! | [`budget`] | from a statistical error to widths in bytes | |
+//! | [`lpn_code`] | a code that stretches noise | Raghuraman, Rindal, Tanguy 2023 |
+//! | [`subfield_vole`] | products with a secret, by the million | Boyle and others 2018; Raghuraman, Rindal 2022 |
+//! | [`okvs`] | a vector that gives a value for each key | Bienstock, Patel, Seo, Yeo 2023 |
 //!
 //! All protocols here are secure against **semi-honest** parties: such as follow the protocol and
 //! study what they received. Every element of a peer is checked all the same, and a bad one is a

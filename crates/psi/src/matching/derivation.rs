@@ -223,8 +223,8 @@ mod tests {
     #[test]
     fn so_are_those_of_values_that_are_no_hashes() {
         let count = 300;
-        let values: Vec<u128> = (0..count).map(|n| n * n * n << 60 | n).collect();
-        let items: Vec<Item> = (0..count).map(|n| Item::from((n << 70 | 7).to_le_bytes())).collect();
+        let values: Vec<u128> = (0..count).map(|n| ((n * n * n) << 60) | n).collect();
+        let items: Vec<Item> = (0..count).map(|n| Item::from(((n << 70) | 7).to_le_bytes())).collect();
         let outputs = Outputs::Unhashed { values: &values, items: &items };
         let numbers = || values.iter().zip(&items).map(|(u, x)| (*u, u128::from_le_bytes(*x.as_bytes())));
 

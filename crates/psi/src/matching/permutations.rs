@@ -4,11 +4,12 @@
 //! ```text
 //! block_j = π_(j+1)(s ⊕ x) ⊕ s
 //! ```
-//! This is the construction TMMO of Guo, Katz, Wang and Yu, "Efficient and Secure Multiparty Computation
-//! from Fixed-Key Block Ciphers" (IEEE S&P 2020, Section 7.4), with the item as the tweak. It is tweakable
-//! circular correlation robust when π_j are random permutations: blocks look random even where values differ by
-//! products with one secret, and each item has a function of its own. To find a value from its block is
-//! no harder for many items than for one.
+//! This is TMMO of Guo, Katz, Wang and Yu, "Efficient and Secure Multiparty Computation from Fixed-Key
+//! Block Ciphers" (IEEE S&P 2020; Section 7.4 of the full version, IACR ePrint 2019/074), with the item as
+//! the tweak, and with permutations of their own where the paper has one twice: a value has several
+//! blocks here. With π_j as random permutations it is correlation robust under tweaks: blocks look random
+//! even of values that differ by products with one secret. The tweak gives each item a function of its own, so
+//! that many items are no easier a target than one.
 //!
 //! π_j is AES-128 under the first 16 bytes of SHA-512(context ‖ mode ‖ session id ‖ "permutation" ‖ j).
 

@@ -127,7 +127,7 @@ mod tests {
                 let (x, y) = (receiver as f64, sender as f64);
                 let sum = x * y / f64::from(tag.tag_bits()).exp2()
                     + y / f64::from(plan.field.bits()).exp2()
-                    + (-f64::from(store(lambda, receiver as usize).unwrap().1)).exp2();
+                    + (-f64::from(store(lambda, usize::try_from(receiver).unwrap()).unwrap().1)).exp2();
                 assert!(sum <= (-f64::from(lambda)).exp2(), "{lambda}: {receiver} x {sender}");
                 assert!(tag.tag_bits() > lambda);
             }

@@ -166,3 +166,34 @@ impl BitWriter<'_> {
         self.filled = self.filled.saturating_sub(64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_that_comes_twice_stands_once_and_the_length_stays() {
+        let shape = Shape::new(200, 16).unwrap();
+        let twice: Vec<u128> = (0..200).map(|n| 300 * (n / 2)).collect();
+        // Half of these are taken.
+        let mut spare = (0..).map(|n| (300 * (n / 2) + n % 2) << 112 | 0xff);
+        let set = TagSet::new(shape, &twice, |tag| *tag, || spare.next().unwrap()).unwrap();
+        assert!(set.tags.is_sorted() && set.tags.iter().collect::<BTreeSet<_>>().len() == 200);
+        assert!((0..100).all(|n| set.tags.binary_search(&(300 * n)).is_ok()));
+    }
+
+    #[test]
+    fn tags_that_cannot_all_differ_are_an_error() {
+        let new = |count: usize| {
+            let mut spare = (0u128..).map(|n| n << 120);
+            TagSet::new(Shape::new(count, 8).unwrap(), &vec![5; count], |tag| *tag, || spare.next().unwrap())
+        };
+        assert!(new(256).is_ok());
+        assert!(matches!(new(257), Err(PsiError::Usage(_))));
+        let stuck = TagSet::new(Shape::new(3, 8).unwrap(), &[5; 3], |tag| *tag, || 0);
+        assert!(matches!(stuck, Err(PsiError::Usage(_))));
+        assert!(matches!(TagSet::new(Shape::new(3, 8).unwrap(), &[5; 2], |tag| *tag, || 0), Err(PsiError::Usage(_))));
+    }
+}

@@ -22,6 +22,9 @@ mod encode;
 mod order;
 mod own;
 mod read;
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation)]
+mod tests;
 
 pub use encode::TagSet;
 pub(super) use order::sort;

@@ -4,18 +4,20 @@
 //! Tags are pseudorandom, so that parts are as large as each other and nearly nothing is left to
 //! compare. Tags that are not, whoever made them so, cost a sort by comparison and no more.
 
+use std::slice::IterMut;
+
 use rayon::prelude::*;
 
 use crate::PsiError;
 
 /// Tags of a part, on average, as a binary logarithm: with what goes with them they fit the first caches.
-const PART_BITS: u32 = 11;
+const PART_BITS: u32 = 12;
 
 /// Most parts, as a binary logarithm: so many places are written to at a time.
-const MOST_PARTS: u32 = 11;
+const MOST_PARTS: u32 = 10;
 
 /// Most values of the bits that a part is sorted by, as a binary logarithm.
-const MOST_BUCKETS: u32 = 12;
+const MOST_BUCKETS: u32 = 13;
 
 /// Most tags in a bucket that are sorted by insertion.
 const MOST_INSERTED: u32 = 32;
@@ -43,81 +45,99 @@ pub(in crate::matching) fn sort<T: Sync, V: With>(
 ) -> Result<Sorted<V>, PsiError> {
     u32::try_from(source.len()).map_err(|_| PsiError::Usage("a set of 2^32 items or more must be split into bins"))?;
     let part_bits = source.len().max(1).ilog2().saturating_sub(PART_BITS).min(MOST_PARTS).min(bits);
+    let shift = bits - part_bits;
     let stretch = source.len().div_ceil(rayon::current_num_threads()).max(1 << PART_BITS);
-    let piles: Vec<_> = source
-        .par_chunks(stretch)
-        .enumerate()
-        .map(|(i, values)| Pile::new(bits, part_bits, i * stretch, values, &entry))
-        .collect();
-    let total = piles.iter().map(|pile| pile.tags.len()).sum();
+    let entries = |index: usize, values| {
+        let entry = &entry;
+        (index * stretch..).zip::<&[T]>(values).filter_map(move |(i, value)| entry(i, value))
+    };
+    // How many tags of each part there are in each stretch.
+    let counted = source.par_chunks(stretch).enumerate().map(|(index, values)| {
+        let mut counts = vec![0; 1 << part_bits];
+        entries(index, values).for_each(|(tag, _)| count(&mut counts, tag, shift));
+        counts
+    });
+    let counts: Vec<Vec<u32>> = counted.collect();
+    let total = counts.iter().flatten().map(|count| *count as usize).sum();
     let mut out = Sorted { tags: vec![0; total], with: vec![V::default(); total] };
-    let mut parts = Vec::new();
-    let (mut tags, mut with) = (out.tags.as_mut_slice(), out.with.as_mut_slice());
-    for index in 0..1 << part_bits {
-        let pieces: Vec<_> = piles.iter().map(|pile| pile.part(index)).collect();
-        let length = pieces.iter().map(|(tags, _)| tags.len()).sum();
-        let split = tags.split_at_mut_checked(length).zip(with.split_at_mut_checked(length));
-        let ((part_tags, tags_left), (part_with, with_left)) =
-            split.ok_or(PsiError::Usage("parts of a list that are more than it"))?;
-        parts.push((pieces, part_tags, part_with));
-        (tags, with) = (tags_left, with_left);
-    }
-    parts.into_par_iter().for_each(|(pieces, tags, with)| sort_part(bits - part_bits, &pieces, tags, with));
+    let rooms = rooms(&counts, &mut out);
+    source.par_chunks(stretch).enumerate().zip(rooms).for_each(|((index, values), mut rooms)| {
+        entries(index, values).for_each(|(tag, with)| place(&mut rooms, tag, shift, with));
+    });
+    let lengths = (0..1 << part_bits).map(|part| counts.iter().filter_map(|counts| counts.get(part)).sum());
+    cut(&mut out, lengths)
+        .into_par_iter()
+        .for_each_init(Vec::new, |scratch, (tags, with)| sort_part(shift, scratch, tags, with));
     Ok(out)
 }
 
-/// A stretch of the values, in parts by the first bits of their tags.
-struct Pile<V> {
-    tags: Vec<u128>,
-    with: Vec<V>,
-    /// Where each part ends.
-    ends: Vec<u32>,
+/// Cuts what is sorted into pieces of `lengths`.
+fn cut<V>(out: &mut Sorted<V>, lengths: impl Iterator<Item = u32>) -> Vec<(&mut [u128], &mut [V])> {
+    let (mut tags, mut with) = (out.tags.as_mut_slice(), out.with.as_mut_slice());
+    let piece = |length| {
+        let length = (length as usize).min(tags.len()).min(with.len());
+        let (piece, left) = std::mem::take(&mut tags).split_at_mut_checked(length)?;
+        let (piece_with, left_with) = std::mem::take(&mut with).split_at_mut_checked(length)?;
+        (tags, with) = (left, left_with);
+        Some((piece, piece_with))
+    };
+    lengths.map_while(piece).collect()
 }
 
-impl<V: With> Pile<V> {
-    fn new<T>(
-        bits: u32,
-        part_bits: u32,
-        first: usize,
-        values: &[T],
-        entry: &impl Fn(usize, &T) -> Option<(u128, V)>,
-    ) -> Self {
-        let entries = || (first..).zip(values).filter_map(|(i, value)| entry(i, value));
-        let mut ends = vec![0; 1 << part_bits];
-        let shift = bits - part_bits;
-        entries().for_each(|(tag, _)| count(&mut ends, tag, shift));
-        let total = starts(&mut ends) as usize;
-        let mut out = Self { tags: vec![0; total], with: vec![V::default(); total], ends };
-        entries().for_each(|(tag, with)| place(&mut out.ends, tag, shift, with, &mut out.tags, &mut out.with));
-        out
-    }
+/// Room for the tags of one part and one stretch.
+struct Room<'a, V> {
+    tags: IterMut<'a, u128>,
+    with: IterMut<'a, V>,
+}
 
-    fn part(&self, index: usize) -> (&[u128], &[V]) {
-        let end = |index| self.ends.get(index).map_or(0, |end| *end as usize);
-        let range = index.checked_sub(1).map_or(0, end)..end(index);
-        (self.tags.get(range.clone()).unwrap_or_default(), self.with.get(range).unwrap_or_default())
+/// For each stretch a room for each part. Rooms of one part are beside each other.
+fn rooms<'a, V>(counts: &[Vec<u32>], out: &'a mut Sorted<V>) -> Vec<Vec<Room<'a, V>>> {
+    let parts = counts.first().map_or(0, Vec::len);
+    let mut rooms: Vec<_> = counts.iter().map(|_| Vec::with_capacity(parts)).collect();
+    let lengths = (0..parts).flat_map(|part| counts.iter().map(move |counts| counts.get(part).copied().unwrap_or(0)));
+    let mut pieces = cut(out, lengths).into_iter();
+    for _ in 0..parts {
+        for (rooms, (tags, with)) in rooms.iter_mut().zip(&mut pieces) {
+            rooms.push(Room { tags: tags.iter_mut(), with: with.iter_mut() });
+        }
+    }
+    rooms
+}
+
+/// Puts a tag into the room of its part.
+fn place<V>(rooms: &mut [Room<'_, V>], tag: u128, shift: u32, with: V) {
+    let index = bucket(tag, shift, rooms.len());
+    let Some(room) = rooms.get_mut(index) else { return };
+    if let (Some(tag_place), Some(with_place)) = (room.tags.next(), room.with.next()) {
+        (*tag_place, *with_place) = (tag, with);
     }
 }
 
-/// Sorts the `pieces` of a part, whose tags differ in their last `bits` bits alone, into `tags` and `with`.
-fn sort_part<V: With>(bits: u32, pieces: &[(&[u128], &[V])], tags: &mut [u128], with: &mut [V]) {
+/// Sorts the tags of a part, which differ in their last `bits` bits alone.
+fn sort_part<V: With>(bits: u32, scratch: &mut Vec<(u128, V)>, tags: &mut [u128], with: &mut [V]) {
     let bucket_bits = (usize::BITS - tags.len().leading_zeros()).min(MOST_BUCKETS).min(bits);
     let shift = bits - bucket_bits;
     let mut buckets = [0; 1 << MOST_BUCKETS];
     let Some(buckets) = buckets.get_mut(..1 << bucket_bits) else { return };
-    pieces.iter().for_each(|(tags, _)| tags.iter().for_each(|tag| count(buckets, *tag, shift)));
-    let largest = buckets.iter().max().copied().unwrap_or_default();
-    starts(buckets);
-    for (tag, v) in pieces.iter().flat_map(|(tags, with)| tags.iter().zip(*with)) {
-        place(buckets, *tag, shift, *v, tags, with);
+    scratch.clear();
+    scratch.extend(tags.iter().copied().zip(with.iter().copied()));
+    scratch.iter().for_each(|(tag, _)| count(buckets, *tag, shift));
+    if buckets.iter().any(|count| *count > MOST_INSERTED) {
+        scratch.sort_unstable();
+        tags.iter_mut().zip(with).zip(scratch).for_each(|((tag, with), entry)| (*tag, *with) = *entry);
+        return;
     }
-    if largest <= MOST_INSERTED {
-        sort_by_insertion(tags, with);
-    } else {
-        let mut entries: Vec<_> = tags.iter().copied().zip(with.iter().copied()).collect();
-        entries.sort_unstable();
-        tags.iter_mut().zip(with).zip(entries).for_each(|((tag, v), entry)| (*tag, *v) = entry);
+    // From how many there are to where they start.
+    buckets.iter_mut().fold(0, |start, bucket| start + std::mem::replace(bucket, start));
+    for (tag, v) in scratch.iter() {
+        let index = bucket(*tag, shift, buckets.len());
+        let Some(next) = buckets.get_mut(index) else { continue };
+        if let (Some(tag_place), Some(with_place)) = (tags.get_mut(*next as usize), with.get_mut(*next as usize)) {
+            (*tag_place, *with_place) = (*tag, *v);
+        }
+        *next += 1;
     }
+    sort_by_insertion(tags, with);
 }
 
 /// The bucket of a tag among a power of two of buckets.
@@ -126,26 +146,12 @@ fn bucket(tag: u128, shift: u32, buckets: usize) -> usize {
     tag.checked_shr(shift).unwrap_or(0) as usize & (buckets - 1)
 }
 
+/// Counts a tag in its bucket.
 fn count(buckets: &mut [u32], tag: u128, shift: u32) {
     let index = bucket(tag, shift, buckets.len());
     if let Some(count) = buckets.get_mut(index) {
         *count += 1;
     }
-}
-
-/// From how many there are in each bucket to where it starts; gives how many there are in all.
-fn starts(buckets: &mut [u32]) -> u32 {
-    buckets.iter_mut().fold(0, |start, bucket| start + std::mem::replace(bucket, start))
-}
-
-/// Puts a tag where its bucket has got to.
-fn place<V: With>(buckets: &mut [u32], tag: u128, shift: u32, v: V, tags: &mut [u128], with: &mut [V]) {
-    let index = bucket(tag, shift, buckets.len());
-    let Some(next) = buckets.get_mut(index) else { return };
-    if let (Some(tag_place), Some(with_place)) = (tags.get_mut(*next as usize), with.get_mut(*next as usize)) {
-        (*tag_place, *with_place) = (tag, v);
-    }
-    *next += 1;
 }
 
 /// Sorts what is nearly sorted.
@@ -165,6 +171,7 @@ fn sort_by_insertion<V: With>(tags: &mut [u128], with: &mut [V]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,5 +1,7 @@
 //! One's own tags, to be met with those of the peer.
 
+use std::array;
+
 use super::order::{Sorted, sort};
 use crate::PsiError;
 
@@ -23,25 +25,83 @@ impl OwnTags {
     }
 
     /// Adds to `found` the indices of all that `tags` meet, which ascend; gives how many of `tags` meet any.
-    ///
-    /// Both lists are walked once, side by side, from where `tags` begin.
     pub fn meet(&self, tags: &[u128], found: &mut Vec<u32>) -> usize {
-        let Some(first) = tags.first() else { return 0 };
-        let start = self.sorted.tags.partition_point(|own| own < first);
-        let mut own = self.sorted.tags.iter().zip(&self.sorted.with).skip(start).peekable();
+        let mut lanes: [_; LANES] = {
+            let mut stretches = tags.chunks(tags.len().div_ceil(LANES).max(1));
+            array::from_fn(|_| Lane::new(&self.sorted, stretches.next().unwrap_or_default()))
+        };
+        // Steps of a lane depend on each other, those of two lanes do not.
+        while lanes.iter().all(Lane::has_more) {
+            lanes.iter_mut().for_each(Lane::step);
+        }
         let mut met = 0;
-        for tag in tags {
-            while own.next_if(|(own, _)| *own < tag).is_some() {}
-            met += usize::from(own.peek().is_some_and(|(own, _)| *own == tag));
-            while let Some((_, index)) = own.next_if(|(own, _)| *own == tag) {
-                found.push(*index);
+        for mut lane in lanes {
+            while lane.has_more() {
+                lane.step();
             }
+            met += lane.met;
+            found.extend_from_slice(lane.found.get(..lane.count).unwrap_or_default());
         }
         met
     }
 }
 
+/// Stretches of tags that are walked along at a time.
+const LANES: usize = 4;
+
+/// Tags of the peer beside the own ones from where they begin, both ascending. What a step does depends on no
+/// branch: which of the two lists goes on next cannot be foretold.
+struct Lane<'a> {
+    theirs: &'a [u128],
+    own: &'a [u128],
+    indices: &'a [u32],
+    /// Indices found; from `count` on they mean nothing.
+    found: Vec<u32>,
+    count: usize,
+    /// Tags of the peer that are met.
+    met: usize,
+    /// Whether the last step met the first of `theirs`.
+    again: bool,
+}
+
+impl<'a> Lane<'a> {
+    fn new(sorted: &'a Sorted<u32>, theirs: &'a [u128]) -> Self {
+        let range = match (theirs.first(), theirs.last()) {
+            (Some(first), Some(last)) => {
+                let start = sorted.tags.partition_point(|own| own < first);
+                let ahead = sorted.tags.get(start..).unwrap_or_default();
+                start..start + ahead.partition_point(|own| own <= last)
+            }
+            _ => 0..0,
+        };
+        let own = sorted.tags.get(range.clone()).unwrap_or_default();
+        let indices = sorted.with.get(range).unwrap_or_default();
+        Self { theirs, own, indices, found: vec![0; own.len()], count: 0, met: 0, again: false }
+    }
+
+    fn has_more(&self) -> bool {
+        !self.theirs.is_empty() && !self.own.is_empty()
+    }
+
+    /// Goes on by one in one of the lists: in the own one when both are alike, since it can have the tag again.
+    #[inline(always)]
+    fn step(&mut self) {
+        let ([their, ..], [own, ..], [index, ..]) = (self.theirs, self.own, self.indices) else { return };
+        let (is_met, own_goes) = (own == their, own <= their);
+        if let Some(place) = self.found.get_mut(self.count) {
+            *place = *index;
+        }
+        self.count += usize::from(is_met);
+        self.met += usize::from(is_met & !self.again);
+        self.again = is_met;
+        self.theirs = self.theirs.get(usize::from(!own_goes)..).unwrap_or_default();
+        self.own = self.own.get(usize::from(own_goes)..).unwrap_or_default();
+        self.indices = self.indices.get(usize::from(own_goes)..).unwrap_or_default();
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation)]
 mod tests {
     use super::*;
 

@@ -167,46 +167,27 @@ fn read_element(
     highs: &mut Ones<'_>,
     tags: &mut Vec<u128>,
 ) -> Result<(), PsiError> {
-    let (low, high) = (bits.min(64), bits.saturating_sub(64));
     let (words, _) = element.as_chunks::<WORD_BYTES>();
-    let mut reader = BitReader { pending: 0, filled: 0, words: words.iter() };
-    for _ in 0..count {
-        let mut tag = reader.take(low);
-        if high > 0 {
-            tag |= reader.take(high) << 64;
+    let (width, mask) = (bits as usize, mask(bits));
+    let mut read = [0; TAGS_PER_ELEMENT];
+    for (place, start) in read.iter_mut().take(count).zip((0..).step_by(width.max(1))) {
+        let mut low = u128::from(window(words, start));
+        if bits > 64 {
+            low |= u128::from(window(words, start + 64)) << 64;
         }
-        let above = highs.next().ok_or(NO_SET)?;
-        tags.push(tag | u128::from(above).checked_shl(bits).unwrap_or(0));
+        let high = u128::from(highs.next().ok_or(NO_SET)?);
+        *place = low & mask | high.checked_shl(bits).unwrap_or(0);
     }
-    if reader.is_zero() { Ok(()) } else { Err(NOT_ZERO) }
+    tags.extend(read.iter().take(count));
+    let behind = (count * width..64 * words.len()).step_by(64);
+    if behind.map(|start| window(words, start)).all(|word| word == 0) { Ok(()) } else { Err(NOT_ZERO) }
 }
 
-/// Reads bits from words of 64.
-struct BitReader<'a> {
-    /// Bits that were not yet taken: fewer than 64 between two calls.
-    pending: u128,
-    filled: u32,
-    words: std::slice::Iter<'a, [u8; WORD_BYTES]>,
-}
-
-impl BitReader<'_> {
-    /// The next `bits` bits, at most 64; zeros where there are no more.
-    fn take(&mut self, bits: u32) -> u128 {
-        if self.filled < bits {
-            let word = self.words.next().map_or(0, |word| u64::from_le_bytes(*word));
-            self.pending |= u128::from(word) << self.filled;
-            self.filled += 64;
-        }
-        let value = self.pending & mask(bits);
-        self.pending >>= bits;
-        self.filled -= bits;
-        value
-    }
-
-    /// Whether nothing but zeros is left.
-    fn is_zero(&self) -> bool {
-        self.pending == 0 && self.words.clone().all(|word| *word == [0; WORD_BYTES])
-    }
+/// The 64 bits from bit `start` on; zeros where there are no more.
+fn window(words: &[[u8; WORD_BYTES]], start: usize) -> u64 {
+    let word = |index| words.get(index).map_or(0, |word| u64::from_le_bytes(*word));
+    let (index, offset) = (start / 64, start % 64);
+    word(index) >> offset | word(index + 1) << 1 << (63 - offset)
 }
 
 /// High bits of one tag after another.
