@@ -35,6 +35,12 @@ pub enum Protocol {
     VoleMalicious,
 }
 
+/// Whether this version has `protocol`. Where a protocol is left open, it is chosen among those.
+#[must_use]
+pub const fn built(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Ecdh)
+}
+
 /// A value that a job cannot have.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum JobSpecError {
@@ -170,7 +176,7 @@ impl JobSpec {
         if self.mode == Mode::Sum {
             return Err(JobSpecError::NotBuilt("mode sum".to_owned()));
         }
-        if self.protocol != Protocol::Ecdh {
+        if !built(self.protocol) {
             return Err(JobSpecError::NotBuilt(format!("protocol {}", self.protocol)));
         }
         if self.parties.len() > 2 {

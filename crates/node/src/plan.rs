@@ -2,7 +2,7 @@
 //! terms that both have to state alike.
 
 use agreement::{
-    IdentityPublicKey, JobParty, Mode, ParticipantId, Protocol, Role, RunParticipant, RunTerms,
+    IdentityPublicKey, JobParty, JobSpec, Mode, ParticipantId, Protocol, Role, RunParticipant, RunTerms,
     run::{CONTRACT_VERSION, SUITE_RISTRETTO255},
 };
 use records::key::DATA_STANDARD;
@@ -60,6 +60,17 @@ impl Plan {
         };
         let peer_identity = identity_of(run, &theirs.participant)?;
         Ok(Self { me: run.me.clone(), own: own.clone(), theirs: theirs.clone(), peer_identity, terms })
+    }
+
+    /// The same run by another protocol.
+    ///
+    /// # Errors
+    /// [`RunError::Job`] if this version does not have it.
+    pub(crate) fn by(mut self, protocol: Protocol, spec: &JobSpec) -> Result<Self, RunError> {
+        JobSpec { protocol, ..spec.clone() }.validate()?;
+        self.terms.protocol = protocol;
+        suite(protocol).clone_into(&mut self.terms.suite);
+        Ok(self)
     }
 
     /// The peer.

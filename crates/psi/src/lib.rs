@@ -13,6 +13,7 @@
 //! | [`matching`] | membership, labelled, both sides learn | |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
 //! | [`budget`] | from a statistical error to widths in bytes | |
+//! | [`cost`] | what a run will take, and which engine is the sooner | |
 //!
 //! All protocols here are secure against **semi-honest** parties: such as follow the protocol and
 //! study what they received. Every element of a peer is checked all the same, and a bad one is a
@@ -21,6 +22,7 @@
 #![warn(missing_docs)]
 
 pub mod budget;
+pub mod cost;
 pub mod dh_commutative;
 pub mod dh_oprf;
 pub mod error;
