@@ -29,10 +29,16 @@ pub enum Mode {
 pub enum Protocol {
     /// Diffie-Hellman over ristretto255.
     Ecdh,
-    /// Silent subfield VOLE with an oblivious key-value store. Not built yet.
+    /// Silent subfield VOLE with an oblivious key-value store.
     Vole,
     /// The same against malicious parties. Not built yet.
     VoleMalicious,
+}
+
+/// Whether this version has `protocol`. Where a protocol is left open, it is chosen among those.
+#[must_use]
+pub const fn built(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Ecdh | Protocol::Vole)
 }
 
 /// A value that a job cannot have.
@@ -170,8 +176,11 @@ impl JobSpec {
         if self.mode == Mode::Sum {
             return Err(JobSpecError::NotBuilt("mode sum".to_owned()));
         }
-        if self.protocol != Protocol::Ecdh {
+        if !built(self.protocol) {
             return Err(JobSpecError::NotBuilt(format!("protocol {}", self.protocol)));
+        }
+        if self.mode == Mode::Cardinality && self.protocol != Protocol::Ecdh {
+            return wrong("mode cardinality runs on protocol ecdh alone");
         }
         if self.parties.len() > 2 {
             return Err(JobSpecError::NotBuilt("a job of more than two parties".to_owned()));

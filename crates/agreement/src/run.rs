@@ -19,6 +19,9 @@ pub const CONTRACT_VERSION: u32 = 1;
 /// The suite of the Diffie-Hellman protocols: RFC 9497, base mode.
 pub const SUITE_RISTRETTO255: &str = "OPRFV1-00-ristretto255-SHA512";
 
+/// The suite of the VOLE protocol: its base transfers, its code with mixing, its store, its hashes.
+pub const SUITE_VOLE: &str = "yuandang-vole-v1-ristretto255-ExConv7x24x2-RB-AES128";
+
 /// A participant as the terms name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunParticipant {

@@ -5,12 +5,14 @@ use std::time::Duration;
 use agreement::ParticipantId;
 use tokio::{
     net::TcpListener,
+    sync::oneshot,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use wire::{ConnectError, Credentials, Pins};
+use wire::{ConnectError, Credentials, Network, Pins};
 
 use crate::{
+    choice::Approach,
     error::RunError,
     exchange,
     link::Link,
@@ -33,14 +35,23 @@ const CALLS: usize = 8;
 /// # Errors
 /// [`RunError`], which says whose fault it was.
 pub async fn dial(run: Run, endpoint: &str, credentials: &Credentials, pins: &Pins) -> Result<RunReport, RunError> {
-    let (bounds, peer, me) = (run.bounds(), run.peer()?.clone(), run.me.clone());
-    let link = call((&me, &peer), endpoint, credentials, pins, bounds.rendezvous);
-    conduct(run, bounds, link).await
+    let (bounds, peer, me, network) = (run.bounds(), run.peer()?.clone(), run.me.clone(), run.network);
+    let (measured, round_trip) = oneshot::channel();
+    let link = async {
+        let link = call((&me, &peer), network, endpoint, credentials, pins, bounds.rendezvous).await?;
+        // Nobody asks if the protocol is named.
+        if let Some(round_trip) = link.round_trip() {
+            let _ = measured.send(round_trip);
+        }
+        Ok(link)
+    };
+    conduct(run, bounds, Approach::Calls(Some(round_trip)), link).await
 }
 
 /// Calls a party, again and again until it listens or `wait` is over.
 pub(crate) async fn call(
     (me, peer): (&ParticipantId, &ParticipantId),
+    network: Option<Network>,
     endpoint: &str,
     credentials: &Credentials,
     pins: &Pins,
@@ -52,7 +63,7 @@ pub(crate) async fn call(
     let mut pause = Duration::from_millis(50);
     loop {
         let attempt = ATTEMPT.min(patience.saturating_sub(began.elapsed()));
-        let error = match wire::client::connect(endpoint, credentials, pins, peer, attempt).await {
+        let error = match wire::client::connect_over(network, endpoint, credentials, pins, peer, attempt).await {
             Ok(connection) => return Link::dialled(connection, me, wait).await,
             Err(error) => error,
         };
@@ -84,11 +95,11 @@ pub async fn listen_once(
     let shutdown = CancellationToken::new();
     let rendezvous = Rendezvous::new(CALLS, bounds.rendezvous, shutdown.clone());
     let mut expectation = rendezvous.expect(&run.job_id, run.peer()?)?;
-    let incoming = wire::server::incoming(listener, credentials, pins.clone(), CALLS, ATTEMPT)
+    let incoming = wire::server::incoming_over(run.network, listener, credentials, pins.clone(), CALLS, ATTEMPT)
         .map_err(|error| RunError::Own(error.to_string()))?;
     let server = wire::server::builder().add_service(exchange::service_for(rendezvous, &run.job_id));
     let mut serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned()));
-    let outcome = conduct(run, bounds, expectation.link(bounds.rendezvous)).await;
+    let outcome = conduct(run, bounds, Approach::Called, expectation.link(bounds.rendezvous)).await;
     shutdown.cancel();
     // Answers that are still on their way go out before the server ends.
     if timeout(PARTING, &mut serving).await.is_err() {

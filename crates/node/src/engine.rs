@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use agreement::{Mode, Role};
+use agreement::{Mode, Protocol, Role};
 use psi::{
-    ErrorBudget, Item, Outcome, Parameters, PsiError, Sizes, dh_commutative,
-    dh_oprf::{Receiver, Sender},
+    ErrorBudget, Item, Outcome, Parameters, PsiError, Sizes, dh_commutative, dh_oprf,
     matching::{self, Labels},
+    oprf::{OprfReceiver, OprfSender},
     party::Round,
+    vole_oprf,
 };
 use session::Side;
 use zeroize::Zeroizing;
@@ -52,38 +53,63 @@ pub(crate) fn parameters(plan: &Plan, agreed: &Agreed) -> Result<Parameters, Run
 ///
 /// # Errors
 /// [`RunError`] if the protocol cannot take such sets.
-pub(crate) fn party(mode: Mode, role: Role, parameters: &Parameters, parts: Parts) -> Result<First, RunError> {
-    let Parts { items, labels, label_size, seed } = parts;
-    // The Diffie-Hellman function; other protocols choose another here.
-    let receiver = || Receiver::new(parameters, &seed);
-    let sender = || Sender::new(parameters, &seed);
-    let first = match (mode, role) {
-        (Mode::Membership, Role::Receiver) => matching::membership_receiver(receiver(), parameters, items, &seed),
-        (Mode::Membership, Role::Sender) => {
-            sender().and_then(|sender| matching::membership_sender(sender, parameters, items, &seed))
+pub(crate) fn party(
+    (mode, protocol): (Mode, Protocol),
+    role: Role,
+    parameters: &Parameters,
+    parts: Parts,
+) -> Result<First, RunError> {
+    let seed = parts.seed.clone();
+    let first = match (protocol, role) {
+        (Protocol::Ecdh, Role::Receiver) => {
+            receiver(mode, dh_oprf::Receiver::new(parameters, &seed), parameters, parts)
         }
-        (Mode::Both, Role::Receiver) => matching::both_receiver(receiver(), parameters, items, &seed),
-        (Mode::Both, Role::Sender) => {
-            sender().and_then(|sender| matching::both_sender(sender, parameters, items, &seed))
+        (Protocol::Ecdh, Role::Sender) => {
+            dh_oprf::Sender::new(parameters, &seed).and_then(|oprf| sender(mode, oprf, parameters, parts))
         }
-        (Mode::Labelled, Role::Receiver) => {
-            matching::labelled_receiver(receiver(), parameters, items, label_size, &seed)
+        (Protocol::Vole, Role::Receiver) => {
+            vole_oprf::Receiver::new(parameters, &seed).and_then(|oprf| receiver(mode, oprf, parameters, parts))
         }
-        (Mode::Labelled, Role::Sender) => {
-            let labels = labels.ok_or_else(|| RunError::Own("a fault in this program: no labels".to_owned()))?;
-            sender().and_then(|sender| matching::labelled_sender(sender, parameters, items, labels, &seed))
+        (Protocol::Vole, Role::Sender) => {
+            vole_oprf::Sender::new(parameters, &seed).and_then(|oprf| sender(mode, oprf, parameters, parts))
         }
-        (Mode::Cardinality, Role::Receiver) => dh_commutative::cardinality_receiver(parameters, items, &seed),
-        (Mode::Cardinality, Role::Sender) => dh_commutative::cardinality_sender(parameters, items, &seed),
-        (Mode::Sum, _) => return Err(RunError::Configuration("mode sum is not built yet".to_owned())),
+        (Protocol::VoleMalicious, _) => Err(NOT_BUILT),
     };
     first.map_err(|error| own(&error))
+}
+
+/// What validation of a job refuses before it comes here.
+const NOT_BUILT: PsiError = PsiError::Usage("a mode or protocol that is not built yet");
+
+fn receiver(mode: Mode, oprf: impl OprfReceiver, parameters: &Parameters, parts: Parts) -> Result<First, PsiError> {
+    let Parts { items, label_size, seed, .. } = parts;
+    match mode {
+        Mode::Membership => matching::membership_receiver(oprf, parameters, items, &seed),
+        Mode::Both => matching::both_receiver(oprf, parameters, items, &seed),
+        Mode::Labelled => matching::labelled_receiver(oprf, parameters, items, label_size, &seed),
+        Mode::Cardinality => dh_commutative::cardinality_receiver(parameters, items, &seed),
+        Mode::Sum => Err(NOT_BUILT),
+    }
+}
+
+fn sender(mode: Mode, oprf: impl OprfSender, parameters: &Parameters, parts: Parts) -> Result<First, PsiError> {
+    let Parts { items, labels, seed, .. } = parts;
+    match mode {
+        Mode::Membership => matching::membership_sender(oprf, parameters, items, &seed),
+        Mode::Both => matching::both_sender(oprf, parameters, items, &seed),
+        Mode::Labelled => {
+            let labels = labels.ok_or(PsiError::Usage("a fault in this program: no labels"))?;
+            matching::labelled_sender(oprf, parameters, items, labels, &seed)
+        }
+        Mode::Cardinality => dh_commutative::cardinality_sender(parameters, items, &seed),
+        Mode::Sum => Err(NOT_BUILT),
+    }
 }
 
 fn own(error: &PsiError) -> RunError {
     match error {
         // Of the sizes that both told and the budget that both agreed to: nobody's fault.
-        PsiError::Budget { .. } => RunError::Refused(error.to_string()),
+        PsiError::Budget { .. } | PsiError::TooLarge(_) => RunError::Refused(error.to_string()),
         other => RunError::Own(other.to_string()),
     }
 }

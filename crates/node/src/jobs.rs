@@ -16,6 +16,7 @@ use wire::Pins;
 
 use crate::{
     admission::{Admitted, admit},
+    choice::Approach,
     config::NodeConfig,
     direct::call,
     error::RunError,
@@ -169,12 +170,12 @@ impl Jobs {
         let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
         let conducting = async {
             if let Some(mut expectation) = expectation {
-                return conduct(run, bounds, expectation.link(bounds.rendezvous)).await;
+                return conduct(run, bounds, Approach::Called, expectation.link(bounds.rendezvous)).await;
             }
             let endpoint = admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint);
             let parties = (&self.config.participant, peer);
-            let link = call(parties, endpoint, &self.config.credentials, &self.pins, bounds.rendezvous);
-            conduct(run, bounds, link).await
+            let link = call(parties, None, endpoint, &self.config.credentials, &self.pins, bounds.rendezvous);
+            conduct(run, bounds, Approach::Calls(None), link).await
         };
         // A run that is told to stop still says so to its peer, and ends by itself.
         let mut conducting = std::pin::pin!(conducting);
@@ -217,6 +218,9 @@ impl Jobs {
             compute: self.compute.clone(),
             cancel,
             progress: Some(self.reports.progress(job_id)),
+            // A job says how; choosing is for runs whose sides have one owner.
+            choose: None,
+            network: None,
         })
     }
 

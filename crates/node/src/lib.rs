@@ -12,6 +12,7 @@
 mod admission;
 mod agent;
 mod channel;
+pub mod choice;
 pub mod config;
 mod deliver;
 mod direct;
@@ -30,6 +31,7 @@ pub mod run;
 mod service;
 mod stop;
 
+pub use choice::{Facts, ProtocolHook};
 pub use config::NodeConfig;
 pub use direct::{dial, listen_once};
 pub use error::{NodeError, RunError};

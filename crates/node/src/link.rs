@@ -50,6 +50,8 @@ pub type Delivered = Result<ExchangeMessage, LinkError>;
 /// A duplex with one peer.
 pub struct Link {
     peer: Peer,
+    /// As it was measured when this side dialled.
+    round_trip: Option<Duration>,
     tx: mpsc::Sender<ExchangeMessage>,
     rx: mpsc::Receiver<Delivered>,
     /// A message that was looked at and not yet taken.
@@ -67,7 +69,7 @@ impl Link {
     /// A link over two queues: for tests, which may put anything between two of them.
     #[must_use]
     pub fn from_queues(peer: Peer, tx: mpsc::Sender<ExchangeMessage>, rx: mpsc::Receiver<Delivered>) -> Self {
-        Self { peer, tx, rx, held: None, reader: None }
+        Self { peer, round_trip: None, tx, rx, held: None, reader: None }
     }
 
     /// Opens an exchange on a connection.
@@ -75,7 +77,7 @@ impl Link {
     /// # Errors
     /// [`RunError`] if the peer does not take the call within `wait`.
     pub(crate) async fn dialled(connection: Connection, me: &ParticipantId, wait: Duration) -> Result<Self, RunError> {
-        let Connection { channel, peer } = connection;
+        let Connection { channel, peer, round_trip } = connection;
         let (tx, requests) = mpsc::channel(QUEUE);
         let requests = ReceiverStream::new(requests).map(|message| ExchangeRequest { message: Some(message) });
         let mut client = ExchangeServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
@@ -87,7 +89,7 @@ impl Link {
         let responses = answer.map_err(|status| call_refused(&status, &peer.participant, me))?.into_inner();
         let incoming = responses.map(|response| response.map(|response| response.message));
         let (rx, reader) = read_from(incoming);
-        Ok(Self { peer, tx, rx, held: None, reader: Some(reader) })
+        Ok(Self { peer, round_trip: Some(round_trip), tx, rx, held: None, reader: Some(reader) })
     }
 
     /// Takes a call; the second part is what goes out on it.
@@ -99,13 +101,18 @@ impl Link {
         let incoming = requests.map(|request| request.map(|request| request.message));
         let (rx, reader) = read_from(incoming);
         let responses = ReceiverStream::new(responses).map(|message| Ok(ExchangeResponse { message: Some(message) }));
-        (Self { peer, tx, rx, held: None, reader: Some(reader) }, responses)
+        (Self { peer, round_trip: None, tx, rx, held: None, reader: Some(reader) }, responses)
     }
 
     /// Who is at the other end.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// The round trip to the peer, if this side dialled ([`Connection::round_trip`]).
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Sends a message, within `wait`. A peer that takes nothing any more may have said why.

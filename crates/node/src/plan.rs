@@ -2,8 +2,8 @@
 //! terms that both have to state alike.
 
 use agreement::{
-    IdentityPublicKey, JobParty, Mode, ParticipantId, Protocol, Role, RunParticipant, RunTerms,
-    run::{CONTRACT_VERSION, SUITE_RISTRETTO255},
+    IdentityPublicKey, JobParty, JobSpec, Mode, ParticipantId, Protocol, Role, RunParticipant, RunTerms,
+    run::{CONTRACT_VERSION, SUITE_RISTRETTO255, SUITE_VOLE},
 };
 use records::key::DATA_STANDARD;
 
@@ -62,6 +62,17 @@ impl Plan {
         Ok(Self { me: run.me.clone(), own: own.clone(), theirs: theirs.clone(), peer_identity, terms })
     }
 
+    /// The same run by another protocol.
+    ///
+    /// # Errors
+    /// [`RunError::Job`] if this version does not have it.
+    pub(crate) fn by(mut self, protocol: Protocol, spec: &JobSpec) -> Result<Self, RunError> {
+        JobSpec { protocol, ..spec.clone() }.validate()?;
+        self.terms.protocol = protocol;
+        suite(protocol).clone_into(&mut self.terms.suite);
+        Ok(self)
+    }
+
     /// The peer.
     pub(crate) fn peer(&self) -> &ParticipantId {
         &self.theirs.participant
@@ -89,7 +100,8 @@ fn identity_of(run: &Run, participant: &ParticipantId) -> Result<IdentityPublicK
 fn suite(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Ecdh => SUITE_RISTRETTO255,
-        // Not built; validation refuses them before a suite is asked for.
-        Protocol::Vole | Protocol::VoleMalicious => "",
+        Protocol::Vole => SUITE_VOLE,
+        // Not built; validation refuses it before a suite is asked for.
+        Protocol::VoleMalicious => "",
     }
 }

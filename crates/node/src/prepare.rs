@@ -12,6 +12,7 @@ use tokio_util::sync::DropGuard;
 use zeroize::Zeroizing;
 
 use crate::{
+    choice::Facts,
     error::RunError,
     plan::Plan,
     run::{Input, Run},
@@ -39,6 +40,14 @@ pub(crate) struct Prepared {
     pub(crate) commitment: [u8; 32],
     /// Where the result goes, begun already, so that what is in its way shows before the run.
     pub(crate) delivery: Option<Delivery>,
+}
+
+impl Prepared {
+    /// What this side knows of itself for the choice of a protocol.
+    pub(crate) fn facts(&self) -> Facts {
+        let label_size = self.labels.as_ref().map_or(0, |(_, size)| *size);
+        Facts { padded_size: self.padded_size, label_size, round_trip: None }
+    }
 }
 
 /// A result that is being made, and the source that its rows come from.
@@ -76,11 +85,30 @@ pub(crate) async fn prepare(run: &Run, plan: &Plan, stop: &Stop) -> Result<Prepa
     let _ended_with_us: DropGuard = stop.token().clone().drop_guard();
     let (input, plan) = (run.input.clone(), plan.clone());
     let part = stop.clone();
-    stop.blocking(move || prepare_blocking(input, &plan, &part)).await
+    let read = stop.blocking(move || read_blocking(input, &plan, &part)).await?;
+    let Read { keys, counts, padded_size, labels, delivery } = read;
+    // The secret belongs beside a receipt, which later versions write; until then nothing needs it again.
+    let secret = random()?;
+    let hashed = run.compute.run(move || {
+        let commitment = commitment::commit(&keys, &secret);
+        (commitment, keys.into_iter().map(|key| Item::from(key.0)).collect())
+    });
+    let (commitment, items) = hashed.await.map_err(|error| RunError::Own(error.to_string()))?;
+    Ok(Prepared { items, counts, padded_size, labels, commitment, delivery })
 }
 
-fn prepare_blocking(input: Input, plan: &Plan, stop: &Stop) -> Result<Prepared, RunError> {
-    let prepared = match input {
+/// An input that was read, and has to be committed to.
+struct Read {
+    /// Distinct, ascending.
+    keys: Vec<CanonicalKey>,
+    counts: RowCounts,
+    padded_size: u64,
+    labels: Option<(Labels, u32)>,
+    delivery: Option<Delivery>,
+}
+
+fn read_blocking(input: Input, plan: &Plan, stop: &Stop) -> Result<Read, RunError> {
+    let read = match input {
         Input::Items(keys) => from_items(keys, plan),
         Input::Dataset { datasets, source, output, overwrite } => {
             let key = KeySpec::new(&plan.terms.key_types).map_err(|error| wrong_key(&error))?;
@@ -89,13 +117,13 @@ fn prepare_blocking(input: Input, plan: &Plan, stop: &Stop) -> Result<Prepared, 
         }
     };
     // A source that was stopped says no more than that it could not be read.
-    if prepared.is_err() {
+    if read.is_err() {
         stop.check()?;
     }
-    prepared
+    read
 }
 
-fn from_items(mut keys: Vec<CanonicalKey>, plan: &Plan) -> Result<Prepared, RunError> {
+fn from_items(mut keys: Vec<CanonicalKey>, plan: &Plan) -> Result<Read, RunError> {
     if plan.gives_labels() {
         return Err(RunError::Configuration("made-up items have no labels; mode labelled needs a dataset".to_owned()));
     }
@@ -104,7 +132,8 @@ fn from_items(mut keys: Vec<CanonicalKey>, plan: &Plan) -> Result<Prepared, RunE
     keys.dedup();
     let duplicate_rows = rows.saturating_sub(keys.len()) as u64;
     let counts = RowCounts { rows: rows as u64, duplicate_rows, ..RowCounts::default() };
-    finish(keys, counts, None, None, plan)
+    let padded_size = padded_size(keys.len(), plan.own.padded_size)?;
+    Ok(Read { keys, counts, padded_size, labels: None, delivery: None })
 }
 
 fn from_dataset(
@@ -113,7 +142,7 @@ fn from_dataset(
     overwrite: bool,
     plan: &Plan,
     stop: &Stop,
-) -> Result<Prepared, RunError> {
+) -> Result<Read, RunError> {
     let (mut rows, columns) = source.open(stop)?;
     let key = KeyColumns::new(&source.key, &columns).map_err(|error| wrong_key(&error))?;
     let sink = match output.filter(|_| plan.learns()) {
@@ -126,7 +155,8 @@ fn from_dataset(
         let set = LabelledSet::collect(&mut rows, key, &label_columns, longest)?;
         let size = padded_label_size(set.longest_label())?;
         let labels = Labels::new(size, set.labels()).map_err(|error| RunError::Own(error.to_string()))?;
-        (set.set().keys().to_vec(), set.set().counts(), Some((labels, size)))
+        let counts = set.set().counts();
+        (set.into_keys(), counts, Some((labels, size)))
     } else {
         let set = KeyedSet::collect(&mut rows, key)?;
         let counts = set.counts();
@@ -134,21 +164,8 @@ fn from_dataset(
     };
     let entered = rows.fingerprint();
     let delivery = sink.map(|sink| Delivery { sink, source: source.clone(), entered });
-    finish(keys, counts, labels, delivery, plan)
-}
-
-fn finish(
-    keys: Vec<CanonicalKey>,
-    counts: RowCounts,
-    labels: Option<(Labels, u32)>,
-    delivery: Option<Delivery>,
-    plan: &Plan,
-) -> Result<Prepared, RunError> {
     let padded_size = padded_size(keys.len(), plan.own.padded_size)?;
-    // The secret belongs beside a receipt, which later versions write; until then nothing needs it again.
-    let commitment = commitment::commit(&keys, &random()?);
-    let items: Arc<[Item]> = keys.into_iter().map(|key| Item::from(key.0)).collect::<Vec<_>>().into();
-    Ok(Prepared { items, counts, padded_size, labels, commitment, delivery })
+    Ok(Read { keys, counts, padded_size, labels, delivery })
 }
 
 /// The size that is told for so many items.

@@ -15,8 +15,10 @@ use records::{CanonicalKey, Datasets, RowCounts};
 use session::{ComputePool, Finished, Limits, PhaseReport, SessionError, settings::ProgressHook};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use wire::Network;
 
 use crate::{
+    choice::{self, Approach, ProtocolHook},
     deliver::{self, Delivered},
     engine,
     error::RunError,
@@ -51,6 +53,10 @@ pub struct Run {
     pub cancel: CancellationToken,
     /// Is told how far the session is.
     pub progress: Option<ProgressHook>,
+    /// Names the protocol once this side is ready for its peer; without it, it is the one of the job.
+    pub choose: Option<ProtocolHook>,
+    /// A network that the connection is shaped to, for measurements; nothing for the one that is there.
+    pub network: Option<Network>,
 }
 
 /// What a party enters into a run.
@@ -140,6 +146,12 @@ pub struct RunReport {
     pub deliver_seconds: f64,
     /// Seconds from beginning to end.
     pub seconds: f64,
+    /// When this side was ready: its input prepared, and connected if it makes the connection. The later of
+    /// both sides' is when they were two connected parties with their sets in memory.
+    pub ready: Instant,
+    /// When the session had ended at both sides, as far as this one can tell, and before the result was
+    /// delivered.
+    pub ended: Instant,
 }
 
 /// Runs over a link that is there already.
@@ -148,18 +160,19 @@ pub struct RunReport {
 /// [`RunError`], which says whose fault it was. The peer has been told, unless it told us.
 pub async fn run_over(run: Run, link: Link) -> Result<RunReport, RunError> {
     let bounds = run.bounds();
-    conduct(run, bounds, ready(Ok(link))).await
+    conduct(run, bounds, Approach::Calls(None), ready(Ok(link))).await
 }
 
 /// Runs over the link that `link` brings, while the input is being prepared.
 pub(crate) async fn conduct(
     run: Run,
     bounds: Bounds,
+    approach: Approach,
     link: impl Future<Output = Result<Link, RunError>>,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
     let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    let (plan, prepared, mut link) = match meet(&run, &stop, link).await {
+    let Met { plan, prepared, mut link, ready } = match meet(&run, &stop, approach, link).await {
         Ok(met) => met,
         Err(error) => {
             // A result that was begun is gone when the run is.
@@ -205,19 +218,33 @@ pub(crate) async fn conduct(
         prepare_seconds,
         deliver_seconds: delivering.elapsed().as_secs_f64(),
         seconds: began.elapsed().as_secs_f64(),
+        ready,
+        ended: finished.ended,
     })
+}
+
+/// A side that can say hello.
+struct Met {
+    plan: Plan,
+    prepared: Prepared,
+    link: Link,
+    /// See [`RunReport::ready`].
+    ready: Instant,
 }
 
 /// Prepares the input and waits for the link, both at once. Whichever side cannot go on, the other is told.
 async fn meet(
     run: &Run,
     stop: &Stop,
+    approach: Approach,
     link: impl Future<Output = Result<Link, RunError>>,
-) -> Result<(Plan, Prepared, Link), RunError> {
+) -> Result<Met, RunError> {
+    let called = approach.is_called();
     let preparing = async {
         let plan = Plan::new(run)?;
         let prepared = prepare::prepare(run, &plan, stop).await?;
-        Ok((plan, prepared))
+        let plan = choice::settle(run, plan, prepared.facts(), approach).await?;
+        Ok((plan, prepared, Instant::now()))
     };
     let mut preparing = pin!(stop.bound(preparing));
     let mut link = pin!(stop.bound(link));
@@ -230,7 +257,7 @@ async fn meet(
                 error = link.gone(&run.me) => Err(error),
             };
             return match prepared {
-                Ok((plan, prepared)) => Ok((plan, prepared, link)),
+                Ok((plan, prepared, ready)) => Ok(Met { plan, prepared, link, ready }),
                 Err(error) => {
                     link.part(&error).await;
                     Err(error)
@@ -239,7 +266,12 @@ async fn meet(
         }
     };
     match prepared {
-        Ok((plan, prepared)) => Ok((plan, prepared, link.await?)),
+        Ok((plan, prepared, prepared_at)) => {
+            let link = link.await?;
+            // A call that comes to us has been open since before the peer was ready.
+            let ready = if called { prepared_at } else { Instant::now() };
+            Ok(Met { plan, prepared, link, ready })
+        }
         Err(error) => {
             // The peer may be about to arrive: better that it hears why than that it waits in vain. Once
             // the run is stopped there is no link to be had.
@@ -263,9 +295,9 @@ async fn open(
     let patience = Patience { hello: bounds.rendezvous, step: run.limits.idle, max_items: bounds.max_items };
     let agreed = handshake::shake(link, plan, own, patience).await?;
     let parameters = engine::parameters(plan, &agreed)?;
-    let (mode, role) = (plan.terms.mode, plan.own.role);
+    let (what, role) = ((plan.terms.mode, plan.terms.protocol), plan.own.role);
     let parts = engine::Parts { items, labels, label_size: agreed.label_size, seed: random()? };
-    let party = run.compute.run(move || engine::party(mode, role, &parameters, parts)).await;
+    let party = run.compute.run(move || engine::party(what, role, &parameters, parts)).await;
     let first = party.map_err(|error| RunError::Own(error.to_string()))??;
     Ok((agreed, first))
 }

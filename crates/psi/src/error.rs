@@ -9,6 +9,9 @@ pub enum PsiError {
     /// The caller asked for what the protocol cannot do.
     #[error("{0}")]
     Usage(&'static str),
+    /// The sizes, to which both parties agreed, are beyond what the protocol takes in one run.
+    #[error("{0}")]
+    TooLarge(&'static str),
     /// The sizes are too large for the error budget.
     #[error("no tag width keeps the statistical error of {receiver} x {sender} items within 2^-{lambda}")]
     Budget {

@@ -14,6 +14,7 @@
 //! | [`matching::tag_set`] | sorted tags, compressed | Elias 1974; Fano 1971 |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
 //! | [`budget`] | from a statistical error to widths of tags | |
+//! | [`cost`] | what a run will take, and which engine is the sooner | |
 //!
 //! What these are made of:
 //!
@@ -38,6 +39,7 @@
 pub mod base_ot;
 pub mod budget;
 pub mod choices;
+pub mod cost;
 pub mod dh_commutative;
 pub mod dh_oprf;
 pub mod error;

@@ -16,28 +16,41 @@
 //! The salts keep a root, and any opened leaf's neighbours, from being tried; whoever learns the
 //! secret can try them. The count is inside the root and does not show.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+use rayon::prelude::*;
+use sha2::{Digest, Sha256, block_api::compress256};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::key::CanonicalKey;
 
-const SALT_CONTEXT: &[u8] = b"yuandang input salt v1";
+const SALT_CONTEXT: [u8; 22] = *b"yuandang input salt v1";
 const ROOT_CONTEXT: &[u8] = b"yuandang input commitment v1";
 
-/// The prefix that tells leaves from inner nodes, so that neither passes for the other.
-const LEAF: [u8; 1] = [0];
-const INNER: [u8; 1] = [1];
+/// The byte that tells leaves from inner nodes, so that neither passes for the other.
+const LEAF: u8 = 0;
+const INNER: u8 = 1;
+
+/// Hashes that are worked out side by side, since a processor overlaps those that do not wait for each
+/// other.
+const LANES: usize = 8;
+/// Leaves that one thread takes at a time: a power of two, so that they are a subtree.
+const PIECE: usize = 4096;
 
 type Hash = [u8; 32];
+type Block = [u8; 64];
+type State = [u32; 8];
+
+/// What SHA-256 starts with (FIPS 180-4, 5.3.3).
+const START: State =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The root over `items`, which are distinct and in any order; `secret` is fresh for each run and
-/// kept beside the receipt. Needs 32 bytes of memory for each item.
+/// kept beside the receipt. Needs 32 bytes of memory for each item, and works in the rayon pool that it
+/// is called in.
 #[must_use]
 pub fn commit(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> [u8; 32] {
-    let keyed = salting(secret);
-    let mut leaves: Vec<Hash> = items.iter().map(|item| leaf(&keyed, item)).collect();
-    leaves.sort_unstable();
+    let mut leaves = leaves(items, &Salting::new(secret));
+    // Hashes: the first eight bytes nearly always decide, and compare in one step.
+    leaves.par_sort_unstable_by(|one, other| prefix(one).cmp(&prefix(other)).then_with(|| one.cmp(other)));
     // usize is at most 64 bits wide wherever this compiles.
     let count = leaves.len() as u64;
     let mut root = Sha256::new_with_prefix(ROOT_CONTEXT);
@@ -46,50 +59,173 @@ pub fn commit(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> [u8; 32] 
     root.finalize().into()
 }
 
-/// HMAC under `secret`, set up once for all items.
-fn salting(secret: &Zeroizing<[u8; 32]>) -> Hmac<Sha256> {
-    // HMAC pads a short key with zeros to the hash's block; done here, so that no length can be wrong.
-    let mut block = Zeroizing::new([0; 64]);
-    for (to, from) in block.iter_mut().zip(secret.iter()) {
-        *to = *from;
+fn prefix(hash: &Hash) -> u64 {
+    hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+fn leaves(items: &[CanonicalKey], salting: &Salting) -> Vec<Hash> {
+    let mut leaves = vec![[0; 32]; items.len()];
+    leaves.par_chunks_mut(PIECE).zip(items.par_chunks(PIECE)).for_each(|(leaves, items)| {
+        let mut lanes = Lanes::default();
+        for (leaves, items) in leaves.chunks_mut(LANES).zip(items.chunks(LANES)) {
+            salting.leaves(&mut lanes, items, leaves);
+        }
+    });
+    leaves
+}
+
+/// Messages of one block each, and the hashes that take them in. They hold salts on the way.
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Lanes {
+    blocks: [Block; LANES],
+    states: [State; LANES],
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { blocks: [[0; 64]; LANES], states: [START; LANES] }
     }
-    let mut keyed = Hmac::<Sha256>::new((&*block).into());
-    keyed.update(SALT_CONTEXT);
-    keyed
 }
 
-fn leaf(keyed: &Hmac<Sha256>, item: &CanonicalKey) -> Hash {
-    let salt = keyed.clone().chain_update(item.0).finalize().into_bytes();
-    Sha256::new_with_prefix(LEAF).chain_update(salt).chain_update(item.0).finalize().into()
+impl Lanes {
+    fn compress(&mut self) {
+        for (state, block) in self.states.iter_mut().zip(&self.blocks) {
+            compress256(state, std::slice::from_ref(block));
+        }
+    }
 }
 
-/// The tree hash of RFC 6962, worked out level by level in place.
+/// HMAC under a secret (RFC 2104), with the block of the key taken in at both levels: that is the same for
+/// all items.
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Salting {
+    inner: State,
+    outer: State,
+}
+
+impl Salting {
+    fn new(secret: &Zeroizing<[u8; 32]>) -> Self {
+        let keyed = |pad: u8| {
+            let mut block: Zeroizing<Block> = Zeroizing::new([pad; 64]);
+            for (to, from) in block.iter_mut().zip(secret.iter()) {
+                *to ^= from;
+            }
+            let mut state = START;
+            compress256(&mut state, std::slice::from_ref(&*block));
+            state
+        };
+        Self { inner: keyed(0x36), outer: keyed(0x5c) }
+    }
+
+    /// Writes the leaves of up to [`LANES`] items: three hashes in a row for each.
+    fn leaves(&self, lanes: &mut Lanes, items: &[CanonicalKey], leaves: &mut [Hash]) {
+        lanes.states = [self.inner; LANES];
+        for (block, item) in lanes.blocks.iter_mut().zip(items) {
+            block[..22].copy_from_slice(&SALT_CONTEXT);
+            block[22..38].copy_from_slice(&item.0);
+            end(block, 38, 64);
+        }
+        lanes.compress();
+        for (block, state) in lanes.blocks.iter_mut().zip(&mut lanes.states) {
+            write(state, &mut block[..32]);
+            end(block, 32, 64);
+            *state = self.outer;
+        }
+        lanes.compress();
+        for ((block, state), item) in lanes.blocks.iter_mut().zip(&mut lanes.states).zip(items) {
+            block[0] = LEAF;
+            write(state, &mut block[1..33]);
+            block[33..49].copy_from_slice(&item.0);
+            end(block, 49, 0);
+            *state = START;
+        }
+        lanes.compress();
+        for (leaf, state) in leaves.iter_mut().zip(&lanes.states) {
+            write(state, leaf);
+        }
+    }
+}
+
+/// Ends a message that has `used` bytes in its last block and `before` in the ones before: a bit, zeros, and
+/// its length in bits (FIPS 180-4, 5.1.1).
+fn end(block: &mut Block, used: u16, before: u16) {
+    let (_, padding) = block.split_at_mut(used.into());
+    padding.fill(0);
+    if let Some(first) = padding.first_mut() {
+        *first = 0x80;
+    }
+    block[62..].copy_from_slice(&((before + used) * 8).to_be_bytes());
+}
+
+/// A state as the bytes of its hash, into 32 bytes.
+fn write(state: &State, to: &mut [u8]) {
+    for (to, word) in to.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *to = word.to_be_bytes();
+    }
+}
+
+/// The tree hash of RFC 6962.
 ///
 /// The RFC splits at the largest power of two below the count. That is the same tree as pairing
-/// neighbours and letting an odd last node rise unpaired.
+/// neighbours, level by level, and letting an odd last node rise unpaired; and so the same as doing that
+/// with pieces of a power of two, and then with their roots.
 fn tree_hash(mut level: Vec<Hash>) -> Hash {
-    while level.len() > 1 {
-        let mut parents = 0;
-        for child in (0..level.len()).step_by(2) {
-            let parent = match (level.get(child), level.get(child + 1)) {
-                (Some(left), Some(right)) => {
-                    Sha256::new_with_prefix(INNER).chain_update(left).chain_update(right).finalize().into()
-                }
-                (Some(unpaired), None) => *unpaired,
-                (None, _) => continue,
-            };
-            if let Some(place) = level.get_mut(parents) {
-                *place = parent;
-            }
-            parents += 1;
-        }
-        level.truncate(parents);
+    while level.len() > PIECE {
+        level = level.par_chunks_mut(PIECE).map(subtree_hash).collect();
     }
-    level.first().copied().unwrap_or_else(|| Sha256::digest([]).into())
+    if level.is_empty() { Sha256::digest([]).into() } else { subtree_hash(&mut level) }
+}
+
+/// The root over one leaf or more, worked out in place.
+fn subtree_hash(leaves: &mut [Hash]) -> Hash {
+    let mut width = leaves.len();
+    while width > 1 {
+        for (group, start) in (0..width).step_by(2 * LANES).enumerate() {
+            let mut children = [[0; 32]; 2 * LANES];
+            let level = leaves.get(start..width).unwrap_or_default();
+            for (child, node) in children.iter_mut().zip(level) {
+                *child = *node;
+            }
+            let (mut parents, unpaired) = (parents(&children), level.len().min(2 * LANES));
+            if !unpaired.is_multiple_of(2)
+                && let (Some(parent), Some(child)) = (parents.get_mut(unpaired / 2), children.get(unpaired - 1))
+            {
+                *parent = *child;
+            }
+            // Nodes that have been read already.
+            for (node, parent) in leaves.iter_mut().skip(group * LANES).zip(parents).take(unpaired.div_ceil(2)) {
+                *node = parent;
+            }
+        }
+        width = width.div_ceil(2);
+    }
+    leaves.first().copied().unwrap_or_default()
+}
+
+/// The parent of each pair. A pair has 65 bytes with the byte before it: two blocks.
+fn parents(children: &[Hash; 2 * LANES]) -> [Hash; LANES] {
+    let (mut first, mut last) = (Lanes::default(), [[0; 64]; LANES]);
+    let pairs = children.as_chunks::<2>().0;
+    for ((block, last), [left, right]) in first.blocks.iter_mut().zip(&mut last).zip(pairs) {
+        block[0] = INNER;
+        block[1..33].copy_from_slice(left);
+        block[33..].copy_from_slice(&right[..31]);
+        last[0] = right[31];
+        end(last, 1, 64);
+    }
+    first.compress();
+    first.blocks = last;
+    first.compress();
+    let mut parents = [[0; 32]; LANES];
+    for (parent, state) in parents.iter_mut().zip(&first.states) {
+        write(state, parent);
+    }
+    parents
 }
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
     use proptest::prelude::*;
 
     use super::*;
@@ -142,14 +278,34 @@ mod tests {
         }
     }
 
+    /// A leaf by the definition, with HMAC from its crate.
+    fn defined_leaf(item: &CanonicalKey, secret: &[u8; 32]) -> Hash {
+        let salting = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+        let salt = salting.chain_update(SALT_CONTEXT).chain_update(item.0).finalize().into_bytes();
+        Sha256::new_with_prefix([0]).chain_update(salt).chain_update(item.0).finalize().into()
+    }
+
+    #[test]
+    fn leaves_are_as_defined_in_every_lane() {
+        for count in [1, 7, 8, 9, 40] {
+            let expected: Vec<Hash> = items(count).iter().map(|item| defined_leaf(item, &secret())).collect();
+            assert_eq!(leaves(&items(count), &Salting::new(&secret())), expected);
+        }
+    }
+
+    #[test]
+    fn pieces_do_not_show() {
+        for count in [PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 17] {
+            let leaves: Vec<Hash> =
+                (0..count as u64).map(|number| Sha256::digest(number.to_be_bytes()).into()).collect();
+            assert_eq!(tree_hash(leaves.clone()), rfc_tree_hash(&leaves), "{count} leaves");
+        }
+    }
+
     #[test]
     fn the_count_is_inside() {
-        let leaves: Vec<Hash> = {
-            let keyed = salting(&secret());
-            let mut leaves: Vec<Hash> = items(3).iter().map(|item| leaf(&keyed, item)).collect();
-            leaves.sort_unstable();
-            leaves
-        };
+        let mut leaves = leaves(&items(3), &Salting::new(&secret()));
+        leaves.sort_unstable();
         let root = |count: u64| -> Hash {
             let mut bytes = b"yuandang input commitment v1".to_vec();
             bytes.extend(count.to_be_bytes());

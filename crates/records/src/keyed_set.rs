@@ -194,6 +194,12 @@ impl LabelledSet {
         &self.set
     }
 
+    /// The keys, ascending, without their labels.
+    #[must_use]
+    pub fn into_keys(self) -> Vec<CanonicalKey> {
+        self.set.keys
+    }
+
     /// The label list of key `index`, or nothing if there are not so many keys.
     #[must_use]
     pub fn label(&self, index: usize) -> Option<&[u8]> {

@@ -413,10 +413,11 @@ impl Driver {
             }
             _ => return Err(SessionError::Peer("it sent more after its last message".to_owned())),
         }
+        let ended = Instant::now();
         let phases = mem::take(&mut self.phases);
         let bytes_sent = phases.iter().map(|phase| phase.bytes_sent).sum();
         let bytes_received = phases.iter().map(|phase| phase.bytes_received).sum();
-        Ok(Finished { output, transcript, phases, bytes_sent, bytes_received })
+        Ok(Finished { output, transcript, phases, bytes_sent, bytes_received, ended })
     }
 
     fn report<O>(&self, turn: &Turn<O>) {

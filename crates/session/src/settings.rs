@@ -1,6 +1,10 @@
 //! What a session is given, and what it gives back.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -90,4 +94,6 @@ pub struct Finished<O> {
     pub bytes_sent: u64,
     /// Bytes of all frames received.
     pub bytes_received: u64,
+    /// When both had finished, as far as this side can tell: it had said so, and the peer's word was there.
+    pub ended: Instant,
 }

@@ -163,6 +163,8 @@ impl Outsider {
             compute: ComputePool::new(1)?,
             cancel: CancellationToken::new(),
             progress: None,
+            choose: None,
+            network: None,
         };
         Ok(node::run_over(run, tampered_link(connection, tamper).await?).await?)
     }
@@ -172,7 +174,7 @@ impl Outsider {
 async fn tampered_link(connection: Connection, mut tamper: Tamper) -> Result<Link, BoxError> {
     let (tx, mut own) = mpsc::channel::<ExchangeMessage>(2);
     let (out, requests) = mpsc::channel(2);
-    let Connection { channel, peer } = connection;
+    let Connection { channel, peer, .. } = connection;
     tokio::spawn(async move {
         let mut number = 0;
         while let Some(message) = own.recv().await {

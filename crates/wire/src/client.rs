@@ -1,6 +1,10 @@
 //! The dialling side: one TLS connection to one expected participant.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use agreement::ParticipantId;
 use hyper_util::rt::TokioIo;
@@ -10,7 +14,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     net::TcpStream,
     sync::Mutex,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -19,6 +23,7 @@ use crate::{
     EXPORTER_LABEL, WINDOW,
     credentials::Credentials,
     pins::{Peer, Pins, certificate_name},
+    shaping::{Network, Transport},
     verify::{PinnedVerifier, provider},
 };
 
@@ -30,6 +35,9 @@ pub struct Connection {
     pub channel: Channel,
     /// The other end.
     pub peer: Peer,
+    /// From our last word of the TLS handshake to the peer's first word of HTTP/2: one round trip, and what
+    /// the peer takes to look at our certificate. It is measured once, end to end, and costs nothing.
+    pub round_trip: Duration,
 }
 
 /// Why there is no connection.
@@ -94,13 +102,30 @@ pub async fn connect(
     expected: &ParticipantId,
     wait: Duration,
 ) -> Result<Connection, ConnectError> {
-    let attempt = attempt(endpoint, credentials, pins, expected);
+    connect_over(None, endpoint, credentials, pins, expected, wait).await
+}
+
+/// The same over a network that is slower than it is, if one is given: to connect takes a round trip, and
+/// what we write is shaped.
+///
+/// # Errors
+/// [`ConnectError`].
+pub async fn connect_over(
+    network: Option<Network>,
+    endpoint: &str,
+    credentials: &Credentials,
+    pins: &Pins,
+    expected: &ParticipantId,
+    wait: Duration,
+) -> Result<Connection, ConnectError> {
+    let attempt = attempt(network, endpoint, credentials, pins, expected);
     timeout(wait, attempt)
         .await
         .unwrap_or_else(|_| Err(ConnectError::TimedOut { endpoint: endpoint.to_owned(), seconds: wait.as_secs() }))
 }
 
 async fn attempt(
+    network: Option<Network>,
     endpoint: &str,
     credentials: &Credentials,
     pins: &Pins,
@@ -111,10 +136,15 @@ async fn attempt(
         |cause: io::Error| ConnectError::Unreachable { endpoint: endpoint.to_owned(), cause: cause.to_string() };
     let tcp = TcpStream::connect(address(endpoint)?).await.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
+    if let Some(network) = network {
+        // The two packets that open a connection, one each way.
+        sleep(network.round_trip()).await;
+    }
+    let transport = Transport::new(tcp, network);
     let connector = TlsConnector::from(Arc::new(config(credentials, pins.only(expected))?));
     let name = ServerName::try_from(certificate_name(expected))
         .map_err(|_| ConnectError::Endpoint(certificate_name(expected)))?;
-    let stream = connector.connect(name, tcp).await.map_err(|cause| match tls_error(&cause) {
+    let stream = connector.connect(name, transport).await.map_err(|cause| match tls_error(&cause) {
         Some(_) => ConnectError::WrongIdentity {
             endpoint: endpoint.to_owned(),
             expected: expected.clone(),
@@ -126,6 +156,7 @@ async fn attempt(
     // In TLS 1.3 a server looks at our certificate when our side of the handshake is done already. If it
     // accepts it, its first words are the settings of HTTP/2; if not, they are an alert.
     let mut stream = BufReader::new(stream);
+    let asked = Instant::now();
     match stream.fill_buf().await {
         Ok(settings) if !settings.is_empty() => {}
         Ok(_) => return Err(unreachable(io::ErrorKind::UnexpectedEof.into())),
@@ -135,8 +166,10 @@ async fn attempt(
         }
         Err(cause) => return Err(unreachable(cause)),
     }
+    let round_trip = asked.elapsed();
     let channel = channel(stream, expected).await.map_err(|error| unreachable(io::Error::other(error)))?;
-    Ok(Connection { channel, peer: Peer { participant: expected.clone(), identity, channel_binding } })
+    let peer = Peer { participant: expected.clone(), identity, channel_binding };
+    Ok(Connection { channel, peer, round_trip })
 }
 
 /// `host:port` of `https://host:port`.
@@ -161,7 +194,7 @@ fn config(credentials: &Credentials, pins: Pins) -> Result<ClientConfig, rustls:
 }
 
 async fn channel(
-    stream: BufReader<TlsStream<TcpStream>>,
+    stream: BufReader<TlsStream<Transport>>,
     expected: &ParticipantId,
 ) -> Result<Channel, tonic::transport::Error> {
     // The stream is there already: the name in the request is the participant's, not the network's.

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod endorsement;
 pub mod pins;
 pub mod server;
+pub mod shaping;
 mod verify;
 
 /// Messages and services of proto/yuandang/v1.
@@ -28,6 +29,7 @@ pub use convert::ConvertError;
 pub use credentials::{Credentials, CredentialsError, write_secret};
 pub use endorsement::{EndorsementError, IssuedCertificate, endorse};
 pub use pins::{Peer, PinError, Pins};
+pub use shaping::{Network, NetworkError};
 
 /// Bytes that one gRPC message may have where frames travel: a frame of 1 MiB and the few bytes around it.
 /// What its other fields may hold stands in [`bounds`].

@@ -14,7 +14,10 @@ use tonic_health::{
 };
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
-pub use self::{accept::incoming, connection::TlsConnection};
+pub use self::{
+    accept::{incoming, incoming_over},
+    connection::TlsConnection,
+};
 use crate::{WINDOW, pins::Peer, proto::FILE_DESCRIPTOR_SET};
 
 /// Bytes of a question about health or about messages: a name, or a little more. These messages are not

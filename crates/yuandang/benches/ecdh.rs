@@ -99,7 +99,7 @@ fn main() {
     let cores = std::thread::available_parallelism().unwrap().get() as f64;
     for run in runs.as_array().unwrap() {
         let figure = |name: &str| run[name].as_f64().unwrap();
-        let (size, wall) = (figure("size"), figure("seconds"));
+        let (size, wall) = (figure("size"), figure("total_seconds"));
         let (receiver, sender) = (figure("receiver_cpu_seconds"), figure("sender_cpu_seconds"));
         println!(
             "| {size} | {wall:.2} | {receiver:.2} | {:.3} | {sender:.2} | {:.3} | {:.1} % |",

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod cert;
+pub mod choose;
 pub mod cli;
 pub mod demo;
 pub mod failure;
@@ -16,6 +17,7 @@ pub mod identity;
 pub mod job;
 pub mod logs;
 pub mod match_files;
+pub mod moment;
 pub mod not_built;
 pub mod pair;
 pub mod party;

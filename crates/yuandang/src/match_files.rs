@@ -8,11 +8,13 @@ use std::{
 use agreement::{KeyType, Mode, Protocol, Role};
 use clap::Args;
 use datasets::Files;
+use psi::cost::Reason;
 use records::Datasets;
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
+    choose::{ProtocolChoice, as_sentence},
     failure::Failure,
     logs,
     pair::{self, Order, PairJob, PairReport, PartyInput, Phase},
@@ -67,34 +69,6 @@ pub struct Arguments {
     format: Format,
 }
 
-/// A protocol, or the best of those that there are.
-#[derive(Clone, Copy, Debug)]
-pub enum ProtocolChoice {
-    /// Whichever suits.
-    Auto,
-    /// This one.
-    Named(Protocol),
-}
-
-impl std::str::FromStr for ProtocolChoice {
-    type Err = agreement::JobSpecError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "auto" { Ok(Self::Auto) } else { text.parse().map(Self::Named) }
-    }
-}
-
-impl ProtocolChoice {
-    /// The protocol, with the reason where it was left open.
-    #[must_use]
-    pub fn decide(self) -> (Protocol, Option<&'static str>) {
-        match self {
-            Self::Auto => (Protocol::Ecdh, Some("auto: the only protocol of this version")),
-            Self::Named(protocol) => (protocol, None),
-        }
-    }
-}
-
 /// How many threads compute where nothing was asked for.
 #[must_use]
 pub fn threads(asked: Option<u16>) -> usize {
@@ -109,7 +83,8 @@ pub struct Summary {
     /// How.
     pub protocol: Protocol,
     /// Why this protocol, where it was left open.
-    pub protocol_reason: Option<&'static str>,
+    #[serde(serialize_with = "as_sentence")]
+    pub protocol_reason: Option<Reason>,
     /// Rows of the receiver's input.
     pub receiver_rows: u64,
     /// Rows of the sender's input.
@@ -140,8 +115,11 @@ pub struct Summary {
     pub bytes_to_receiver: u64,
     /// Bytes of protocol frames that went to the sender.
     pub bytes_to_sender: u64,
-    /// From the start of both processes to the end of the later one.
+    /// From the start of both processes to the end of the later one, reading and writing files included.
     pub seconds: f64,
+    /// Of those the protocol alone: from two connected parties with their sets in memory to the end of the
+    /// session at the later one ([`PairReport::protocol_seconds`]).
+    pub protocol_seconds: f64,
     /// Processor time of the receiver's process.
     pub receiver_cpu_seconds: f64,
     /// Processor time of the sender's process.
@@ -165,16 +143,23 @@ impl Arguments {
     /// [`Failure`] with the status that design and README give each kind.
     pub fn run(self, lang: Lang) -> Result<(), Failure> {
         logs::to_standard_error(LevelFilter::WARN);
-        let (job, reason) = self.job()?;
+        let job = self.job()?;
         self.check(&job)?;
-        let order = |role| Order { job: job.clone(), role, input: self.input(role), threads: threads(self.threads) };
+        let order = |role| Order {
+            job: job.clone(),
+            role,
+            input: self.input(role),
+            threads: threads(self.threads),
+            choose: self.protocol == ProtocolChoice::Auto,
+            network: None,
+        };
         let (receiver, sender) = (order(Role::Receiver), order(Role::Sender));
         let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
         let report = runtime.block_on(async {
             let stop = stop::on_signal()?;
             pair::run(receiver, sender, &Progress::to_standard_error(), &stop).await
         })?;
-        let summary = summary(&job, reason, report)?;
+        let summary = summary(&job, report)?;
         match self.format {
             Format::Json => screen::json(&summary),
             Format::Text => screen::line(&text::matching::summary(
@@ -186,8 +171,7 @@ impl Arguments {
         }
     }
 
-    fn job(&self) -> Result<(PairJob, Option<&'static str>), Failure> {
-        let (protocol, reason) = self.protocol.decide();
+    fn job(&self) -> Result<PairJob, Failure> {
         let raw = vec![KeyType::Raw; self.key.len()];
         let key_types = if self.key_type.is_empty() { &raw } else { &self.key_type };
         let sender_key = if self.sender_key.is_empty() { &self.key } else { &self.sender_key };
@@ -202,14 +186,14 @@ impl Arguments {
         let job = PairJob {
             job_id: format!("match-{}", fresh_hex()?),
             mode: self.mode.unwrap_or(if self.label.is_empty() { Mode::Membership } else { Mode::Labelled }),
-            protocol,
+            protocol: self.protocol.ordered(),
             key_types: key_types.iter().map(ToString::to_string).collect(),
             receiver_key: self.key.clone(),
             sender_key: sender_key.clone(),
             labels: self.label.clone(),
         };
         job.spec()?;
-        Ok((job, reason))
+        Ok(job)
     }
 
     /// Checks what can be checked before anything runs: inputs, columns, outputs.
@@ -306,13 +290,14 @@ pub fn same_run(report: &PairReport) -> Result<(), Failure> {
     Err(Failure::other(format_args!("the {differs} of the two parties differ")))
 }
 
-fn summary(job: &PairJob, protocol_reason: Option<&'static str>, report: PairReport) -> Result<Summary, Failure> {
+fn summary(job: &PairJob, report: PairReport) -> Result<Summary, Failure> {
     same_run(&report)?;
-    let PairReport { receiver, sender, seconds } = report;
+    let protocol_seconds = report.protocol_seconds();
+    let PairReport { receiver, sender, protocol, reason, total_seconds } = report;
     Ok(Summary {
         mode: job.mode,
-        protocol: job.protocol,
-        protocol_reason,
+        protocol,
+        protocol_reason: reason,
         receiver_rows: receiver.rows,
         sender_rows: sender.rows,
         receiver_items: receiver.items,
@@ -328,7 +313,8 @@ fn summary(job: &PairJob, protocol_reason: Option<&'static str>, report: PairRep
         sender_rows_written: sender.rows_written,
         bytes_to_receiver: receiver.bytes_received,
         bytes_to_sender: receiver.bytes_sent,
-        seconds,
+        seconds: total_seconds,
+        protocol_seconds,
         receiver_cpu_seconds: receiver.resources.cpu_seconds,
         sender_cpu_seconds: sender.resources.cpu_seconds,
         receiver_peak_rss_bytes: receiver.resources.peak_rss_bytes,

@@ -9,13 +9,14 @@ use std::{
 
 use agreement::{IdentityPublicKey, ParticipantId, Role};
 use datasets::Files;
-use node::{Input, Run, RunError, RunReport};
+use node::{Facts, Input, ProtocolHook, Run, RunError, RunReport};
 use records::CanonicalKey;
 use serde::{Serialize, de::DeserializeOwned};
 use session::{ComputePool, Limits, PhaseProgress};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines, Stdin},
     net::TcpListener,
+    sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
 use wire::{Credentials, Pins};
@@ -23,7 +24,8 @@ use wire::{Credentials, Pins};
 use crate::{
     failure::{Failure, Status},
     identity::fresh_identity,
-    pair::{Event, Go, Order, PartyInput, PartyReport, Phase, participant},
+    moment::monotonic_nanoseconds,
+    pair::{Choice, Go, Met, Order, PartyInput, PartyReport, Phase, messages::Event, participant},
     resources::Resources,
     stop,
 };
@@ -74,10 +76,10 @@ async fn take_part() -> Result<PartyReport, Failure> {
     tell(&Event::Ready { identity: identity.public().to_string(), endpoint })?;
 
     let go: Go = next_order(&mut orders).await?;
-    stop_with_parent(orders, cancel.clone());
+    let choices = heed_parent(orders, cancel.clone());
     let peer = (participant(order.role.other())?, go.peer.parse().map_err(Failure::other)?);
     let pins = Pins::new([peer.clone()]).map_err(Failure::other)?;
-    let run = the_run(order, me, identity.public(), peer, cancel)?;
+    let run = the_run(order, me, identity.public(), peer, choices, cancel)?;
     let cancel = run.cancel.clone();
     let work = async {
         match (listener, go.dial) {
@@ -104,9 +106,12 @@ fn the_run(
     me: ParticipantId,
     identity: IdentityPublicKey,
     peer: (ParticipantId, IdentityPublicKey),
+    choices: Choices,
     cancel: CancellationToken,
 ) -> Result<Run, Failure> {
     Ok(Run {
+        choose: order.choose.then(|| asking_the_parent(choices)),
+        network: order.shaped()?,
         job_id: order.job.job_id.clone(),
         spec: order.job.spec()?,
         me: me.clone(),
@@ -140,12 +145,35 @@ fn made_up(role: Role, count: u64, shared: u64) -> Vec<CanonicalKey> {
     (0..count).map(item).collect()
 }
 
-/// The end of the orders means that the parent wants no more of this, or is gone.
-fn stop_with_parent(mut orders: Lines<BufReader<Stdin>>, cancel: CancellationToken) {
+/// What the parent still says: the protocol, if it was left open.
+type Choices = mpsc::Receiver<String>;
+
+/// Hears what the parent still says. The end of its orders means that it wants no more of this, or is gone.
+fn heed_parent(mut orders: Lines<BufReader<Stdin>>, cancel: CancellationToken) -> Choices {
+    let (said, choices) = mpsc::channel(1);
     tokio::spawn(async move {
-        while let Ok(Some(_)) = orders.next_line().await {}
+        while let Ok(Some(line)) = orders.next_line().await {
+            // It says one thing at most; nobody waits for more.
+            let _ = said.try_send(line);
+        }
         cancel.cancel();
     });
+    choices
+}
+
+/// Tells the parent what this party knows, and waits for the protocol.
+fn asking_the_parent(choices: Choices) -> ProtocolHook {
+    let choices = Arc::new(tokio::sync::Mutex::new(choices));
+    Arc::new(move |Facts { padded_size, label_size, round_trip }| {
+        let choices = Arc::clone(&choices);
+        let round_trip_seconds = round_trip.map(|round_trip| round_trip.as_secs_f64());
+        Box::pin(async move {
+            let said = |failure: Failure| failure.message;
+            tell(&Event::Met(Met { items: padded_size, label_size, round_trip_seconds })).map_err(said)?;
+            let line = choices.lock().await.recv().await.ok_or("the parent is gone")?;
+            serde_json::from_str(&line).map(|Choice { protocol }| protocol).map_err(|error| error.to_string())
+        })
+    })
 }
 
 async fn next_order<T: DeserializeOwned>(orders: &mut Lines<BufReader<Stdin>>) -> Result<T, Failure> {
@@ -201,6 +229,8 @@ impl From<RunReport> for PartyReport {
                     bytes_received: phase.bytes_received,
                 })
                 .collect(),
+            ready_nanoseconds: monotonic_nanoseconds(report.ready),
+            ended_nanoseconds: monotonic_nanoseconds(report.ended),
             resources: Resources::of_this_process(),
         }
     }

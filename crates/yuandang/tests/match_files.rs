@@ -21,6 +21,7 @@ fn membership_gives_the_rows_of_a_plain_join() {
         "bytes_to_receiver",
         "bytes_to_sender",
         "seconds",
+        "protocol_seconds",
         "receiver_peak_rss_bytes",
         "sender_peak_rss_bytes",
         "receiver_cpu_seconds",
@@ -184,6 +185,40 @@ fn bench_measures_each_size() {
         for field in ["seconds", "receiver_cpu_seconds", "sender_cpu_seconds", "bytes_to_receiver", "bytes_to_sender"] {
             assert!(one[field].as_f64().unwrap() > 0.0, "{field}");
         }
+        // The protocol is part of the whole, which has processes to start besides.
+        assert!(one["seconds"].as_f64() < one["total_seconds"].as_f64(), "{one}");
+        assert_eq!(one["network"], "lan");
+        assert!(one["protocol_reason"].as_str().unwrap().starts_with("auto: "), "{one}");
         assert!(one["receiver_peak_rss_bytes"].as_u64() > Some(0) && one["sender_peak_rss_bytes"].as_u64() > Some(0));
     }
+}
+
+#[test]
+fn bench_measures_each_protocol_and_gives_no_reason_for_one_that_was_named() {
+    let all = json(&["bench", "--sizes", "2^4,2^5", "--protocol", "ecdh,auto", "--threads", "1", "--format", "json"]);
+    let all = all.as_array().unwrap();
+    let seen: Vec<_> =
+        all.iter().map(|one| (one["size"].as_u64().unwrap(), one["protocol_reason"].is_null())).collect();
+    assert_eq!(seen, [(16, true), (16, false), (32, true), (32, false)]);
+}
+
+#[test]
+fn bench_over_a_slow_network_takes_what_the_network_does() {
+    let run = |network| {
+        let all = json(&["bench", "--sizes", "2^10", "--network", network, "--threads", "1", "--format", "json"]);
+        let one = all[0].clone();
+        assert_eq!(one["network"], network);
+        one
+    };
+    let one = run("20,100");
+    let (seconds, total) = (one["seconds"].as_f64().unwrap(), one["total_seconds"].as_f64().unwrap());
+    // Hello, reveal, confirm, blinded there, evaluated and tags back, and the last exchange: half a round trip
+    // each at the least.
+    assert!(seconds >= 0.060, "{one}");
+    // And before that the connection, TLS, the first words of HTTP/2 and the call: a whole one each.
+    assert!(total - seconds >= 0.080, "{one}");
+    // Here the line is what takes long: the larger direction's bytes, eight bits each at 1 Mbit/s.
+    let one = run("0,1");
+    let bytes = one["bytes_to_receiver"].as_f64().unwrap();
+    assert!(one["seconds"].as_f64().unwrap() >= bytes * 8.0 / 1e6, "{one}");
 }

@@ -140,6 +140,8 @@ pub(crate) fn run(name: &str, spec: JobSpec, input: Input) -> Run {
         compute: ComputePool::new(1).unwrap(),
         cancel: CancellationToken::new(),
         progress: None,
+        choose: None,
+        network: None,
     }
 }
 

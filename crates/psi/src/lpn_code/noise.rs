@@ -63,11 +63,11 @@ impl Shape {
     /// For a code that gives at least `outputs`.
     ///
     /// # Errors
-    /// [`PsiError::Usage`] if [`TABLE`] has no row for so many: such jobs must be split.
+    /// [`PsiError::TooLarge`] if [`TABLE`] has no row for so many: such jobs must be split.
     pub fn for_outputs(outputs: usize) -> Result<Self, PsiError> {
         let outputs = outputs.max(FEWEST_OUTPUTS);
         let row = TABLE.iter().find(|(most, _)| outputs <= *most);
-        let (_, blocks) = *row.ok_or(PsiError::Usage("no noise weight has been worked out for a set of this size"))?;
+        let (_, blocks) = *row.ok_or(PsiError::TooLarge("protocol vole takes at most 2^24 items of a receiver in one run: no noise weight has been worked out for more"))?;
         Ok(Self { blocks, block_len: (2 * outputs).div_ceil(blocks) })
     }
 
@@ -125,6 +125,6 @@ mod tests {
         }
         assert_eq!(Shape::for_outputs(1_153_690).unwrap().blocks, 352);
         assert_eq!(Shape::for_outputs(18_456_496).unwrap().blocks, 528);
-        assert!(matches!(Shape::for_outputs(30_000_000), Err(PsiError::Usage(_))));
+        assert!(matches!(Shape::for_outputs(30_000_000), Err(PsiError::TooLarge(_))));
     }
 }

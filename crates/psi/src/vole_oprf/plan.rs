@@ -1,9 +1,12 @@
 //! What follows from public sizes and the error budget: the field, the key-value store, the noise.
 
+use super::receiver::{ATTEMPT_BYTES, BASE_TRANSFERS};
 use crate::budget::numerator;
 use crate::lpn_code::noise;
 use crate::okvs::{Expansion, Layout, RowSeed, Shape};
-use crate::{Parameters, PsiError};
+use crate::points::POINT_BYTES;
+use crate::subfield_vole::noise_shares;
+use crate::{Parameters, PsiError, ot_extension};
 use sha2::{Digest, Sha512};
 
 /// Columns beyond the number of keys, one in ten: the faster of the two choices.
@@ -53,13 +56,13 @@ impl Plan {
     /// n_y/2^64 for a sender's item that the receiver could test by itself, and that of the store.
     ///
     /// # Errors
-    /// [`PsiError::Usage`] if the receiver's set is beyond what the noise has been worked out for,
-    /// [`PsiError::Budget`] if no field keeps the budget.
+    /// [`PsiError::TooLarge`] if the receiver's set is beyond what the noise has been worked out for,
+    /// [`PsiError::Budget`] or the former if no field or store keeps the budget.
     pub fn new(parameters: &Parameters) -> Result<Self, PsiError> {
         let (sizes, budget) = (parameters.sizes, parameters.budget);
         let keys = sizes.receiver_len()?;
         let (shape, store_bits) = store(budget.lambda(), keys)
-            .ok_or(PsiError::Usage("no key-value store keeps the error budget for a set of this size"))?;
+            .ok_or(PsiError::TooLarge("no key-value store keeps the error budget for a set of this size"))?;
         let layout = Layout::new(keys, shape)?;
         let noise = noise::Shape::for_outputs(layout.columns())?;
         let failure =
@@ -71,6 +74,33 @@ impl Plan {
         };
         budget.widths_with(sizes, failure)?;
         Ok(Self { field, layout, noise, failure })
+    }
+}
+
+impl Plan {
+    /// Bytes of an element of B.
+    fn element(&self) -> u64 {
+        u64::from(self.field.bits() / 8)
+    }
+
+    /// Transfers of the trees.
+    fn transfers(&self) -> u64 {
+        (self.noise.blocks * self.noise.depth()) as u64
+    }
+
+    /// Bytes of all elements that go to the sender.
+    #[must_use]
+    pub fn bytes_to_sender(&self) -> u64 {
+        let extension = ot_extension::BASE_TRANSFERS as u64 * self.transfers().div_ceil(8);
+        let noise = noise_shares::DELTA_BITS as u64 * self.noise.blocks as u64 * self.element();
+        POINT_BYTES as u64 + extension + noise + ATTEMPT_BYTES as u64 + self.layout.columns() as u64 * self.element()
+    }
+
+    /// Bytes of all elements that go to the receiver.
+    #[must_use]
+    pub fn bytes_to_receiver(&self) -> u64 {
+        let trees = 32 * self.transfers() + 16 * self.noise.blocks as u64;
+        (POINT_BYTES * BASE_TRANSFERS) as u64 + trees
     }
 }
 
@@ -143,8 +173,8 @@ mod tests {
 
     #[test]
     fn what_the_table_does_not_reach_is_refused() {
-        assert!(matches!(plan(40, 1 << 25, 10), Err(PsiError::Usage(_))));
+        assert!(matches!(plan(40, 1 << 25, 10), Err(PsiError::TooLarge(_))));
         assert!(matches!(plan(40, 1 << 32, 10), Err(PsiError::Usage(_))));
-        assert!(matches!(plan(90, 1 << 24, 1 << 24), Err(PsiError::Budget { .. } | PsiError::Usage(_))));
+        assert!(matches!(plan(90, 1 << 24, 1 << 24), Err(PsiError::Budget { .. } | PsiError::TooLarge(_))));
     }
 }

@@ -44,12 +44,19 @@ fn kinds_have_their_numbers() {
         (MessageKind::DoublyMasked, 7),
         (MessageKind::TagHighs, 8),
         (MessageKind::TagLows, 9),
+        (MessageKind::BaseKey, 10),
+        (MessageKind::BaseChoices, 11),
+        (MessageKind::Transfers, 12),
+        (MessageKind::MaskedNoise, 13),
+        (MessageKind::RowSeed, 14),
+        (MessageKind::Corrections, 15),
+        (MessageKind::MaskedVector, 16),
     ];
     for (kind, number) in numbers {
         assert_eq!((kind as u8, MessageKind::from_byte(number)), (number, Some(kind)));
     }
     // 3 had been given once.
-    assert_eq!([0, 3, 10, 255].map(MessageKind::from_byte), [None; 4]);
+    assert_eq!([0, 3, 17, 255].map(MessageKind::from_byte), [None; 4]);
 }
 
 #[test]

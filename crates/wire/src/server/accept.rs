@@ -23,6 +23,7 @@ use crate::{
     EXPORTER_LABEL,
     credentials::Credentials,
     pins::{Peer, Pins},
+    shaping::{Network, Transport},
     verify::{PinnedVerifier, provider},
 };
 
@@ -42,6 +43,21 @@ const READY: usize = 16;
 /// # Errors
 /// [`rustls::Error`] if the credentials cannot serve.
 pub fn incoming(
+    listener: TcpListener,
+    credentials: &Credentials,
+    pins: Pins,
+    most_of_each: usize,
+    handshake_timeout: Duration,
+) -> Result<impl Stream<Item = io::Result<TlsConnection>> + use<>, rustls::Error> {
+    incoming_over(None, listener, credentials, pins, most_of_each, handshake_timeout)
+}
+
+/// The same over a network that is slower than it is, if one is given: what we write is shaped.
+///
+/// # Errors
+/// [`rustls::Error`] if the credentials cannot serve.
+pub fn incoming_over(
+    network: Option<Network>,
     listener: TcpListener,
     credentials: &Credentials,
     pins: Pins,
@@ -74,7 +90,8 @@ pub fn incoming(
                     Ok((tcp, address)) => {
                         let (acceptor, verifier) = (acceptor.clone(), Arc::clone(&verifier));
                         let handshake = handshakes.spawn(async move {
-                            let done = timeout(handshake_timeout, handshake(&acceptor, &verifier, tcp)).await;
+                            let handshake = handshake(&acceptor, &verifier, tcp, network);
+                            let done = timeout(handshake_timeout, handshake).await;
                             (address, done.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))
                         });
                         if let Some(oldest) = unfinished.push(address.ip(), handshake) {
@@ -95,7 +112,7 @@ pub fn incoming(
 }
 
 /// What a handshake proved, from which address.
-type Ended = (SocketAddr, io::Result<(TlsStream<TcpStream>, Peer)>);
+type Ended = (SocketAddr, io::Result<(TlsStream<Transport>, Peer)>);
 
 /// Who may go on after the handshake, and what is said of the others. Strangers must not be able to fill
 /// a log, nor to hide in one what participants do.
@@ -155,9 +172,10 @@ async fn handshake(
     acceptor: &TlsAcceptor,
     verifier: &PinnedVerifier,
     tcp: TcpStream,
-) -> io::Result<(TlsStream<TcpStream>, Peer)> {
+    network: Option<Network>,
+) -> io::Result<(TlsStream<Transport>, Peer)> {
     tcp.set_nodelay(true)?;
-    let stream = acceptor.accept(tcp).await?;
+    let stream = acceptor.accept(Transport::new(tcp, network)).await?;
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or_else(|| io::Error::other("the client showed no certificate"))?;

@@ -11,17 +11,16 @@ use std::{
 use agreement::ParticipantId;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::pins::Peer;
+use crate::{pins::Peer, shaping::Transport};
 
 /// A TLS connection whose other end is known.
 pub struct TlsConnection {
-    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) stream: TlsStream<Transport>,
     pub(super) peer: Peer,
     pub(super) _place: Place,
 }

@@ -1,6 +1,9 @@
 //! Connections between ends that accept each other, and addresses where there is none.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::AsyncWriteExt,
@@ -9,11 +12,11 @@ use tokio::{
 };
 use tonic::{Code, Request};
 use wire::{
-    ConnectError, Peer,
+    ConnectError, Network, Peer,
     proto::{ListNodesRequest, coordination_service_client::CoordinationServiceClient},
 };
 
-use crate::ends::{MOST_OF_EACH, dial, mirrored, pin, server, valid};
+use crate::ends::{MOST_OF_EACH, dial, dial_over, mirrored, pin, server, server_over, valid};
 
 #[tokio::test]
 async fn both_ends_know_each_other_and_share_a_channel_binding() {
@@ -35,6 +38,23 @@ async fn each_pinned_participant_is_known_as_itself() {
         let connection = dial(&endpoint, &valid(name, seed), 1).await.unwrap();
         assert_eq!(mirrored(&connection).await.participant, name);
     }
+}
+
+#[tokio::test]
+async fn a_shaped_connection_takes_its_round_trips_and_measures_one() {
+    let network: Network = "50,100".parse().unwrap();
+    let endpoint = server_over(Some(network), valid("anhui", 1)).await;
+    let began = Instant::now();
+    let connection = dial_over(network, &endpoint, &valid("shanghai", 2)).await.unwrap();
+    // To connect, for TLS, and for the first words of HTTP/2.
+    assert!(began.elapsed() >= network.round_trip() * 3, "{:?}", began.elapsed());
+    assert!(connection.round_trip >= network.round_trip(), "{:?}", connection.round_trip);
+    let asked = Instant::now();
+    assert_eq!(mirrored(&connection).await.participant, "shanghai");
+    assert!(asked.elapsed() >= network.round_trip(), "{:?}", asked.elapsed());
+    // Over loopback as it is, it is measured as well.
+    let plain = dial(&server(valid("anhui", 1)).await, &valid("shanghai", 2), 1).await.unwrap();
+    assert!(plain.round_trip > Duration::ZERO);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use agreement::{IdentityKey, ParticipantId};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 use wire::{
-    ConnectError, Connection, Credentials, Pins,
+    ConnectError, Connection, Credentials, Network, Pins,
     proto::{
         ListNodesRequest, ListNodesResponse, NodeInfo,
         coordination_service_client::CoordinationServiceClient,
@@ -72,9 +72,15 @@ pub(crate) const MOST_OF_EACH: usize = 4;
 
 /// A server of anhui (identity 1).
 pub(crate) async fn server(own: Credentials) -> String {
+    server_over(None, own).await
+}
+
+/// The same over a network.
+pub(crate) async fn server_over(network: Option<Network>, own: Credentials) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
-    let incoming = wire::server::incoming(listener, &own, pins(), MOST_OF_EACH, Duration::from_secs(60)).unwrap();
+    let wait = Duration::from_secs(60);
+    let incoming = wire::server::incoming_over(network, listener, &own, pins(), MOST_OF_EACH, wait).unwrap();
     let server = wire::server::builder().add_service(CoordinationServiceServer::new(Mirror));
     tokio::spawn(server.serve_with_incoming(incoming));
     endpoint
@@ -84,6 +90,12 @@ pub(crate) async fn server(own: Credentials) -> String {
 pub(crate) async fn dial(endpoint: &str, own: &Credentials, expected: u8) -> Result<Connection, ConnectError> {
     let pins = Pins::new([pin("anhui", expected), pin("jiangsu", 5)]).unwrap();
     wire::client::connect(endpoint, own, &pins, &id("anhui"), Duration::from_secs(5)).await
+}
+
+/// The same over a network.
+pub(crate) async fn dial_over(network: Network, endpoint: &str, own: &Credentials) -> Result<Connection, ConnectError> {
+    let pins = Pins::new([pin("anhui", 1)]).unwrap();
+    wire::client::connect_over(Some(network), endpoint, own, &pins, &id("anhui"), Duration::from_secs(5)).await
 }
 
 pub(crate) async fn mirrored(connection: &Connection) -> NodeInfo {

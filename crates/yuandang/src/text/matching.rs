@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use agreement::Mode;
+use psi::cost::{About, Reason};
 
 use super::{Lang, bytes, count};
 use crate::{bench::Measurement, match_files::Summary};
@@ -10,11 +11,7 @@ use crate::{bench::Measurement, match_files::Summary};
 /// The summary of a match.
 #[must_use]
 pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: Option<&Path>) -> String {
-    let reason = match (lang, run.protocol_reason) {
-        (_, None) => String::new(),
-        (Lang::En, Some(reason)) => format!(" ({reason})"),
-        (Lang::Zh, Some(_)) => "（自动选择：本版本唯一的协议）".to_owned(),
-    };
+    let reason = run.protocol_reason.map_or_else(String::new, |reason| in_brackets(lang, &reason));
     let parties = [
         party(
             lang,
@@ -35,18 +32,20 @@ pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: 
     ];
     let mut lines = vec![match lang {
         Lang::En => format!(
-            "{} keys in common; mode {}, protocol {}{reason}, {:.2} seconds",
+            "{} keys in common; mode {}, protocol {}{reason}, {:.2} seconds, {:.2} of them of the protocol",
             count(run.matched),
             run.mode,
             run.protocol,
-            run.seconds
+            run.seconds,
+            run.protocol_seconds
         ),
         Lang::Zh => format!(
-            "共有键 {} 个；模式 {}，协议 {}{reason}，用时 {:.2} 秒",
+            "共有键 {} 个；模式 {}，协议 {}{reason}，用时 {:.2} 秒，其中协议 {:.2} 秒",
             count(run.matched),
             run.mode,
             run.protocol,
-            run.seconds
+            run.seconds,
+            run.protocol_seconds
         ),
     }];
     lines.extend(parties);
@@ -101,6 +100,27 @@ fn party(
     }
 }
 
+/// Why a protocol was chosen, behind its name.
+fn in_brackets(lang: Lang, reason: &Reason) -> String {
+    let chinese = match reason {
+        _ if lang == Lang::En => return format!(" ({reason})"),
+        Reason::OnlyOne => "本版本唯一的协议".to_owned(),
+        Reason::OnlyForTask(_) => "唯一能作答的协议".to_owned(),
+        Reason::TooMany { limit, .. } => format!("另一协议的接收方至多 {} 项", count(*limit)),
+        Reason::Sooner { chosen, other, sizes, round_trip, bits_per_second } => format!(
+            "{} × {} 项预计约 {}，{} 则约 {}，往返时延 {}{}",
+            count(sizes.receiver),
+            count(sizes.sender),
+            About(chosen.1),
+            other.0,
+            About(other.1),
+            About(round_trip.as_secs_f64()),
+            bits_per_second.map_or_else(String::new, |rate| format!("，{} Mbit/s", rate as f64 / 1e6))
+        ),
+    };
+    format!("（自动选择：{chinese}）")
+}
+
 /// Who learns what in this mode, beside the sizes of both sets.
 fn learned(lang: Lang, mode: Mode) -> &'static str {
     let (english, chinese) = match mode {
@@ -131,18 +151,20 @@ pub fn measurement(lang: Lang, one: &Measurement) -> String {
     let (to_receiver, to_sender) = (bytes(one.bytes_to_receiver), bytes(one.bytes_to_sender));
     let (receiver_rss, sender_rss) = (bytes(one.receiver_peak_rss_bytes), bytes(one.sender_peak_rss_bytes));
     let (size, receiver_cpu, sender_cpu) = (count(one.size), one.receiver_cpu_seconds, one.sender_cpu_seconds);
+    let reason = one.protocol_reason.map_or_else(String::new, |reason| in_brackets(lang, &reason));
+    let Measurement { protocol, seconds, total_seconds, threads, network, bits_per_item, .. } = one;
     match lang {
         Lang::En => format!(
-            "{} {size} × {size}: {:.2} s on {} threads each; CPU {receiver_cpu:.2} s receiver, {sender_cpu:.2} s sender; \
-             {to_receiver} to the receiver, {to_sender} to the sender, {:.0} bits per item; \
-             peak memory {receiver_rss} receiver, {sender_rss} sender",
-            one.protocol, one.seconds, one.threads, one.bits_per_item
+            "{protocol}{reason} {size} × {size}: {seconds:.3} s of protocol, {total_seconds:.2} s in all, on {threads} \
+             threads each, network {network}; CPU {receiver_cpu:.2} s receiver, {sender_cpu:.2} s sender; \
+             {to_receiver} to the receiver, {to_sender} to the sender, {bits_per_item:.0} bits per item; \
+             peak memory {receiver_rss} receiver, {sender_rss} sender"
         ),
         Lang::Zh => format!(
-            "{} {size} × {size}：{:.2} 秒，每方 {} 线程；CPU 接收方 {receiver_cpu:.2} 秒、发送方 {sender_cpu:.2} 秒；\
-             传至接收方 {to_receiver}、发送方 {to_sender}，每项 {:.0} 比特；\
-             内存峰值 接收方 {receiver_rss}、发送方 {sender_rss}",
-            one.protocol, one.seconds, one.threads, one.bits_per_item
+            "{protocol}{reason} {size} × {size}：协议 {seconds:.3} 秒，全程 {total_seconds:.2} 秒，每方 {threads} 线程，\
+             网络 {network}；CPU 接收方 {receiver_cpu:.2} 秒、发送方 {sender_cpu:.2} 秒；\
+             传至接收方 {to_receiver}、发送方 {to_sender}，每项 {bits_per_item:.0} 比特；\
+             内存峰值 接收方 {receiver_rss}、发送方 {sender_rss}"
         ),
     }
 }
