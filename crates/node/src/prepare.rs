@@ -76,15 +76,14 @@ impl SourceAddress {
     }
 }
 
-/// Reads and prepares the input of `run`. Ends soon after the run was stopped, or nobody waits any more.
+/// Reads and prepares the input of `run`, which was taken from it. Ends soon after the run was stopped, or nobody waits any more.
 ///
 /// # Errors
 /// [`RunError`], always this side's own.
-pub(crate) async fn prepare(run: &Run, plan: &Plan, stop: &Stop) -> Result<Prepared, RunError> {
+pub(crate) async fn prepare(run: &Run, input: Input, plan: &Plan, stop: &Stop) -> Result<Prepared, RunError> {
     let stop = stop.part();
     let _ended_with_us: DropGuard = stop.token().clone().drop_guard();
-    let (input, plan) = (run.input.clone(), plan.clone());
-    let part = stop.clone();
+    let (plan, part) = (plan.clone(), stop.clone());
     let read = stop.blocking(move || read_blocking(input, &plan, &part)).await?;
     let Read { keys, counts, padded_size, labels, delivery } = read;
     // The secret belongs beside a receipt, which later versions write; until then nothing needs it again.

@@ -4,6 +4,7 @@
 use std::{
     fmt,
     future::{Future, ready},
+    mem,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -165,14 +166,16 @@ pub async fn run_over(run: Run, link: Link) -> Result<RunReport, RunError> {
 
 /// Runs over the link that `link` brings, while the input is being prepared.
 pub(crate) async fn conduct(
-    run: Run,
+    mut run: Run,
     bounds: Bounds,
     approach: Approach,
     link: impl Future<Output = Result<Link, RunError>>,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
     let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    let Met { plan, prepared, mut link, ready } = match meet(&run, &stop, approach, link).await {
+    // Taken, since a copy of made-up items would be held to the end.
+    let input = mem::replace(&mut run.input, Input::Items(Vec::new()));
+    let Met { plan, prepared, mut link, ready } = match meet(&run, input, &stop, approach, link).await {
         Ok(met) => met,
         Err(error) => {
             // A result that was begun is gone when the run is.
@@ -235,6 +238,7 @@ struct Met {
 /// Prepares the input and waits for the link, both at once. Whichever side cannot go on, the other is told.
 async fn meet(
     run: &Run,
+    input: Input,
     stop: &Stop,
     approach: Approach,
     link: impl Future<Output = Result<Link, RunError>>,
@@ -242,7 +246,7 @@ async fn meet(
     let called = approach.is_called();
     let preparing = async {
         let plan = Plan::new(run)?;
-        let prepared = prepare::prepare(run, &plan, stop).await?;
+        let prepared = prepare::prepare(run, input, &plan, stop).await?;
         let plan = choice::settle(run, plan, prepared.facts(), approach).await?;
         Ok((plan, prepared, Instant::now()))
     };

@@ -3,7 +3,7 @@
 //! A clock says when the last byte written so far will have left: a piece leaves when it has been written
 //! and those before it have left, and arrives half a round trip after that. A task of its own hands each
 //! piece on when it is due. So it waits for the timer and for nothing else, whoever polls the stream or
-//! does not. The runtime's timer knows milliseconds: a piece may arrive up to one late, and never early;
+//! does not. The runtime's timer knows milliseconds: a piece may arrive one or two late, and never early;
 //! the rate is not changed by that, since pieces that are due together go on together.
 
 use std::{

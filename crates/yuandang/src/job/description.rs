@@ -33,6 +33,8 @@ pub fn parse(text: &str, place: &str) -> Result<JobSpec, Failure> {
 fn spec(root: &Section<'_>) -> Option<JobSpec> {
     let (name, mode, listener) = (root.required("name"), root.required("mode"), root.required("listener"));
     let protocol = match root.optional::<String>("protocol").as_deref() {
+        // Fixed when the job is submitted: what a choice would rest on, the sizes of the sets and the round
+        // trip, is known to the nodes alone, and they do not choose yet. This one does for every mode and size.
         None | Some("auto") => Protocol::Ecdh,
         Some(_) => root.optional("protocol")?,
     };
