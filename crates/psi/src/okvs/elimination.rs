@@ -33,11 +33,12 @@ impl<const R: usize> Segment<R> {
         width: usize,
         rows: &Rows,
         values: &[V],
+        kernels: Option<Avx512>,
     ) -> Result<(), Dependent> {
         (self.first, self.width) = (first, width);
         self.pivots.reset(width + rows.layout().band());
         let range = rows.starting_before(first)..rows.starting_before(first + width);
-        match Avx512::detect() {
+        match kernels {
             Some(kernels) => {
                 let part = |lane| range.start + range.len() * lane / LANES;
                 let mut queues =

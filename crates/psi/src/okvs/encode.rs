@@ -11,6 +11,7 @@ use std::mem;
 
 use rayon::prelude::*;
 
+use super::avx512::Avx512;
 use super::elimination::Segment;
 use super::record::Dependent;
 use super::rows::Rows;
@@ -19,7 +20,7 @@ use super::value::Value;
 use super::{EncodeError, for_width};
 
 /// Columns of a segment.
-const SEGMENT: usize = 1 << 12;
+const SEGMENT: usize = 1 << 13;
 
 /// Most batches, about.
 const BATCHES: usize = 64;
@@ -38,7 +39,10 @@ impl Rows {
             return Err(EncodeError::Values);
         }
         let batch = batch_columns(self.layout().columns(), self.len()).div_ceil(SEGMENT);
-        let vector = for_width!(self.layout(), R => solve::<V, R>(self, values, SEGMENT, batch, Substitution::new));
+        // Within the pool as a whole: a batch at a time would have to get in and out again.
+        let vector = rayon::scope(
+            |_| for_width!(self.layout(), R => solve::<V, R>(self, values, SEGMENT, batch, Avx512::detect())),
+        );
         vector.map_err(|Dependent| EncodeError::Unsolvable)
     }
 }
@@ -58,11 +62,11 @@ pub(super) fn solve<V: Value, const R: usize>(
     values: &[V],
     width: usize,
     batch: usize,
-    substitution: impl Fn() -> Substitution<V>,
+    kernels: Option<Avx512>,
 ) -> Result<Vec<V>, Dependent> {
-    match solve_batches::<V, R>(rows, values, width, batch, substitution())? {
+    match solve_batches::<V, R>(rows, values, width, batch, kernels)? {
         Some(vector) => Ok(vector),
-        None => solve_batches::<V, R>(rows, values, width, usize::MAX, substitution())?.ok_or(Dependent),
+        None => solve_batches::<V, R>(rows, values, width, usize::MAX, kernels)?.ok_or(Dependent),
     }
 }
 
@@ -72,10 +76,11 @@ fn solve_batches<V: Value, const R: usize>(
     values: &[V],
     width: usize,
     batch: usize,
-    mut substitution: Substitution<V>,
+    kernels: Option<Avx512>,
 ) -> Result<Option<Vec<V>>, Dependent> {
     let columns = rows.layout().columns();
     let mut vector = vec![V::default(); columns];
+    let mut substitution = Substitution::new(kernels, rows.layout().band());
     let segments = columns.div_ceil(width);
     // The batch for which the vector can be found, that which lacks the rows from the one before it,
     // and one that is done.
@@ -86,7 +91,7 @@ fn solve_batches<V: Value, const R: usize>(
         let eliminate = || {
             current.par_iter_mut().enumerate().try_for_each(|(number, segment)| {
                 let start = (first + number) * width;
-                segment.eliminate(start, width.min(columns - start), rows, values)
+                segment.eliminate(start, width.min(columns - start), rows, values, kernels)
             })?;
             join(&mut current)
         };

@@ -131,7 +131,7 @@ mod tests {
             let (mut start, mut value, mut band) = ([0], [0u128], [Record::<1>::ZERO; BATCH]);
             hashes.starts(&items[i..=i], &mut start);
             hashes.values(&keys[i..=i], &mut value);
-            assert_eq!((start[0], value[0] as u64), (starts[i], values[i]));
+            assert_eq!((start[0], block_words(value[0])[0]), (starts[i], values[i]));
             let mut bands = [Record::<1>::ZERO; BATCH];
             hashes.bands(&keys[i / 64 * 64..(i / 64 * 64 + 64).min(100)], &mut bands);
             hashes.bands(&keys[i..=i], &mut band);

@@ -24,6 +24,10 @@
 //! instruction multiplies 8x8 bits of eight rows by 64 bits of each column. The results are the same
 //! without.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_avx512.rs"]
 mod avx512;
 mod decoder;
 mod elimination;

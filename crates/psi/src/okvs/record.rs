@@ -4,7 +4,8 @@ use super::value::Value;
 
 /// A band of up to `64·(8R − 2)` columns, the first one lowest, and above it a value of up to two
 /// words: `R` registers of 512 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 #[repr(C, align(64))]
 pub(super) struct Record<const R: usize>(pub(super) [[u64; 8]; R]);
 
@@ -53,20 +54,18 @@ impl<const R: usize> Record<R> {
     }
 
     /// Adds another row to this.
+    #[inline]
     fn add(&mut self, other: &Self) {
         let words = self.0.as_flattened_mut().iter_mut().zip(other.0.as_flattened());
         words.for_each(|(to, word)| *to ^= word);
     }
 
     /// Moves the band down to its first bit that is set, and tells by how many columns that is.
+    #[inline]
     pub(super) fn advance(&mut self) -> Result<usize, Dependent> {
+        let whole = if self.front() == 0 { self.advance_words()? } else { 0 };
+        let shift = self.front().trailing_zeros() & 63;
         let Some((band, _)) = self.0.as_flattened_mut().split_last_chunk_mut::<VALUE>() else { return Err(Dependent) };
-        let zeros = band.iter().take_while(|word| **word == 0).count();
-        if zeros == band.len() {
-            return Err(Dependent);
-        }
-        band.rotate_left(zeros);
-        let shift = band.first().map_or(0, |word| word.trailing_zeros()) & 63;
         let mut carry = 0;
         for word in band.iter_mut().rev() {
             // In two steps, for one of 64 does nothing.
@@ -74,7 +73,19 @@ impl<const R: usize> Record<R> {
             *word = *word >> shift | carry;
             carry = out;
         }
-        Ok(64 * zeros + shift as usize)
+        Ok(whole + shift as usize)
+    }
+
+    /// The same for the whole words before that bit.
+    #[cold]
+    fn advance_words(&mut self) -> Result<usize, Dependent> {
+        let Some((band, _)) = self.0.as_flattened_mut().split_last_chunk_mut::<VALUE>() else { return Err(Dependent) };
+        let zeros = band.iter().take_while(|word| **word == 0).count();
+        if zeros == band.len() {
+            return Err(Dependent);
+        }
+        band.rotate_left(zeros);
+        Ok(64 * zeros)
     }
 }
 
@@ -82,7 +93,6 @@ impl<const R: usize> Record<R> {
 ///
 /// A row is kept from its leading column on: bit 0 of its band is 1. As it never gains columns beyond
 /// a band from there, nothing is lost; and two rows that lead at the same column add without a shift.
-#[derive(Debug)]
 pub(super) struct Pivots<const R: usize> {
     /// By leading column; where no row leads there is a zero.
     pub(super) rows: Vec<Record<R>>,

@@ -12,19 +12,12 @@ pub(super) enum Substitution<V> {
 }
 
 impl<V: Value> Substitution<V> {
-    /// At the end of the vector.
-    pub(super) fn new() -> Self {
-        Avx512::detect().map_or_else(Self::portable, Self::sliced)
-    }
-
-    /// Column by column.
-    pub(super) fn portable() -> Self {
-        Self::Portable(Vec::new())
-    }
-
-    /// By groups of eight columns, bit by bit.
-    pub(super) fn sliced(kernels: Avx512) -> Self {
-        Self::Sliced(kernels, Window::new())
+    /// At the end of the vector, with bands of `band` columns.
+    pub(super) fn new(kernels: Option<Avx512>, band: usize) -> Self {
+        match kernels {
+            Some(kernels) => Self::Sliced(kernels, Window::new(band)),
+            None => Self::Portable(Vec::new()),
+        }
     }
 
     /// Finds the part of `vector` at the columns of `segments`, the last of which ends where the part

@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::avx512::Avx512;
 use super::encode::solve;
-use super::substitution::Substitution;
 use super::*;
 use crate::{Item, PsiError};
 
@@ -156,7 +155,7 @@ fn segments_change_nothing() {
     let layout = Layout::new(20_000, shapes()[0]).unwrap();
     let rows = rows(layout, 2, &items(0..20_000));
     let values = rows.values::<u64>();
-    let run = |width, batch| solve::<u64, 1>(&rows, &values, width, batch, Substitution::new).unwrap();
+    let run = |width, batch| solve::<u64, 1>(&rows, &values, width, batch, Avx512::detect()).unwrap();
     let whole = run(1 << 20, 1);
     for (width, batch) in [(256, 1), (256, 100), (264, 3), (4096, 4), (10_000, 2)] {
         assert!(run(width, batch) == whole);
@@ -182,14 +181,8 @@ fn compare<V: Value, const R: usize>(keys: u128, band: usize, seed: u8, cuts: &[
     let layout = Layout::new(keys as usize, Shape::new(Expansion::Percent10, band).unwrap()).unwrap();
     let rows = rows(layout, seed, &items(0..keys));
     let values = rows.values::<V>();
-    let encode = |sliced| {
-        let substitution = || match sliced {
-            Some(kernels) => Substitution::sliced(kernels),
-            None => Substitution::portable(),
-        };
-        solve::<V, R>(&rows, &values, 1024, 2, substitution)
-    };
-    let Ok(vector) = encode(None) else { return };
+    let encode = |kernels| solve::<V, R>(&rows, &values, 1024, 2, kernels);
+    let Ok(vector) = encode(None) else { return assert!(encode(Avx512::detect()).is_err()) };
     assert!(in_pieces(Decoder::plain(layout), &rows, &vector, cuts) == values);
     let Some(kernels) = Avx512::detect() else { return };
     assert!(encode(Some(kernels)).unwrap() == vector);

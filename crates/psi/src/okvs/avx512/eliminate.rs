@@ -38,7 +38,7 @@ pub(super) fn eliminate<V: Value, const R: usize>(
             }
             queue.skip(1);
         }
-        while steps(pivots, &mut lanes, queues.each_mut().map(Queue::ahead))? {
+        while steps(pivots, &mut lanes, &queues.each_mut().map(Queue::ahead))? {
             for (lane, queue) in lanes.iter_mut().zip(queues.iter_mut()) {
                 queue.skip(std::mem::take(&mut lane.taken));
             }
@@ -56,12 +56,12 @@ pub(super) fn eliminate<V: Value, const R: usize>(
 fn steps<const R: usize>(
     pivots: &mut Pivots<R>,
     lanes: &mut [Lane<R>; LANES],
-    ahead: [Ahead<'_, R>; LANES],
+    ahead: &[Ahead<'_, R>; LANES],
 ) -> Result<bool, Dependent> {
     let steps = ahead.iter().map(|rows| rows.records.len()).min().unwrap_or(0);
     let mut now = *lanes;
     for _ in 0..steps {
-        for (lane, ahead) in now.iter_mut().zip(&ahead) {
+        for (lane, ahead) in now.iter_mut().zip(ahead) {
             lane.step(pivots, ahead)?;
         }
     }

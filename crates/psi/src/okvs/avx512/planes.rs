@@ -10,7 +10,7 @@ use super::{load, store};
 use crate::okvs::value::Value;
 
 /// 64 bits of eight elements each, bit by bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(in crate::okvs) struct Plane(pub(super) [u64; 8]);
 

@@ -24,8 +24,8 @@ pub(super) fn decode<V: Value, const R: usize>(
     while let Some(first) = starts.first() {
         // As many rows as `R` registers have columns for, from the group of the first start on.
         let origin = first & !7;
-        let reach = (512 * R - band) as u32;
-        let near = starts.iter().take(8).take_while(|start| **start - origin <= reach).count();
+        let reach = 512 * R - band;
+        let near = starts.iter().take(8).take_while(|start| (**start - origin) as usize <= reach).count();
         let (Some(batch), Some(rows), Some(out)) =
             (starts.split_off(..near), records.split_off(..near), sums.split_off_mut(..near))
         else {
@@ -49,17 +49,18 @@ pub(super) fn decode<V: Value, const R: usize>(
 const WINDOW: usize = 256;
 
 /// The end of a vector that is found from behind, as far as bands reach.
-#[derive(Debug)]
 pub(in crate::okvs) struct Window {
     planes: Vec<Plane>,
     /// Where the first group is.
     at: usize,
+    /// How many groups after its own a band reaches that starts at the last column of a group.
+    reach: usize,
 }
 
 impl Window {
-    /// At the end of a vector: nothing but zeros.
-    pub(in crate::okvs) fn new() -> Self {
-        Self { planes: Vec::new(), at: 0 }
+    /// At the end of a vector, where there is nothing but zeros. Bands are of `band` columns.
+    pub(in crate::okvs) fn new(band: usize) -> Self {
+        Self { planes: Vec::new(), at: 0, reach: (band + 6) / 8 }
     }
 
     /// The planes from the first group on.
@@ -67,10 +68,11 @@ impl Window {
         self.planes.get(self.at..).unwrap_or_default()
     }
 
-    /// Puts a group before the others, of which the first `keep` planes stay.
+    /// Puts a group before the others.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,gfni,bmi1,bmi2")]
-    fn push<V: Value>(&mut self, sliced: Sliced, keep: usize) {
+    fn push<V: Value>(&mut self, sliced: Sliced) {
+        let keep = self.reach * V::WORDS;
         if self.at == 0 {
             self.at = WINDOW * V::WORDS;
             self.planes.resize(self.at + keep, Plane::ZERO);
@@ -86,8 +88,6 @@ impl Window {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,gfni,bmi1,bmi2")]
 pub(super) fn substitute<V: Value, const R: usize>(pivots: &[Record<R>], window: &mut Window, vector: &mut [V]) {
-    // A band that starts at the last column of a group reaches this many groups on.
-    let reach = 8 * Record::<R>::BAND;
     for (pivots, elements) in pivots.as_chunks::<8>().0.iter().zip(vector.as_chunks_mut::<8>().0).rev() {
         let mut placed = [[_mm512_setzero_si512(); R]; 8];
         let mut values = [V::default(); 8];
@@ -98,12 +98,12 @@ pub(super) fn substitute<V: Value, const R: usize>(pivots: &[Record<R>], window:
         let matrices = matrices(&placed);
         let mut matrices = matrices.as_flattened().iter();
         let inverse = invert(matrices.next().copied().unwrap_or(0));
-        let mut sum = accumulate::<V>(window.planes(), matrices.take(reach));
+        let mut sum = accumulate::<V>(window.planes(), matrices.take(window.reach));
         for (sum, value) in sum.iter_mut().zip(slice_group(&values)) {
             *sum = times(_mm512_xor_si512(*sum, value), inverse);
         }
         *elements = unslice(sum);
-        window.push::<V>(sum, reach * V::WORDS);
+        window.push::<V>(sum);
     }
 }
 
