@@ -1,5 +1,6 @@
 //! One pass of the accumulator, group by group, and its portable form.
 
+use super::Taps;
 use super::coefficients::{BATCH, Coefficients, GroupCoefficients, Matrix};
 use crate::gf::{Element, Field, Gf64, Gf128, high, join, low};
 
@@ -21,7 +22,7 @@ pub trait Mixes<S: Element>: Field {
 }
 
 /// A field that there is a code over.
-pub trait CodeField: Field + Mixes<<Self as Field>::Element> + Mixes<u128> {}
+pub trait CodeField: Field<Element: Taps> + Mixes<<Self as Field>::Element> + Mixes<u128> {}
 
 impl CodeField for Gf64 {}
 impl CodeField for Gf128 {}

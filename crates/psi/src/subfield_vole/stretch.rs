@@ -5,18 +5,17 @@ use std::ops::Range;
 use zeroize::Zeroize;
 
 use crate::PsiError;
-use crate::gf::Element;
-use crate::lpn_code::{LpnCode, Mixes};
+use crate::lpn_code::{LpnCode, Mixes, Taps};
 
 /// 2m symbols, of which the first m become the outputs.
-pub struct Stretch<B: Mixes<S>, S: Element> {
+pub struct Stretch<B: Mixes<S>, S: Taps> {
     code: LpnCode<B>,
     vector: Vec<S>,
     accumulated: bool,
     expanded: usize,
 }
 
-impl<B: Mixes<S>, S: Element> Stretch<B, S> {
+impl<B: Mixes<S>, S: Taps> Stretch<B, S> {
     /// Begins with `vector`.
     ///
     /// # Errors
@@ -59,7 +58,7 @@ impl<B: Mixes<S>, S: Element> Stretch<B, S> {
     }
 }
 
-impl<B: Mixes<S>, S: Element> Drop for Stretch<B, S> {
+impl<B: Mixes<S>, S: Taps> Drop for Stretch<B, S> {
     fn drop(&mut self) {
         self.vector.zeroize();
     }
