@@ -12,7 +12,8 @@ pub const TAPS: usize = 7;
 /// Of these one lies in each quarter; the others lie anywhere.
 const QUARTERS: usize = 4;
 
-/// Outputs whose places are drawn together: eight for each tap, one tap after the other.
+/// Places that are handled at a time. Of the expander they are drawn together: eight for each tap, one tap after
+/// the other.
 pub const GROUP: usize = 8;
 
 /// Places of a group.
