@@ -71,9 +71,8 @@ fn jobs_that_fit_together_are_valid_at_both_ends_of_the_error_budget() {
 
 #[test]
 fn what_is_planned_is_told_from_what_is_wrong() {
-    let refusals: [(&str, Change); 4] = [
+    let refusals: [(&str, Change); 3] = [
         ("mode sum", |job| job.mode = Mode::Sum),
-        ("protocol vole", |job| job.protocol = Protocol::Vole),
         ("protocol vole-malicious", |job| job.protocol = Protocol::VoleMalicious),
         ("a job of more than two parties", |job| job.parties.push(party("jiangsu", Role::Sender))),
     ];
@@ -82,6 +81,18 @@ fn what_is_planned_is_told_from_what_is_wrong() {
         change(&mut job);
         assert_eq!(job.validate(), Err(JobSpecError::NotBuilt(what.to_owned())));
     }
+}
+
+#[test]
+fn the_fast_protocol_serves_all_modes_but_cardinality() {
+    for mode in [Mode::Membership, Mode::Labelled, Mode::Both] {
+        let mut job = job(mode);
+        job.protocol = Protocol::Vole;
+        assert_eq!(job.validate(), Ok(()));
+    }
+    let mut job = job(Mode::Cardinality);
+    job.protocol = Protocol::Vole;
+    assert_eq!(job.validate(), Err(JobSpecError::Wrong("mode cardinality runs on protocol ecdh alone".to_owned())));
 }
 
 #[test]

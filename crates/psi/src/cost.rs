@@ -15,7 +15,7 @@ use std::{fmt, time::Duration};
 
 use crate::matching::tag_set::Shape;
 use crate::party::Header;
-use crate::vole_oprf::Plan;
+use crate::vole_oprf::{MOST_ITEMS, Plan};
 use crate::{ErrorBudget, Parameters, Sizes};
 
 /// Round trips that every run has: hello, reveal and confirm of the handshake, and the last exchange, half
@@ -35,11 +35,11 @@ const ECDH_EVALUATION: f64 = 18e-6;
 /// Seconds of one thread: the sender makes a tag of an item of its own.
 const ECDH_OWN_OF_SENDER: f64 = 23e-6;
 /// Seconds before the sizes count: 256 base OTs at both sides.
-const VOLE_FIXED: f64 = 10e-3;
+const VOLE_FIXED: f64 = 15e-3;
 /// Seconds of one thread for an item of the receiver, both sides together.
-const VOLE_OF_RECEIVER: f64 = 100e-9;
+const VOLE_OF_RECEIVER: f64 = 110e-9;
 /// Seconds of one thread for an item of the sender, both sides together.
-const VOLE_OF_SENDER: f64 = 60e-9;
+const VOLE_OF_SENDER: f64 = 90e-9;
 /// Seconds of one thread to seal a label.
 const LABEL: f64 = 1e-6;
 
@@ -131,7 +131,7 @@ pub enum Reason {
 /// The most items of a receiver that the VOLE engine takes in one run: its noise weights end there.
 #[must_use]
 pub fn vole_limit() -> u64 {
-    1 << 24
+    MOST_ITEMS
 }
 
 /// What a run would take; nothing if the engine cannot do it.

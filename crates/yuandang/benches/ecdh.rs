@@ -80,7 +80,7 @@ fn main() {
     let costs = Costs::measure(folder.path());
     let sizes = std::env::var("YUANDANG_BENCH_SIZES").unwrap_or_else(|_| "2^16,2^18".to_owned());
     let output = Command::new(env!("CARGO_BIN_EXE_yuandang"))
-        .args(["bench", "--sizes", &sizes, "--format", "json"])
+        .args(["bench", "--protocol", "ecdh", "--sizes", &sizes, "--format", "json"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -77,7 +77,6 @@ fn values_of_later_versions_say_so() {
     let arguments = |more: &[&str]| files.matching(more);
     let cases = [
         arguments(&["--mode", "sum"]),
-        arguments(&["--protocol", "vole"]),
         arguments(&["--protocol", "vole-malicious"]),
         arguments(&["--key-type", "resident-id"]),
         arguments(&["--key-type", "uscc"]),
@@ -98,7 +97,7 @@ fn values_of_later_versions_say_so() {
         ]
         .map(str::to_owned)
         .to_vec(),
-        ["bench", "--protocol", "ecdh,vole"].map(str::to_owned).to_vec(),
+        ["bench", "--protocol", "ecdh,vole-malicious"].map(str::to_owned).to_vec(),
         ["bench", "--mode", "cardinality"].map(str::to_owned).to_vec(),
     ];
     for case in &cases {

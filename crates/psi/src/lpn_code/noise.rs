@@ -67,7 +67,8 @@ impl Shape {
     pub fn for_outputs(outputs: usize) -> Result<Self, PsiError> {
         let outputs = outputs.max(FEWEST_OUTPUTS);
         let row = TABLE.iter().find(|(most, _)| outputs <= *most);
-        let (_, blocks) = *row.ok_or(PsiError::TooLarge("protocol vole takes at most 2^24 items of a receiver in one run: no noise weight has been worked out for more"))?;
+        let (_, blocks) =
+            *row.ok_or(PsiError::TooLarge("no noise weight has been worked out for a vector of this length"))?;
         Ok(Self { blocks, block_len: (2 * outputs).div_ceil(blocks) })
     }
 

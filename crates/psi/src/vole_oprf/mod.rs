@@ -55,7 +55,7 @@ mod plan;
 mod receiver;
 mod sender;
 
-pub use plan::{FieldChoice, Plan};
+pub use plan::{FieldChoice, MOST_ITEMS, Plan};
 pub use receiver::Receiver;
 pub use sender::Sender;
 

@@ -127,7 +127,7 @@ mod tests {
         for (from, to, expected) in [
             ("\"labelled\"", "\"sum\"", "not built yet"),
             ("\"labelled\"", "\"membership\"", "label columns go with mode labelled"),
-            ("\"auto\"", "\"vole\"", "not built yet"),
+            ("\"auto\"", "\"vole-malicious\"", "not built yet"),
             ("\"auto\"", "\"fast\"", "there is no protocol"),
             ("[\"raw\"]", "[\"resident-id\"]", "not built yet"),
             ("\"sender\"", "\"giver\"", "there is no role"),
