@@ -53,7 +53,8 @@ impl Element for u64 {
     const BYTES: usize = 8;
 
     fn write(elements: &[Self], to: &mut Vec<u8>) {
-        to.extend(elements.iter().flat_map(|element| element.to_le_bytes()));
+        to.reserve(size_of_val(elements));
+        elements.iter().for_each(|element| to.extend_from_slice(&element.to_le_bytes()));
     }
 
     fn read(bytes: &[u8]) -> impl Iterator<Item = Self> {
@@ -77,7 +78,8 @@ impl Element for u128 {
     const BYTES: usize = 16;
 
     fn write(elements: &[Self], to: &mut Vec<u8>) {
-        to.extend(elements.iter().flat_map(|element| element.to_le_bytes()));
+        to.reserve(size_of_val(elements));
+        elements.iter().for_each(|element| to.extend_from_slice(&element.to_le_bytes()));
     }
 
     fn read(bytes: &[u8]) -> impl Iterator<Item = Self> {

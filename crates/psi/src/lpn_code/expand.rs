@@ -110,8 +110,8 @@ impl Expander {
         let counter = (first * GROUP_BLOCKS) as u128;
         blocks.iter_mut().zip(counter..).for_each(|(block, counter)| *block = counter);
         self.key.permute(blocks);
-        let numbers = blocks.iter().flat_map(|block| quarters(*block));
-        draws.as_flattened_mut().iter_mut().zip(numbers).for_each(|(draw, number)| *draw = number);
+        let (fours, _) = draws.as_flattened_mut().as_chunks_mut::<4>();
+        fours.iter_mut().zip(blocks.iter()).for_each(|(four, block)| *four = quarters(*block));
     }
 }
 

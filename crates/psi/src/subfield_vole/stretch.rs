@@ -33,17 +33,27 @@ impl<B: Mixes<S>, S: Taps> Stretch<B, S> {
         self.expanded
     }
 
+    /// Does the passes, which go place by place and so take one thread, if they have not been done.
+    ///
+    /// # Errors
+    /// [`PsiError::Usage`]: none in fact.
+    pub fn accumulate(&mut self) -> Result<(), PsiError> {
+        let (_, parity) = self.vector.split_at_mut(self.code.outputs());
+        if !self.accumulated {
+            self.code.accumulate(parity)?;
+            self.accumulated = true;
+        }
+        Ok(())
+    }
+
     /// Computes the next outputs, at most `most`, and gives them; the first call does the passes too. Uses the
     /// rayon pool that it is called in. Nothing more comes once all m are out.
     ///
     /// # Errors
     /// [`PsiError::Usage`]: none in fact.
     pub fn next(&mut self, most: usize) -> Result<&[S], PsiError> {
+        self.accumulate()?;
         let (left, parity) = self.vector.split_at_mut(self.code.outputs());
-        if !self.accumulated {
-            self.code.accumulate(parity)?;
-            self.accumulated = true;
-        }
         let places = self.expanded..self.code.outputs().min(self.expanded.saturating_add(most));
         let due = left.get_mut(places.clone()).unwrap_or_default();
         self.code.expand(parity, places.clone(), due)?;

@@ -38,8 +38,13 @@ impl<B: VoleField> Encoding<B> {
         match (&self.rows, &self.vector) {
             (None, _) => {
                 let items = self.items.range(0..self.items.len());
-                let seed = row_seed(&self.session_id, self.attempt);
-                self.rows = Some(Arc::new(Rows::new(self.layout, &seed, DistinctItems::of_padded(&items))?));
+                let (layout, seed) = (self.layout, row_seed(&self.session_id, self.attempt));
+                let (rows, mask) = rayon::join(
+                    || Rows::new(layout, &seed, DistinctItems::of_padded(&items)),
+                    || self.masks.accumulate(),
+                );
+                mask?;
+                self.rows = Some(Arc::new(rows?));
                 Ok(true)
             }
             (Some(rows), None) => match rows.encode(&rows.values::<B::Element>()) {

@@ -1,18 +1,23 @@
 //! F at a party's own items, once the vector is known: sums over rows, and what is derived from them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
+use crate::PsiError;
 use crate::okvs::{Decoder, Layout, Rows};
 use crate::oprf::{Derive, Derived, Outputs, Places};
-use crate::{Item, PsiError};
 
 /// Rows that one step decodes, for each thread: a few milliseconds.
 const STEP_PER_THREAD: usize = 1 << 16;
 
+/// Rows that one thread takes at a time.
+const TASK: usize = 1 << 13;
+
 /// Changes the sums of a range of rows into values that both sides have alike.
-pub(super) trait Adjust: Send + 'static {
+pub(super) trait Adjust: Send + Sync + 'static {
     /// `sums` are those of the rows from the one at `first` on.
     fn adjust(&self, rows: &Rows, first: usize, sums: &mut [u128]);
 }
@@ -50,11 +55,18 @@ impl<D: Derive, A: Adjust> Evaluation<D, A> {
         if end <= first {
             return Ok(false);
         }
-        let mut values = Zeroizing::new(self.decoder.decode(&self.rows, first..end)?);
-        self.adjust.adjust(&self.rows, first, &mut values);
-        let items: Vec<Item> = self.rows.items(first..end);
-        self.derived.extend(self.derive.derive(Outputs::Unhashed { values: &values, items: &items }));
+        let tasks: Vec<_> = (first..end).step_by(TASK).map(|start| start..end.min(start + TASK)).collect();
+        let parts: Vec<_> = tasks.into_par_iter().map(|rows| self.evaluate(rows)).collect::<Result<_, PsiError>>()?;
+        parts.into_iter().for_each(|part| self.derived.extend(part));
         Ok(true)
+    }
+
+    /// What is derived at the rows of `range`.
+    fn evaluate(&self, range: Range<usize>) -> Result<Vec<D::Derived>, PsiError> {
+        let mut values = Zeroizing::new(self.decoder.decode(&self.rows, range.clone())?);
+        self.adjust.adjust(&self.rows, range.start, &mut values);
+        let items = self.rows.items(range);
+        Ok(self.derive.derive(Outputs::Unhashed { values: &values, items: &items }))
     }
 
     /// Evaluates what is left.

@@ -89,8 +89,13 @@ impl<B: VoleField> Own<B> {
 
     fn hash(&mut self, attempt: u32) -> Result<(), PsiError> {
         let items = self.items.range(0..self.items.len());
-        let seed = row_seed(&self.session_id, attempt);
-        self.rows = Some(Arc::new(Rows::new(self.layout, &seed, DistinctItems::of_padded(&items))?));
+        let (layout, seed, products) = (self.layout, row_seed(&self.session_id, attempt), &mut self.products);
+        let (rows, mixed) = rayon::join(
+            || Rows::new(layout, &seed, DistinctItems::of_padded(&items)),
+            || products.as_mut().map_or(Ok(()), Stretch::accumulate),
+        );
+        mixed?;
+        self.rows = Some(Arc::new(rows?));
         Ok(())
     }
 
