@@ -1,5 +1,6 @@
 //! Items, and lists of them padded to a public size.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -78,6 +79,11 @@ impl PaddedItems {
     #[must_use]
     pub fn real(&self) -> usize {
         self.items.len()
+    }
+
+    /// All items, copied only if there are random ones among them.
+    pub(crate) fn all(&self) -> Cow<'_, [Item]> {
+        if self.len == self.items.len() { Cow::Borrowed(&self.items) } else { Cow::Owned(self.range(0..self.len)) }
     }
 
     /// The items at the places `range`, as far as there are any.

@@ -37,7 +37,7 @@ impl<B: VoleField> Encoding<B> {
     pub(super) fn step(&mut self) -> Result<bool, PsiError> {
         match (&self.rows, &self.vector) {
             (None, _) => {
-                let items = self.items.range(0..self.items.len());
+                let items = self.items.all();
                 let (layout, seed) = (self.layout, row_seed(&self.session_id, self.attempt));
                 let (rows, mask) = rayon::join(
                     || Rows::new(layout, &seed, DistinctItems::of_padded(&items)),

@@ -88,7 +88,7 @@ impl<B: VoleField> Own<B> {
     }
 
     fn hash(&mut self, attempt: u32) -> Result<(), PsiError> {
-        let items = self.items.range(0..self.items.len());
+        let items = self.items.all();
         let (layout, seed, products) = (self.layout, row_seed(&self.session_id, attempt), &mut self.products);
         let (rows, mixed) = rayon::join(
             || Rows::new(layout, &seed, DistinctItems::of_padded(&items)),
