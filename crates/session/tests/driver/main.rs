@@ -7,3 +7,4 @@ mod hostile;
 mod matching;
 mod parties;
 mod plain;
+mod vole;

@@ -16,7 +16,7 @@ use session::{
 
 use crate::parties::{Ended, MODES, Mode, Party, label, pair, parameters, patient, sets, settings};
 
-async fn run((receiver, sender): (Party, Party)) -> (Finished<Outcome>, Finished<Outcome>) {
+pub(crate) async fn run((receiver, sender): (Party, Party)) -> (Finished<Outcome>, Finished<Outcome>) {
     let (here, there) = session::in_memory(2);
     let ends = tokio::join!(
         session::run(receiver, here, patient(Side::Receiver)),
@@ -28,12 +28,12 @@ async fn run((receiver, sender): (Party, Party)) -> (Finished<Outcome>, Finished
     (receiver, sender)
 }
 
-fn common(left: &[Item], right: &[Item]) -> Vec<u32> {
+pub(crate) fn common(left: &[Item], right: &[Item]) -> Vec<u32> {
     let right: BTreeSet<_> = right.iter().collect();
     (0_u32..).zip(left).filter(|(_, item)| right.contains(item)).map(|(index, _)| index).collect()
 }
 
-const SIZES: [(u32, u32, u32); 8] =
+pub(crate) const SIZES: [(u32, u32, u32); 8] =
     [(0, 0, 0), (0, 5, 0), (5, 0, 0), (1, 1, 1), (2, 63, 1), (64, 65, 30), (5000, 20, 7), (300, 9000, 250)];
 
 #[tokio::test]

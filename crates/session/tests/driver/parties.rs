@@ -7,10 +7,11 @@ use std::{
 };
 
 use psi::{
-    ErrorBudget, Item, Outcome, Parameters, Seed, Sizes, dh_commutative,
-    dh_oprf::{Receiver, Sender},
+    ErrorBudget, Item, Outcome, Parameters, Seed, Sizes, dh_commutative, dh_oprf,
     matching::{self, Labels},
+    oprf::{OprfReceiver, OprfSender},
     party::Round,
+    vole_oprf,
 };
 use session::{ComputePool, Finished, Limits, SessionError, Settings, Side};
 use tokio_util::sync::CancellationToken;
@@ -38,8 +39,33 @@ pub(crate) fn label(item: &Item) -> Vec<u8> {
 
 /// Both parties of a mode; their randomness follows from fixed seeds.
 pub(crate) fn pair(mode: Mode, p: &Parameters, x: Arc<[Item]>, y: Arc<[Item]>) -> (Party, Party) {
-    let (ours, theirs) = (Seed::new([1; 32]), Seed::new([2; 32]));
-    let (receiver, sender) = (Receiver::new(p, &ours), Sender::new(p, &theirs).unwrap());
+    let (ours, theirs) = seeds();
+    over(dh_oprf::Receiver::new(p, &ours), dh_oprf::Sender::new(p, &theirs).unwrap(), mode, p, x, y)
+}
+
+/// Modes that run on the VOLE engine too.
+pub(crate) const VOLE_MODES: [Mode; 3] = [Mode::Membership, Mode::Labelled, Mode::Both];
+
+/// The same parties on the VOLE engine.
+pub(crate) fn vole_pair(mode: Mode, p: &Parameters, x: Arc<[Item]>, y: Arc<[Item]>) -> (Party, Party) {
+    let (ours, theirs) = seeds();
+    let (receiver, sender) = (vole_oprf::Receiver::new(p, &ours), vole_oprf::Sender::new(p, &theirs));
+    over(receiver.unwrap(), sender.unwrap(), mode, p, x, y)
+}
+
+fn seeds() -> (Seed, Seed) {
+    (Seed::new([1; 32]), Seed::new([2; 32]))
+}
+
+fn over(
+    receiver: impl OprfReceiver,
+    sender: impl OprfSender,
+    mode: Mode,
+    p: &Parameters,
+    x: Arc<[Item]>,
+    y: Arc<[Item]>,
+) -> (Party, Party) {
+    let (ours, theirs) = seeds();
     match mode {
         Mode::Membership => (
             matching::membership_receiver(receiver, p, x, &ours).unwrap(),
