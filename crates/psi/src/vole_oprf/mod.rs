@@ -68,3 +68,6 @@ trait VoleField: CodeField + Field<Element: Value> {}
 
 impl VoleField for crate::gf::Gf64 {}
 impl VoleField for crate::gf::Gf128 {}
+
+#[cfg(test)]
+mod tests;

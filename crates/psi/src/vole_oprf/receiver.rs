@@ -27,7 +27,8 @@ const STEP_PER_THREAD: usize = 1 << 17;
 /// The receiver, before its rounds.
 pub struct Receiver {
     parameters: Parameters,
-    plan: Plan,
+    /// Tests put a worse one here.
+    pub(super) plan: Plan,
     seed: Seed,
 }
 

@@ -27,7 +27,8 @@ const TREES_PER_STEP: usize = 64;
 /// The sender, before its rounds.
 pub struct Sender {
     parameters: Parameters,
-    plan: Plan,
+    /// Tests put a worse one here.
+    pub(super) plan: Plan,
     seed: Seed,
 }
 

@@ -174,6 +174,11 @@ fn deliver(inbox: &mut VecDeque<Message>, piece: Message) {
 /// Runs one party against messages fixed beforehand. It is given each message only when it has sent
 /// its own of the same round.
 pub(crate) fn play(first: First, script: &[Message]) -> Result<Outcome, PsiError> {
+    play_cut(first, script, usize::MAX)
+}
+
+/// The same with messages in pieces of `cut` elements.
+pub(crate) fn play_cut(first: First, script: &[Message], cut: usize) -> Result<Outcome, PsiError> {
     let mut script = script.iter();
     let mut round = first;
     loop {
@@ -189,7 +194,8 @@ pub(crate) fn play(first: First, script: &[Message]) -> Result<Outcome, PsiError
         }
         if round.receives().is_some() {
             let message = script.next().expect("a message for each round");
-            round.absorb(&message.elements)?;
+            let piece = cut.saturating_mul(message.header.width as usize);
+            message.elements.chunks(piece).try_for_each(|piece| round.absorb(piece))?;
         }
         while round.sends().is_some() && (!round.produce(1000)?.is_empty() || round.work()?) {}
         match round.finish()? {

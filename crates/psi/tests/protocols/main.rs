@@ -3,10 +3,14 @@
 #![allow(clippy::cast_possible_truncation)]
 
 mod bad_input;
+mod costs;
 mod drive;
 mod engines;
+mod garbage;
 mod joins;
+mod large;
 mod other_oprf;
 mod pinned;
 mod shapes;
+mod victim;
 mod world;

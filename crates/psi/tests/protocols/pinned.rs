@@ -5,7 +5,7 @@ use psi::{ErrorBudget, Item, Parameters, Sizes};
 use sha2::{Digest, Sha256};
 
 use crate::drive::{Message, run};
-use crate::world::{MODES, Mode, World};
+use crate::world::{Engine, MODES, Mode, SHARED_MODES, World};
 
 /// Two items against three, one in common, padded to three and four.
 fn world() -> World {
@@ -23,9 +23,13 @@ fn world() -> World {
 }
 
 fn messages(mode: Mode) -> Vec<Message> {
-    let world = world();
-    let run = run(world.receiver(mode).expect("a receiver"), world.sender(mode).expect("a sender"), 0);
-    let run = run.expect("a run to the end");
+    messages_on(&world(), Engine::DiffieHellman, mode)
+}
+
+fn messages_on(world: &World, engine: Engine, mode: Mode) -> Vec<Message> {
+    let receiver = world.receiver_on(engine, mode).expect("a receiver");
+    let sender = world.sender_on(engine, mode).expect("a sender");
+    let run = run(receiver, sender, 0).expect("a run to the end");
     [run.from_receiver, run.from_sender].concat()
 }
 
@@ -161,4 +165,83 @@ fn counting_byte_by_byte() {
         ]
     );
     assert_eq!(rows(&cardinality[2]), ["7dde7ca4b466", "c2dea9ae785d", "c81cbb3f43f3"]);
+}
+
+/// The same sets, with a budget under which the vectors are over GF(2^128).
+fn strict_world() -> World {
+    let mut world = world();
+    world.parameters.budget = ErrorBudget::new(64).expect("a budget");
+    world
+}
+
+#[test]
+fn messages_of_vole_have_their_headers() {
+    let header = |kind, width, count| Header { kind, width, count };
+    let headers = |world: &World, mode| {
+        messages_on(world, Engine::Vole, mode).iter().map(|message| message.header).collect::<Vec<_>>()
+    };
+    // 224 trees over blocks of 2·2^14/224 = 147 symbols, so 8 levels; 4 columns for 3 items and a band of 256.
+    let trees = 224;
+    let vector = (4 + 255_u64).next_multiple_of(8);
+    let function = |element: u32| {
+        [
+            header(MessageKind::BaseKey, 32, 1),
+            header(MessageKind::Transfers, trees, 128),
+            header(MessageKind::MaskedNoise, element * trees, 128),
+            header(MessageKind::RowSeed, 4, 1),
+            header(MessageKind::MaskedVector, element, vector),
+            header(MessageKind::BaseChoices, 32, 256),
+            header(MessageKind::Corrections, 8 * 32 + 16, trees.into()),
+        ]
+    };
+    let expected = |element, lists: &[Header]| [&function(element), lists].concat();
+    let [highs, lows] = [header(MessageKind::TagHighs, 8, 1), header(MessageKind::TagLows, 8 * 42, 1)];
+    assert_eq!(headers(&world(), Mode::Membership), expected(8, &[highs, lows]));
+    assert_eq!(headers(&world(), Mode::Labelled), expected(8, &[header(MessageKind::LabelledTags, 68, 4)]));
+    let mut both = expected(8, &[highs, lows]);
+    both.insert(5, header(MessageKind::Claims, 16, 1));
+    assert_eq!(headers(&world(), Mode::Both), both);
+    let longer = header(MessageKind::TagLows, 8 * 66, 1);
+    assert_eq!(headers(&strict_world(), Mode::Membership), expected(16, &[highs, longer]));
+}
+
+#[test]
+fn messages_of_vole_have_their_bytes() {
+    let digests = |world: &World, mode| -> Vec<String> {
+        let digest = |message: &Message| hex::encode(&Sha256::digest(&message.elements)[..8]);
+        messages_on(world, Engine::Vole, mode).iter().map(digest).collect()
+    };
+    let [membership, labelled, both] = SHARED_MODES.map(|mode| digests(&world(), mode));
+    assert_eq!(
+        membership,
+        [
+            "897981abf9ceb8bd",
+            "00d09c7a2afa161d",
+            "d5c97db8309559e7",
+            "df3f619804a92fdb",
+            "2bf1337fac8c572d",
+            "217332b7cd14f5d9",
+            "846324f0c72c2161",
+            "0d1b500797e88c0f",
+            "dc3be1b61c4b85a9",
+        ]
+    );
+    // The function is the same in every mode; what is made of it is not.
+    assert_eq!((&labelled[..7], &both[..5], &both[6..8]), (&membership[..7], &membership[..5], &membership[5..7]));
+    assert_eq!(labelled[7..], ["2321da7c41ff851f"]);
+    assert_eq!([&both[5], &both[8], &both[9]], ["dd8f88d404fc8171", "437ca1909baab1ea", "bf54234a7f629bb5"]);
+    assert_eq!(
+        digests(&strict_world(), Mode::Membership),
+        [
+            "897981abf9ceb8bd",
+            "00d09c7a2afa161d",
+            "e4e800310d4209d3",
+            "df3f619804a92fdb",
+            "36b63fb6289d4df9",
+            "217332b7cd14f5d9",
+            "0bbf699e9d8676ea",
+            "e5fa955a6229fd3a",
+            "d39b2a9870b82e04",
+        ]
+    );
 }

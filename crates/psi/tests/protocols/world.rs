@@ -1,5 +1,6 @@
 //! Two sets with a known overlap, and both parties of each mode over them.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use psi::oprf::{OprfReceiver, OprfSender};
@@ -31,6 +32,17 @@ pub(crate) enum Engine {
     DiffieHellman,
     Vole,
 }
+
+/// Every mode on every engine that has it.
+pub(crate) const VARIANTS: [(Engine, Mode); 7] = [
+    (Engine::DiffieHellman, Mode::Membership),
+    (Engine::DiffieHellman, Mode::Labelled),
+    (Engine::DiffieHellman, Mode::Both),
+    (Engine::DiffieHellman, Mode::Cardinality),
+    (Engine::Vole, Mode::Membership),
+    (Engine::Vole, Mode::Labelled),
+    (Engine::Vole, Mode::Both),
+];
 
 /// Modes that run on an oblivious pseudorandom function.
 pub(crate) const SHARED_MODES: [Mode; 3] = [Mode::Membership, Mode::Labelled, Mode::Both];
@@ -124,6 +136,7 @@ impl World {
     /// What both parties must end with, by plain comparison.
     pub(crate) fn expected(&self, mode: Mode) -> (Outcome, Outcome) {
         let found = |own: &[Item], other: &[Item]| -> Vec<u32> {
+            let other: HashSet<&Item> = other.iter().collect();
             let held = |(_, item): &(u32, &Item)| other.contains(item);
             (0..).zip(own).filter(held).map(|(index, _)| index).collect()
         };
@@ -133,11 +146,8 @@ impl World {
             Mode::Both => (Outcome::Matched(matched), Outcome::Matched(found(&self.sender, &self.receiver))),
             Mode::Cardinality => (Outcome::Count(matched.len() as u64), Outcome::Nothing),
             Mode::Labelled => {
-                let label = |index: u32| {
-                    let item = self.receiver[index as usize];
-                    let place = self.sender.iter().position(|held| *held == item).expect("a common item");
-                    (index, Some(self.label(place)))
-                };
+                let places: HashMap<&Item, usize> = self.sender.iter().zip(0..).collect();
+                let label = |index: u32| (index, Some(self.label(places[&self.receiver[index as usize]])));
                 (Outcome::Labelled(matched.into_iter().map(label).collect()), Outcome::Nothing)
             }
         }
