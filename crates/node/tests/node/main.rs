@@ -9,3 +9,4 @@ mod delivery;
 mod handshake;
 mod modes;
 mod sides;
+mod vole;

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use agreement::Mode;
+use agreement::{JobSpec, Mode, Protocol};
 use node::Input;
 use records::CanonicalKey;
 
-use crate::sides::{Sides, id, meet, run, spec};
+use crate::sides::{Sides, VARIANTS, id, meet, run, spec};
 
 /// A row as it stands in a file, and its key and label as they are understood.
 type Row = (&'static [u8], &'static [u8], &'static [u8]);
@@ -55,6 +55,9 @@ fn raw(rows: &[Row]) -> Vec<&'static [u8]> {
     rows.iter().map(|row| row.0).collect()
 }
 
+/// Protocols that have all modes but cardinality.
+const PROTOCOLS: [Protocol; 2] = [Protocol::Ecdh, Protocol::Vole];
+
 /// Both sides, Shanghai's file with line ends `end`.
 fn sides(end: &[u8]) -> Sides {
     Sides::new(&file(b"id,name", &raw(&SHANGHAI), end), &file(b"id,category", &raw(&ANHUI), b"\n"))
@@ -75,9 +78,9 @@ fn joined_rows(left: &[Row], right: &[Row]) -> Vec<&'static [u8]> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn membership_gives_the_receivers_rows_as_they_were() {
-    for end in [&b"\n"[..], b"\r\n"] {
+    for (end, protocol) in [(&b"\n"[..], Protocol::Ecdh), (b"\r\n", Protocol::Ecdh), (b"\n", Protocol::Vole)] {
         let sides = sides(end);
-        let (shanghai, anhui) = sides.both(Mode::Membership);
+        let (shanghai, anhui) = sides.both_over(protocol, Mode::Membership);
         let (shanghai, anhui) = meet(shanghai, anhui).await;
         let (shanghai, anhui) = (shanghai.unwrap(), anhui.unwrap());
         let expected = joined_rows(&SHANGHAI, &ANHUI);
@@ -97,32 +100,36 @@ async fn membership_gives_the_receivers_rows_as_they_were() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn labelled_adds_the_label_of_the_first_row_with_the_key() {
-    let sides = sides(b"\n");
-    let (shanghai, anhui) = sides.both(Mode::Labelled);
-    let (shanghai, anhui) = meet(shanghai, anhui).await;
-    let mut expected = b"id,name,category\n".to_vec();
-    for (raw, label) in join(&SHANGHAI, &ANHUI) {
-        expected.extend_from_slice(raw);
-        // A short row is filled up before a label is added.
-        expected.extend_from_slice(if raw == b"9" { b",," } else { b"," });
-        datasets::push_csv_field(&mut expected, label);
-        expected.push(b'\n');
+    for protocol in PROTOCOLS {
+        let sides = sides(b"\n");
+        let (shanghai, anhui) = sides.both_over(protocol, Mode::Labelled);
+        let (shanghai, anhui) = meet(shanghai, anhui).await;
+        let mut expected = b"id,name,category\n".to_vec();
+        for (raw, label) in join(&SHANGHAI, &ANHUI) {
+            expected.extend_from_slice(raw);
+            // A short row is filled up before a label is added.
+            expected.extend_from_slice(if raw == b"9" { b",," } else { b"," });
+            datasets::push_csv_field(&mut expected, label);
+            expected.push(b'\n');
+        }
+        assert_eq!(sides.result("shanghai").unwrap(), expected);
+        assert!(sides.untouched("anhui"));
+        assert_eq!(shanghai.unwrap().rows_written, Some(7));
+        assert_eq!(anhui.unwrap().counts.label_conflicts, 1);
     }
-    assert_eq!(sides.result("shanghai").unwrap(), expected);
-    assert!(sides.untouched("anhui"));
-    assert_eq!(shanghai.unwrap().rows_written, Some(7));
-    assert_eq!(anhui.unwrap().counts.label_conflicts, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_gives_each_side_its_own_rows() {
-    let sides = sides(b"\r\n");
-    let (shanghai, anhui) = sides.both(Mode::Both);
-    let (shanghai, anhui) = meet(shanghai, anhui).await;
-    let (ours, theirs) = (joined_rows(&SHANGHAI, &ANHUI), joined_rows(&ANHUI, &SHANGHAI));
-    assert_eq!(sides.result("shanghai").unwrap(), file(b"id,name", &ours, b"\r\n"));
-    assert_eq!(sides.result("anhui").unwrap(), file(b"id,category", &theirs, b"\n"));
-    assert_eq!((shanghai.unwrap().matched, anhui.unwrap().matched), (Some(6), Some(6)));
+    for protocol in PROTOCOLS {
+        let sides = sides(b"\r\n");
+        let (shanghai, anhui) = sides.both_over(protocol, Mode::Both);
+        let (shanghai, anhui) = meet(shanghai, anhui).await;
+        let (ours, theirs) = (joined_rows(&SHANGHAI, &ANHUI), joined_rows(&ANHUI, &SHANGHAI));
+        assert_eq!(sides.result("shanghai").unwrap(), file(b"id,name", &ours, b"\r\n"));
+        assert_eq!(sides.result("anhui").unwrap(), file(b"id,category", &theirs, b"\n"));
+        assert_eq!((shanghai.unwrap().matched, anhui.unwrap().matched), (Some(6), Some(6)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,8 +156,8 @@ async fn the_receiver_may_be_the_one_that_listens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_padded_size_is_the_only_size_that_the_peer_sees() {
     let sides = sides(b"\n");
-    for mode in [Mode::Membership, Mode::Labelled, Mode::Both, Mode::Cardinality] {
-        let mut job = spec(mode);
+    for (protocol, mode) in VARIANTS {
+        let mut job = JobSpec { protocol, ..spec(mode) };
         job.parties[0].padded_size = Some(32);
         job.parties[1].padded_size = Some(64);
         let (mut shanghai, mut anhui) = (sides.run("shanghai", job.clone()), sides.run("anhui", job));
@@ -162,7 +169,7 @@ async fn a_padded_size_is_the_only_size_that_the_peer_sees() {
         let (shanghai, anhui) = meet(shanghai, anhui).await;
         let (shanghai, anhui) = (shanghai.unwrap(), anhui.unwrap());
         assert_eq!((shanghai.peer_padded_size, anhui.peer_padded_size), (64, 32));
-        assert_eq!(shanghai.matched, Some(6), "{mode}");
+        assert_eq!(shanghai.matched, Some(6), "{protocol}, {mode}");
     }
 }
 
@@ -182,13 +189,13 @@ async fn a_key_of_two_columns_matches_where_both_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_sets_and_no_match_succeed_in_every_mode() {
-    for mode in [Mode::Membership, Mode::Labelled, Mode::Both, Mode::Cardinality] {
+    for (protocol, mode) in VARIANTS {
         for (ours, theirs) in [("", ""), ("1,a\n", ""), ("", "2,b\n"), ("1,a\n", "2,b\n")] {
             let sides = Sides::new(format!("id,name\n{ours}").as_bytes(), format!("id,category\n{theirs}").as_bytes());
-            let (shanghai, anhui) = sides.both(mode);
+            let (shanghai, anhui) = sides.both_over(protocol, mode);
             let (shanghai, anhui) = meet(shanghai, anhui).await;
             anhui.unwrap();
-            assert_eq!(shanghai.unwrap().matched, Some(0), "{mode} of {ours:?} and {theirs:?}");
+            assert_eq!(shanghai.unwrap().matched, Some(0), "{protocol}, {mode} of {ours:?} and {theirs:?}");
             let expected: &[u8] = match mode {
                 Mode::Labelled => b"id,name,category\n",
                 Mode::Cardinality => b"matched\n0\n",
@@ -202,13 +209,13 @@ async fn empty_sets_and_no_match_succeed_in_every_mode() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_without_records_give_a_count() {
     let keys = |range: std::ops::Range<u8>| Input::Items(range.map(|number| CanonicalKey([number; 16])).collect());
-    for mode in [Mode::Membership, Mode::Both, Mode::Cardinality] {
-        let shanghai = run("shanghai", spec(mode), keys(0..60));
-        let anhui = run("anhui", spec(mode), keys(40..200));
+    for (protocol, mode) in VARIANTS.into_iter().filter(|(_, mode)| *mode != Mode::Labelled) {
+        let job = JobSpec { protocol, ..spec(mode) };
+        let (shanghai, anhui) = (run("shanghai", job.clone(), keys(0..60)), run("anhui", job, keys(40..200)));
         let (shanghai, anhui) = meet(shanghai, anhui).await;
         anhui.unwrap();
         let shanghai = shanghai.unwrap();
-        assert_eq!((shanghai.matched, shanghai.rows_written), (Some(20), None), "{mode}");
+        assert_eq!((shanghai.matched, shanghai.rows_written), (Some(20), None), "{protocol}, {mode}");
     }
 }
 

@@ -18,6 +18,17 @@ use wire::{
     proto::{ExchangeMessage, exchange_message::Body},
 };
 
+/// Every mode over every protocol that has it.
+pub(crate) const VARIANTS: [(Protocol, Mode); 7] = [
+    (Protocol::Ecdh, Mode::Membership),
+    (Protocol::Ecdh, Mode::Labelled),
+    (Protocol::Ecdh, Mode::Both),
+    (Protocol::Ecdh, Mode::Cardinality),
+    (Protocol::Vole, Mode::Membership),
+    (Protocol::Vole, Mode::Labelled),
+    (Protocol::Vole, Mode::Both),
+];
+
 pub(crate) const JOB: &str = "job-1";
 
 pub(crate) fn id(name: &str) -> ParticipantId {
@@ -119,7 +130,13 @@ impl Sides {
 
     /// Both sides of a run of `mode`.
     pub(crate) fn both(&self, mode: Mode) -> (Run, Run) {
-        (self.run("shanghai", spec(mode)), self.run("anhui", spec(mode)))
+        self.both_over(Protocol::Ecdh, mode)
+    }
+
+    /// The same over a protocol.
+    pub(crate) fn both_over(&self, protocol: Protocol, mode: Mode) -> (Run, Run) {
+        let spec = JobSpec { protocol, ..spec(mode) };
+        (self.run("shanghai", spec.clone()), self.run("anhui", spec))
     }
 }
 
