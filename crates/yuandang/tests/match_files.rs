@@ -66,6 +66,39 @@ fn cardinality_gives_the_number_alone() {
 }
 
 #[test]
+fn auto_takes_what_is_done_sooner_and_says_why() {
+    for (size, chosen, other) in [(20, "ecdh", "vole"), (5000, "vole", "ecdh")] {
+        let files = Files::new(size);
+        let output = files.path("out.csv");
+        let run = |protocol| {
+            let more = ["--protocol", protocol, "--output", &output, "--overwrite", "--format", "json"];
+            json(&borrowed(&files.matching(&more)))
+        };
+        let summary = run("auto");
+        assert_eq!(summary["protocol"], chosen, "{size}");
+        let reason = summary["protocol_reason"].as_str().unwrap();
+        let names_both = reason.starts_with(&format!("auto: {chosen}, since ")) && reason.contains(other);
+        assert!(names_both, "{reason}");
+        assert_eq!(files.read("out.csv"), files.joined_students(false));
+        // A name overrides it, and needs no reason.
+        let named = run(other);
+        assert_eq!((&named["protocol"], named["protocol_reason"].is_null()), (&other.into(), true));
+        assert_eq!(named["matched"], summary["matched"]);
+        assert_eq!(files.read("out.csv"), files.joined_students(false));
+    }
+}
+
+#[test]
+fn counting_runs_on_one_protocol_whatever_the_size() {
+    let files = Files::new(2000);
+    let summary = json(&borrowed(&files.matching(&["--mode", "cardinality", "--format", "json"])));
+    assert_eq!(summary["protocol"], "ecdh");
+    assert!(summary["protocol_reason"].as_str().unwrap().contains("the only protocol"), "{summary}");
+    let said = fails(2, &borrowed(&files.matching(&["--mode", "cardinality", "--protocol", "vole"])));
+    assert!(said.contains("ecdh"), "{said}");
+}
+
+#[test]
 fn the_summary_speaks_both_languages() {
     let files = Files::new(30);
     let english = yuandang(&borrowed(&files.matching(&["--threads", "1"])));
@@ -195,11 +228,15 @@ fn bench_measures_each_size() {
 
 #[test]
 fn bench_measures_each_protocol_and_gives_no_reason_for_one_that_was_named() {
-    let all = json(&["bench", "--sizes", "2^4,2^5", "--protocol", "ecdh,auto", "--threads", "1", "--format", "json"]);
+    let protocols = "ecdh,vole,auto";
+    let all = json(&["bench", "--sizes", "2^4,2^5", "--protocol", protocols, "--threads", "1", "--format", "json"]);
     let all = all.as_array().unwrap();
     let seen: Vec<_> =
-        all.iter().map(|one| (one["size"].as_u64().unwrap(), one["protocol_reason"].is_null())).collect();
-    assert_eq!(seen, [(16, true), (16, false), (32, true), (32, false)]);
+        all.iter().map(|one| (one["size"].as_u64().unwrap(), one["protocol"].as_str().unwrap())).collect();
+    let each = |size| [(size, "ecdh"), (size, "vole"), (size, "ecdh")];
+    assert_eq!(seen, [each(16), each(32)].concat());
+    let named: Vec<_> = all.iter().map(|one| one["protocol_reason"].is_null()).collect();
+    assert_eq!(named, [true, true, false, true, true, false]);
 }
 
 #[test]

@@ -74,25 +74,39 @@ impl Pair {
         json(&[&fixed, more].concat())
     }
 
-    /// Every mode gives what a plain join gives; the key is field number `place` of both.
+    /// Every mode gives what a plain join gives, over both protocols; the key is field number `place` of both.
     fn hold_to_a_plain_join(&self, place: usize, label: (&str, usize)) -> usize {
         let [ours, theirs] = self.paths.each_ref().map(|path| Lines::read(path, place));
         let shared = ours.keys().intersection(&theirs.keys()).count();
+        for protocol in ["ecdh", "vole"] {
+            self.hold_protocol_to_a_plain_join(protocol, [&ours, &theirs], label);
+        }
+
+        let summary = self.run(&["--mode", "cardinality"]);
+        assert_eq!(summary["matched"], shared);
+        assert!(summary["receiver_rows_written"].is_null() && summary["sender_rows_written"].is_null());
+        shared
+    }
+
+    /// The modes that say which rows match, over one protocol.
+    fn hold_protocol_to_a_plain_join(&self, protocol: &str, [ours, theirs]: [&Lines; 2], label: (&str, usize)) {
+        let shared = ours.keys().intersection(&theirs.keys()).count();
         let (one, other) = (self.result("one.csv"), self.result("other.csv"));
         let (one, other) = (one.to_str().unwrap(), other.to_str().unwrap());
-
-        let summary = self.run(&["--output", one]);
+        let run = |more: &[&str]| self.run(&[&["--protocol", protocol], more].concat());
+        let summary = run(&["--output", one, "--overwrite"]);
+        assert_eq!(summary["protocol"], protocol);
         assert_eq!(summary["matched"], shared);
         let (header, rows) = delivered(Path::new(one));
         assert_eq!(header, ours.header.trim_ascii_end());
-        assert_eq!(rows, ours.joined(&theirs));
+        assert_eq!(rows, ours.joined(theirs));
 
-        let summary = self.run(&["--mode", "both", "--output", one, "--sender-output", other, "--overwrite"]);
+        let summary = run(&["--mode", "both", "--output", one, "--sender-output", other, "--overwrite"]);
         assert_eq!(summary["matched"], shared);
-        assert_eq!(delivered(Path::new(one)).1, ours.joined(&theirs));
-        assert_eq!(delivered(Path::new(other)).1, theirs.joined(&ours));
+        assert_eq!(delivered(Path::new(one)).1, ours.joined(theirs));
+        assert_eq!(delivered(Path::new(other)).1, theirs.joined(ours));
 
-        let summary = self.run(&["--label", label.0, "--output", one, "--overwrite"]);
+        let summary = run(&["--label", label.0, "--output", one, "--overwrite"]);
         assert_eq!(summary["matched"], shared);
         let labels = BTreeMap::from_iter(Lines::read(&self.paths[1], label.1).rows);
         let label_of = |key: &Bytes| {
@@ -100,13 +114,8 @@ impl Pair {
             labels[row.unwrap()].clone()
         };
         let keyed: BTreeMap<_, _> = ours.rows.iter().map(|(row, key)| (row.trim_ascii_end(), key)).collect();
-        let expected = ours.joined(&theirs).into_iter().map(|row| [row, &label_of(keyed[row])].join(&b','));
+        let expected = ours.joined(theirs).into_iter().map(|row| [row, &label_of(keyed[row])].join(&b','));
         assert_eq!(delivered(Path::new(one)).1, expected.collect::<Vec<_>>());
-
-        let summary = self.run(&["--mode", "cardinality"]);
-        assert_eq!(summary["matched"], shared);
-        assert!(summary["receiver_rows_written"].is_null() && summary["sender_rows_written"].is_null());
-        shared
     }
 }
 
@@ -154,15 +163,18 @@ fn files_of_every_shape_come_back_byte_for_byte_on_both_sides() {
     fs::write(path("other.csv"), "id\na\nb\nc\n").unwrap();
     for (what, content, expected) in SHAPES {
         fs::write(path("shape.csv"), content).unwrap();
-        for (receiver, sender, output) in
-            [("shape.csv", "other.csv", "--output"), ("other.csv", "shape.csv", "--sender-output")]
-        {
+        for (receiver, sender, output, protocol) in [
+            ("shape.csv", "other.csv", "--output", "ecdh"),
+            ("other.csv", "shape.csv", "--sender-output", "ecdh"),
+            ("shape.csv", "other.csv", "--output", "vole"),
+            ("other.csv", "shape.csv", "--sender-output", "vole"),
+        ] {
             let result = path("result.csv");
             let arguments = ["match", "--mode", "both", "--receiver", &path(receiver), "--sender", &path(sender)];
-            let more = ["--key", "id", output, &result, "--overwrite", "--format", "json"];
+            let more = ["--key", "id", output, &result, "--overwrite", "--format", "json", "--protocol", protocol];
             let all: Vec<String> = arguments.iter().chain(&more).map(|&text| text.to_owned()).collect();
             let summary = json(&borrowed(&all));
-            assert_eq!(fs::read(&result).unwrap(), expected, "{what}, {output}: {summary}");
+            assert_eq!(fs::read(&result).unwrap(), expected, "{what}, {output}, {protocol}: {summary}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A peer that cheats, stalls or leaves: the job fails with a cause that names it, nothing is
 //! delivered, and the node goes on serving.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use agreement::{JobSpec, JobState, Mode};
+use agreement::{JobSpec, JobState, Mode, Protocol};
 use testkit::{
     Outsider, Table, World, WorldSpec,
     outsider::{Tamper, Tampered},
@@ -38,9 +38,14 @@ async fn still_serves(world: World) {
 /// Runs a job in which Jiangsu tampers with what it sends; the job must not succeed, nothing must be
 /// delivered, and the cause must have these words.
 async fn cheated(tamper: Tamper, words: &[&str]) {
+    cheated_over(Protocol::Ecdh, tamper, words).await;
+}
+
+async fn cheated_over(protocol: Protocol, tamper: Tamper, words: &[&str]) {
     let (world, _, hardship) = world().await;
+    let job = JobSpec { protocol, ..job(Mode::Membership, "jiangsu") };
     let mut jiangsu = Outsider::attach(&world, "jiangsu").await.unwrap();
-    let id = world.submit("shanghai", &job(Mode::Membership, "jiangsu")).await.unwrap();
+    let id = world.submit("shanghai", &job).await.unwrap();
     let start = jiangsu.started().await.unwrap();
     let (own, ended) =
         tokio::join!(jiangsu.cheat(&world, "shanghai", &start, &hardship, tamper), world.wait("shanghai", &id));
@@ -74,6 +79,37 @@ async fn points_that_are_no_points_are_refused() {
         };
         cheated(changing(FRAMES + 1, spoil), &["jiangsu", words]).await;
     }
+}
+
+/// Fills `bytes` of the first frame of elements of message `message`, counted from 0.
+fn spoiling(message: u8, bytes: Range<usize>, fill: u8) -> Tamper {
+    let mut spoilt = false;
+    Box::new(move |_, body| {
+        let Body::Frame(frame) = body else { return Tampered::Send(vec![body]) };
+        let mut frame = frame.to_vec();
+        // A frame of elements: 13 bytes of overhead, the message's number among them.
+        if !spoilt && frame.starts_with(&[2, 0, 0, 0, message]) {
+            frame[13..][bytes.clone()].fill(fill);
+            spoilt = true;
+        }
+        Tampered::Send(vec![Body::Frame(frame.into())])
+    })
+}
+
+/// What Jiangsu sends over protocol vole: base choices, corrections, and the set of its tags.
+#[tokio::test(flavor = "multi_thread")]
+async fn spoilt_messages_of_the_fast_protocol_are_noticed() {
+    cheated_over(Protocol::Vole, spoiling(0, 0..32, 0), &["jiangsu", "identity"]).await;
+    cheated_over(Protocol::Vole, spoiling(0, 3200..3232, 0xff), &["jiangsu", "misbehaved"]).await;
+    // Corrections cannot be wrong by themselves; but each side knows what it saw of the session.
+    cheated_over(Protocol::Vole, spoiling(1, 5..9, 0x5a), &["jiangsu", "transcript"]).await;
+    cheated_over(Protocol::Vole, spoiling(2, 0..8, 0), &["jiangsu", "misbehaved"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_stops_in_the_fast_protocol_is_named_in_time() {
+    cheated_over(Protocol::Vole, changing(FRAMES + 2, |_| Tampered::Stall), &["jiangsu"]).await;
+    cheated_over(Protocol::Vole, changing(FRAMES + 3, |_| Tampered::HangUp), &["jiangsu"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

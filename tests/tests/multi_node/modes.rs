@@ -1,6 +1,6 @@
 //! Every mode gives exactly what a plain join gives.
 
-use agreement::{JobState, Mode};
+use agreement::{JobState, Mode, Protocol};
 use testkit::{Table, World, WorldSpec, plain_join, table_pair, world::job_of_two};
 
 async fn world(students: &Table, hardship: &Table) -> World {
@@ -10,8 +10,13 @@ async fn world(students: &Table, hardship: &Table) -> World {
 }
 
 async fn run(world: &World, mode: Mode) -> String {
+    run_over(world, Protocol::Ecdh, mode).await
+}
+
+async fn run_over(world: &World, protocol: Protocol, mode: Mode) -> String {
     let labels: &[&str] = if mode == Mode::Labelled { &["category"] } else { &[] };
-    let job = job_of_two(mode, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), labels).unwrap();
+    let mut job = job_of_two(mode, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), labels).unwrap();
+    job.protocol = protocol;
     let job_id = world.submit("shanghai", &job).await.unwrap();
     let (state, ended) = world.wait("anhui", &job_id).await.unwrap();
     assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
@@ -74,13 +79,44 @@ async fn cardinality_delivers_no_row() {
     world.stop().await.unwrap();
 }
 
+/// Whatever both protocols can do, they deliver alike; large enough for several steps of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_protocols_deliver_the_same_files() {
+    let (students, hardship) = table_pair(8, 1500, 2000, 700);
+    let world = world(&students, &hardship).await;
+    for mode in [Mode::Membership, Mode::Labelled, Mode::Both] {
+        let ecdh = run_over(&world, Protocol::Ecdh, mode).await;
+        let vole = run_over(&world, Protocol::Vole, mode).await;
+        for node in ["shanghai", "anhui"] {
+            assert_eq!(world.result(node, &ecdh), world.result(node, &vole), "{mode} at {node}");
+        }
+        assert_eq!(delivered(&world.result("shanghai", &vole).unwrap()).len(), rows(&students, &hardship).len());
+        assert_eq!(world.result("anhui", &vole).is_some(), mode == Mode::Both);
+    }
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_its_protocol_cannot_answer_is_refused_when_it_is_submitted() {
+    let (students, hardship) = table_pair(9, 10, 10, 5);
+    let world = world(&students, &hardship).await;
+    let mut job =
+        job_of_two(Mode::Cardinality, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &[]).unwrap();
+    job.protocol = Protocol::Vole;
+    let refused = world.submit("shanghai", &job).await.unwrap_err();
+    assert!(refused.to_string().contains("ecdh"), "{refused}");
+    world.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_sets_and_no_match_succeed() {
     for (left, right) in [(0, 20), (20, 0), (0, 0), (20, 20)] {
         let (students, hardship) = table_pair(5, left, right, 0);
         let world = world(&students, &hardship).await;
-        let job = run(&world, Mode::Membership).await;
-        assert_eq!(delivered(&world.result("shanghai", &job).unwrap()), Vec::<String>::new());
+        for protocol in [Protocol::Ecdh, Protocol::Vole] {
+            let job = run_over(&world, protocol, Mode::Membership).await;
+            assert_eq!(delivered(&world.result("shanghai", &job).unwrap()), Vec::<String>::new());
+        }
         world.stop().await.unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agreement::{JobState, Mode};
+use agreement::{JobState, Mode, Protocol};
 use testkit::{World, WorldSpec, table_pair, world::job_of_two};
 
 fn files_below(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -26,9 +26,13 @@ async fn no_file_of_one_side_holds_an_identifier_that_is_the_others_alone() {
     let spec = WorldSpec::new(&["shanghai", "anhui"]);
     let datasets = [("shanghai", "students", &students), ("anhui", "hardship", &hardship)];
     let world = World::start(&spec, &datasets).await.unwrap();
-    for mode in [Mode::Membership, Mode::Labelled, Mode::Both, Mode::Cardinality] {
+    let ecdh = [Mode::Membership, Mode::Labelled, Mode::Both, Mode::Cardinality].map(|mode| (Protocol::Ecdh, mode));
+    let vole = [Mode::Membership, Mode::Labelled, Mode::Both].map(|mode| (Protocol::Vole, mode));
+    for (protocol, mode) in ecdh.into_iter().chain(vole) {
         let labels: &[&str] = if mode == Mode::Labelled { &["category"] } else { &[] };
-        let job = job_of_two(mode, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), labels).unwrap();
+        let mut job =
+            job_of_two(mode, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), labels).unwrap();
+        job.protocol = protocol;
         let (state, ended) = world.run("shanghai", &job).await.unwrap();
         assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
     }
