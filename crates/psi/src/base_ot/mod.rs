@@ -49,6 +49,9 @@ use zeroize::Zeroize;
 use crate::PsiError;
 use crate::hash_to_group::GroupHash;
 
+/// Transfers that one thread takes at a time: few, since there are not many.
+const CHUNK: usize = 32;
+
 /// Tag under which the constant is hashed to the group.
 const CONSTANT_TAG: &[u8] = b"yuandang psi base ot v1";
 

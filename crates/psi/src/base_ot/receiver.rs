@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use subtle::{Choice, ConditionallySelectable};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{KeyDerivation, constant};
+use super::{CHUNK, KeyDerivation, constant};
 use crate::choices::Choices;
-use crate::points::{BATCH, POINT_BYTES, decode, encode_doubled, half};
+use crate::points::{POINT_BYTES, decode, encode_doubled, half};
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
@@ -33,9 +33,9 @@ impl Receiver {
         let half_constant = constant(session_id)? * half(&Scalar::ONE);
         let secrets = Randomness::new(seed, session_id, "base ot receiver");
         let mut elements = vec![[0; POINT_BYTES]; choices.len()];
-        elements.par_chunks_mut(BATCH).zip(unpack(&choices).par_chunks(BATCH)).enumerate().for_each(
+        elements.par_chunks_mut(CHUNK).zip(unpack(&choices).par_chunks(CHUNK)).enumerate().for_each(
             |(i, (elements, choices))| {
-                let halves = halves(&secrets, i * BATCH, choices.len());
+                let halves = halves(&secrets, i * CHUNK, choices.len());
                 let halves = halves.iter().zip(choices).map(|(half, choice)| {
                     let own = RistrettoPoint::mul_base(half);
                     RistrettoPoint::conditional_select(&own, &(half_constant - own), Choice::from(*choice))
@@ -60,12 +60,12 @@ impl Receiver {
         let derivation = KeyDerivation::new(&self.session_id);
         let mut keys = Zeroizing::new(vec![0; self.choices.len()]);
         let choices = unpack(&self.choices);
-        let transfers = self.elements.par_chunks(BATCH).zip(choices.par_chunks(BATCH));
-        keys.par_chunks_mut(BATCH).zip(transfers).enumerate().for_each(|(i, (keys, (elements, choices)))| {
-            let halves = halves(&self.secrets, i * BATCH, choices.len());
+        let transfers = self.elements.par_chunks(CHUNK).zip(choices.par_chunks(CHUNK));
+        keys.par_chunks_mut(CHUNK).zip(transfers).enumerate().for_each(|(i, (keys, (elements, choices)))| {
+            let halves = halves(&self.secrets, i * CHUNK, choices.len());
             let halves = Zeroizing::new(halves.iter().map(|half| half * &table).collect::<Vec<_>>());
             let mut products = encode_doubled(&halves);
-            let transfers = elements.iter().zip(choices).zip(&products).zip(i * BATCH..);
+            let transfers = elements.iter().zip(choices).zip(&products).zip(i * CHUNK..);
             for (key, (((element, choice), product), index)) in keys.iter_mut().zip(transfers) {
                 *key = derivation.key(index, *choice, &sender, element, product.as_bytes());
             }

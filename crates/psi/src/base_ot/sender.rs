@@ -4,8 +4,8 @@ use curve25519_dalek::{RistrettoPoint, Scalar};
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{KeyDerivation, constant};
-use crate::points::{BATCH, POINT_BYTES, decode, encode_doubled, half, split};
+use super::{CHUNK, KeyDerivation, constant};
+use crate::points::{POINT_BYTES, decode, encode_doubled, half, split};
 use crate::randomness::Randomness;
 use crate::{PsiError, Seed};
 
@@ -47,10 +47,10 @@ impl Sender {
             return Err(PsiError::Peer("fewer elements than there are transfers"));
         }
         let mut keys = Zeroizing::new(vec![[0; 2]; self.count]);
-        keys.par_chunks_mut(BATCH)
-            .zip(elements.par_chunks(BATCH))
+        keys.par_chunks_mut(CHUNK)
+            .zip(elements.par_chunks(CHUNK))
             .enumerate()
-            .try_for_each(|(i, (keys, elements))| self.fill(i * BATCH, elements, keys))?;
+            .try_for_each(|(i, (keys, elements))| self.fill(i * CHUNK, elements, keys))?;
         Ok(keys)
     }
 

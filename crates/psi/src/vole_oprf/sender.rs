@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::VoleField;
@@ -20,6 +21,9 @@ use crate::points::{POINT_BYTES, split_rows};
 use crate::randomness::Randomness;
 use crate::subfield_vole::noise_shares::{DELTA_BITS, Taken};
 use crate::{Parameters, PsiError, Seed, base_ot, ot_extension};
+
+/// Columns that one thread takes at a time.
+const TASK: usize = 1 << 13;
 
 /// Trees whose elements one frame carries.
 const TREES_PER_STEP: usize = 64;
@@ -354,7 +358,8 @@ impl<B: VoleField, D: Derive> Round for Taking<B, D> {
         let count = split_rows(elements, B::Element::BYTES, self.layout.columns() - first)?.len();
         let masked: Vec<B::Element> = B::Element::read(elements).collect();
         let mut columns = Zeroizing::new(self.own.products(first..first + count)?.to_vec());
-        B::add_scaled(*self.delta, &masked, &mut columns);
+        let (delta, tasks) = (*self.delta, masked.par_chunks(TASK));
+        columns.par_chunks_mut(TASK).zip(tasks).for_each(|(columns, masked)| B::add_scaled(delta, masked, columns));
         self.evaluation.push(&columns)
     }
 
