@@ -107,7 +107,7 @@ fn changes_of_terms() -> Vec<Change<RunTerms>> {
     } = terms();
     let participants = "participants, roles or identity keys";
     vec![
-        ("contract version", |terms| terms.contract_version = 2),
+        ("contract version", |terms| terms.contract_version = 3),
         ("job id", |terms| terms.job_id.push('x')),
         (participants, |terms| terms.participants[0].participant = "jiangsu".parse().unwrap()),
         (participants, |terms| terms.participants[1].role = Role::Receiver),

@@ -149,10 +149,14 @@ pub trait Round: Send {
     fn phase(&self) -> &'static str;
 
     /// The message that this round sends, if any.
-    fn sends(&self) -> Option<Header>;
+    fn sends(&self) -> Option<Header> {
+        None
+    }
 
     /// The message that this round receives, if any.
-    fn receives(&self) -> Option<Expected>;
+    fn receives(&self) -> Option<Expected> {
+        None
+    }
 
     /// Elements that one call should handle: large enough to keep the cores busy, small enough that
     /// the peer need not wait for it.
@@ -167,16 +171,23 @@ pub trait Round: Send {
     ///
     /// # Errors
     /// [`PsiError`] where the round cannot go on.
-    fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError>;
+    fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
+        let _ = most;
+        Ok(Vec::new())
+    }
 
     /// Takes the next elements received: one or more whole ones, never beyond the count that the
     /// header declared.
     ///
     /// # Errors
     /// [`PsiError::Peer`] if an element is not what it must be.
-    fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError>;
+    fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
+        let _ = elements;
+        Err(PsiError::NOTHING_DUE)
+    }
 
-    /// Does one bounded step (tens of milliseconds) of what the role can compute without the peer.
+    /// Does one bounded step of what the role can compute without the peer: tens of milliseconds, but for the rows
+    /// and the vector of a large set in `vole_oprf`, each of which is one step (a few tenths of a second at 2^24).
     ///
     /// `true`: a step was done; [`produce`](Round::produce) may have something now, and there may be
     /// another step. `false`: there was nothing to do, now and until something else is called.

@@ -68,7 +68,7 @@ async fn refused(change: Change, fault: Fault, words: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn terms_that_differ_are_named_field_by_field() {
     let table: [(&str, InTerms); 12] = [
-        ("contract version", |terms| terms.contract_version = 2),
+        ("contract version", |terms| terms.contract_version = 3),
         ("job id", |terms| terms.job_id = "job-2".to_owned()),
         ("participants", |terms| terms.participants.reverse()),
         ("participants", |terms| {

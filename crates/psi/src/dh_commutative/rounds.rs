@@ -136,16 +136,8 @@ impl Round for SendTags {
         Some(self.0.header(MessageKind::DoublyMasked))
     }
 
-    fn receives(&self) -> Option<Expected> {
-        None
-    }
-
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
         Ok(self.0.produce(most))
-    }
-
-    fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::NOTHING_DUE)
     }
 
     fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
@@ -173,17 +165,9 @@ impl Round for CountTags {
         "count"
     }
 
-    fn sends(&self) -> Option<Header> {
-        None
-    }
-
     fn receives(&self) -> Option<Expected> {
         let count = Count::Exactly(self.count as u64);
         Some(Expected { kind: MessageKind::DoublyMasked, width: self.width.on_wire(), count })
-    }
-
-    fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
-        Ok(Vec::new())
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {

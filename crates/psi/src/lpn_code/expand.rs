@@ -124,7 +124,7 @@ fn quarters(block: u128) -> [u32; 4] {
 
 /// The place that a draw stands for.
 fn place(draw: u32, (start, length): (u32, u32)) -> u32 {
-    start + ((u64::from(draw) * u64::from(length)) >> 32) as u32
+    start.saturating_add(((u64::from(draw) * u64::from(length)) >> 32) as u32)
 }
 
 /// Adds the places of `parity` that `draws` stand for to the outputs of their groups.
@@ -176,6 +176,17 @@ mod tests {
         S::add_taps(parity, &ranges, draws, &mut fast);
         portable(parity, &ranges, draws, &mut slow);
         assert!(fast == slow);
+    }
+
+    #[test]
+    fn ranges_that_are_empty_or_reach_beyond_read_nothing_beyond() {
+        for range in [(0, 0), (64, 0), (65, 1), (0, 65), (u32::MAX, u32::MAX)] {
+            let mut groups = [[7u64; GROUP]];
+            u64::add_taps(&[0; 64], &[range; TAPS], &[[u32::MAX; GROUP_TAPS]], &mut groups);
+            assert_eq!(groups, [[7; GROUP]], "{range:?}");
+            u64::add_taps(&[], &[range; TAPS], &[[0; GROUP_TAPS]], &mut groups);
+            assert_eq!(groups, [[7; GROUP]], "{range:?}");
+        }
     }
 
     proptest! {

@@ -13,9 +13,9 @@ fn available() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
 }
 
-/// Whether every place that the ranges lead to is one of `outputs`.
+/// Whether every place that the ranges lead to is one of `outputs`. An empty range leads to the one at its start.
 fn within(ranges: &Ranges, outputs: usize) -> bool {
-    ranges.iter().all(|(start, length)| *start as usize + *length as usize <= outputs)
+    ranges.iter().all(|(start, length)| *start as usize + (*length).max(1) as usize <= outputs)
 }
 
 /// Symbols of 64 bits; `false`, and nothing done, where the processor lacks the instructions.
@@ -44,7 +44,7 @@ pub(crate) fn add128(
 }
 
 /// The places that eight draws of a tap stand for: the start and the high half of draw times length, which is
-/// below start plus length.
+/// below start plus length, or the start where the length is 0.
 #[target_feature(enable = "avx512f,avx512vl")]
 #[inline]
 fn places(draws: &[u32; GROUP], (start, length): (u32, u32)) -> __m512i {

@@ -50,13 +50,11 @@ pub fn attack_bits(noise: usize, outputs: usize) -> f64 {
     if covered >= 1.0 { f64::INFINITY } else { -t / 2.0 * (1.0 - covered).log2() }
 }
 
-/// Blocks of noise and what they fill.
+/// Blocks of noise and what they fill. There are none but those that [`TABLE`] has a row for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// t: noisy symbols, one in each block.
-    pub blocks: usize,
-    /// s: symbols of a block.
-    pub block_len: usize,
+    blocks: usize,
+    block_len: usize,
 }
 
 impl Shape {
@@ -70,6 +68,24 @@ impl Shape {
         let (_, blocks) =
             *row.ok_or(PsiError::TooLarge("no noise weight has been worked out for a vector of this length"))?;
         Ok(Self { blocks, block_len: (2 * outputs).div_ceil(blocks) })
+    }
+
+    /// A shape that no table vouches for.
+    #[cfg(test)]
+    pub(crate) fn insecure(blocks: usize, block_len: usize) -> Self {
+        Self { blocks, block_len }
+    }
+
+    /// t: noisy symbols, one in each block.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    /// s: symbols of a block.
+    #[must_use]
+    pub fn block_len(&self) -> usize {
+        self.block_len
     }
 
     /// m: outputs of the code, at least as many as asked for.

@@ -196,16 +196,8 @@ impl Round for SendClaims {
         Some(self.claims.header(MessageKind::Claims))
     }
 
-    fn receives(&self) -> Option<Expected> {
-        None
-    }
-
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
         Ok(self.claims.produce(most))
-    }
-
-    fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::NOTHING_DUE)
     }
 
     fn finish(self: Box<Self>) -> Result<Next<Outcome>, PsiError> {
@@ -236,17 +228,9 @@ impl Round for ReadClaims {
         "claims"
     }
 
-    fn sends(&self) -> Option<Header> {
-        None
-    }
-
     fn receives(&self) -> Option<Expected> {
         let count = Count::AtMost(self.most as u64);
         Some(Expected { kind: MessageKind::Claims, width: TagWidth::CLAIM.on_wire(), count })
-    }
-
-    fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
-        Ok(Vec::new())
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {

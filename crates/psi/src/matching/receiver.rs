@@ -3,7 +3,7 @@
 use super::exchange::Exchange;
 use crate::item::PaddedItems;
 use crate::oprf::{Derive, Derived, OprfReceiver, Outstanding};
-use crate::party::{Expected, Header, MessageKind, Next, Round};
+use crate::party::{Expected, MessageKind, Next, Round};
 use crate::points::split_rows;
 use crate::{Outcome, PsiError};
 
@@ -78,16 +78,8 @@ impl<R: Reading> Round for ReadList<R> {
         "list"
     }
 
-    fn sends(&self) -> Option<Header> {
-        None
-    }
-
     fn receives(&self) -> Option<Expected> {
         Some(self.expected)
-    }
-
-    fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
-        Ok(Vec::new())
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {

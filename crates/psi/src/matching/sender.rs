@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::exchange::Exchange;
 use crate::item::PaddedItems;
 use crate::oprf::{Derive, Derived, OprfSender, Outstanding};
-use crate::party::{Expected, Header, MessageKind, Next, Round};
+use crate::party::{Header, MessageKind, Next, Round};
 use crate::{Outcome, PsiError};
 
 /// The list that a mode sends, and what comes after it.
@@ -86,10 +86,6 @@ impl<L: List> Round for Sending<L> {
         Some(self.header)
     }
 
-    fn receives(&self) -> Option<Expected> {
-        None
-    }
-
     fn step(&self) -> usize {
         self.list.step(self.header.kind)
     }
@@ -103,10 +99,6 @@ impl<L: List> Round for Sending<L> {
         let rows = self.list.rows(self.header.kind, self.sent..end)?;
         self.sent = end;
         Ok(rows)
-    }
-
-    fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::NOTHING_DUE)
     }
 
     fn work(&mut self) -> Result<bool, PsiError> {

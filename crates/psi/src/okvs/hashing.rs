@@ -12,8 +12,7 @@ use crate::fixed_key::FixedKey;
 /// Rows that are hashed at a time.
 pub(super) const BATCH: usize = 64;
 
-/// What makes the rows of a store: drawn afresh when the set is fixed, and told to the peer with the
-/// vector.
+/// What makes the rows of a store: not known before the set is fixed, and known to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowSeed([u8; 16]);
 

@@ -8,7 +8,7 @@
 //! others. [`Rows::encode`] solves for the vector of `m` [`Value`]s whose sum over the row of each
 //! key is the key's value; a [`Decoder`] sums any vector over any rows. `m` is little more than the
 //! number of keys ([`Expansion`]), and `w` decides how often there is no solution ([`Shape`]); then
-//! the caller takes a fresh [`RowSeed`], which tells the peer nothing.
+//! the caller takes a fresh [`RowSeed`]. A peer who knows both learns that the set has no solution under the first.
 //!
 //! | step | how |
 //! |---|---|

@@ -13,7 +13,8 @@
 //! child i, and the right child w + i if the next level has so many: left and right children are then
 //! two runs of blocks, a level grows in its place, and no node is computed that has no leaf below it.
 //! A child is π_b(v) ⊕ v of its parent v, and a leaf r is π_2(v) ⊕ v of the node at its place; π_0,
-//! π_1 and π_2 are AES-128 under public keys of the session.
+//! π_1 and π_2 of tree i are AES-128 under the images of 3i, 3i + 1 and 3i + 2 under AES-128 with a
+//! public key of the session. Each tree has its own, so that a guess at a node is a guess at one tree.
 //!
 //! # Message
 //! One element for each tree i, [`Forest::element_bytes`] long, numbers little-endian:
@@ -52,14 +53,31 @@ use crate::fixed_key::FixedKey;
 /// Bytes of a block.
 const BLOCK_BYTES: usize = 16;
 
-/// Trees of one shape, and the public permutations that they grow by.
+/// Trees of one shape, and where the public permutations that they grow by come from.
 #[derive(Clone)]
 pub struct Forest {
     trees: usize,
     /// Nodes of each level, from the root to the leaves.
     widths: Vec<usize>,
-    children: [FixedKey; 2],
+    /// Its images of the numbers are the keys of the trees' permutations.
+    keys: FixedKey,
+}
+
+/// π_0, π_1 and π_2 of one tree.
+struct Permutations {
+    left: FixedKey,
+    right: FixedKey,
     leaf: FixedKey,
+}
+
+impl Permutations {
+    /// Grows `nodes`, of which the first `width` are a level, to the next one, and gives the sums of its
+    /// left and of the right children.
+    fn grow(&self, nodes: &mut [u128], width: usize) -> [u128; 2] {
+        let (left, right) = nodes.split_at_mut(width.min(nodes.len()));
+        let right = self.right.feed_forward(left, right);
+        [self.left.feed_forward_in_place(left), right]
+    }
 }
 
 impl Forest {
@@ -82,8 +100,7 @@ impl Forest {
             widths.push(width);
         }
         widths.reverse();
-        let key = |label| FixedKey::public(session_id, label);
-        Ok(Self { trees, widths, children: [key("pprf left"), key("pprf right")], leaf: key("pprf leaf") })
+        Ok(Self { trees, widths, keys: FixedKey::public(session_id, "pprf trees") })
     }
 
     /// How many trees there are: t.
@@ -128,13 +145,13 @@ impl Forest {
         self.widths.iter().copied().zip(self.widths.iter().copied().skip(1))
     }
 
-    /// Grows `nodes`, of which the first `width` are a level, to the next one. Gives the sums of the
-    /// left and of the right children.
-    fn grow(&self, nodes: &mut [u128], width: usize) -> [u128; 2] {
-        let [left_key, right_key] = &self.children;
-        let (left, right) = nodes.split_at_mut(width.min(nodes.len()));
-        let right_sum = right_key.feed_forward(left, right);
-        [left_key.feed_forward_in_place(left), right_sum]
+    /// The permutations of a tree.
+    fn permutations(&self, tree: usize) -> Permutations {
+        let first = 3 * tree as u128;
+        let mut keys = [first, first + 1, first + 2];
+        self.keys.permute(&mut keys);
+        let [left, right, leaf] = keys.map(|key| FixedKey::new(&key.to_le_bytes()));
+        Permutations { left, right, leaf }
     }
 
     /// That `count` trees from the one at `first` on are trees of this forest, and `leaves` as many as

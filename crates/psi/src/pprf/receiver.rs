@@ -57,6 +57,7 @@ impl Receiver {
     }
 
     fn reconstruct_tree(&self, tree: usize, place: u32, leaves: &mut [u128], element: &[u8]) {
+        let permutations = self.forest.permutations(tree);
         let keys = self.keys.iter().skip(tree * self.forest.depth());
         let (blocks, _) = element.as_chunks::<16>();
         let (sums, correction) = blocks.as_chunks::<2>();
@@ -66,11 +67,11 @@ impl Receiver {
         }
         for ((step, sums), key) in path(&self.forest, place).iter().zip(sums).zip(keys) {
             let level = leaves.get_mut(..step.next_width).unwrap_or_default();
-            let grown = self.forest.grow(level, step.width);
+            let grown = permutations.grow(level, step.width);
             let due = select(sums.map(u128::from_le_bytes), !step.right) ^ key;
             complete(level, step, due ^ select(grown, !step.right));
         }
-        let sum = self.forest.leaf.feed_forward_in_place(leaves);
+        let sum = permutations.leaf.feed_forward_in_place(leaves);
         let leaf = usize::try_from(place).ok().and_then(|place| leaves.get_mut(place));
         if let (Some(leaf), Some(correction)) = (leaf, correction.first()) {
             // The leaf that stands there takes itself out of the sum.

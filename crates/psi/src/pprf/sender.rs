@@ -41,16 +41,17 @@ impl Sender {
     }
 
     fn expand_tree(&self, tree: usize, leaves: &mut [u128], sums: &mut [u128]) {
+        let permutations = self.forest.permutations(tree);
         if let Some(root) = leaves.first_mut() {
             *root = u128::from_le_bytes(self.roots.stream(tree as u64).next());
         }
         let mut sums = sums.iter_mut();
         for (width, next_width) in self.forest.levels() {
             let level = leaves.get_mut(..next_width).unwrap_or_default();
-            let grown = self.forest.grow(level, width);
+            let grown = permutations.grow(level, width);
             sums.by_ref().zip(grown).for_each(|(to, sum)| *to = sum);
         }
-        let all = self.forest.leaf.feed_forward_in_place(leaves);
+        let all = permutations.leaf.feed_forward_in_place(leaves);
         sums.for_each(|to| *to = all);
     }
 

@@ -94,9 +94,13 @@ fn node(keys: &[FixedKey; 2], root: u128, widths: &[usize], place: usize) -> u12
 fn trees_and_elements_are_those_of_the_description() {
     let (leaves, widths) = (11, [1, 2, 3, 6, 11]);
     let (whole, _, message) = run(leaves, vec![3, 10]);
-    let keys = ["pprf left", "pprf right"].map(|label| FixedKey::public(&SESSION, label));
-    let leaf_key = FixedKey::public(&SESSION, "pprf leaf");
     for tree in 0..2 {
+        let [left, right, leaf_key] = [0, 1, 2].map(|index| {
+            let mut key = [3 * tree as u128 + index];
+            FixedKey::public(&SESSION, "pprf trees").permute(&mut key);
+            FixedKey::new(&key[0].to_le_bytes())
+        });
+        let keys = [left, right];
         let roots = Randomness::new(&Seed::new([6; 32]), &SESSION, "pprf roots");
         let root = u128::from_le_bytes(roots.stream(tree as u64).next());
         let own = &whole[tree * leaves..][..leaves];
@@ -183,11 +187,11 @@ fn bytes_are_pinned() {
     let (whole, _, message) = run(3, vec![2]);
     assert_eq!(
         hex::encode(&message),
-        "04fab44b1b781b332d3eb680a624fa32f0ba16ccde780d9d7a2201a360709ef5\
-         3b3382f2afd2ed8093a0e50f610d2a3400a4aa38538bbb940cc7611ddb82c1f6\
-         dca3698329ebe5f3f4342bb30aa35534"
+        "c5eb88dcb486c1909dd1cdb20753d7d33519b36fe22a05c74f9f36a2cf724289\
+         05defb209803c224562cf6d89b06c3a17d363f468e200f198854e3856cc921b8\
+         b70b7e62dfc763eaf19443d4bcc18391"
     );
-    assert_eq!(hex::encode(whole[0].to_le_bytes()), "06b66edb523885712988618a2bb4c955");
+    assert_eq!(hex::encode(whole[0].to_le_bytes()), "67237d38e01a19455cb0431550893268");
 }
 
 #[test]

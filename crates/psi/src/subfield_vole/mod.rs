@@ -62,7 +62,7 @@ pub fn code<B: Field>(session_id: &[u8; 32], shape: Shape) -> Result<LpnCode<B>,
 /// # Errors
 /// [`PsiError::Usage`] if there are none of that shape.
 pub fn forest(session_id: &[u8; 32], shape: Shape) -> Result<Forest, PsiError> {
-    Forest::new(session_id, shape.blocks, shape.block_len)
+    Forest::new(session_id, shape.blocks(), shape.block_len())
 }
 
 /// The receiver's noise.
@@ -83,8 +83,8 @@ impl<B: CodeField> Noise<B> {
         let code = code(session_id, shape)?;
         let points = Points::draw(&forest(session_id, shape)?, session_id, seed)?;
         let mut stream = Randomness::new(seed, session_id, "vole noise").stream(0);
-        let mut values = Zeroizing::new(Vec::with_capacity(shape.blocks));
-        values.extend((0..shape.blocks).map(|_| B::Element::truncate(u128::from_le_bytes(stream.next()))));
+        let mut values = Zeroizing::new(Vec::with_capacity(shape.blocks()));
+        values.extend((0..shape.blocks()).map(|_| B::Element::truncate(u128::from_le_bytes(stream.next()))));
         Ok(Self { code, shape, points, values })
     }
 
@@ -122,7 +122,7 @@ impl<B: CodeField> Noise<B> {
 
 /// Adds each of `values` at the point in its block.
 fn add_at<S: Element>(vector: &mut [S], shape: Shape, points: &Points, values: &[S]) {
-    for ((block, point), value) in vector.chunks_mut(shape.block_len).zip(points.places()).zip(values) {
+    for ((block, point), value) in vector.chunks_mut(shape.block_len()).zip(points.places()).zip(values) {
         if let Some(symbol) = block.get_mut(*point as usize) {
             *symbol ^= *value;
         }

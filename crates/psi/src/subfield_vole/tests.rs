@@ -11,7 +11,7 @@ const SESSION: [u8; 32] = [3; 32];
 const DELTA: u128 = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3211;
 
 fn shape() -> Shape {
-    Shape { blocks: 16, block_len: 100 }
+    Shape::insecure(16, 100)
 }
 
 /// A′ and C of the receiver, and B of the sender.
@@ -22,7 +22,7 @@ fn run<B: CodeField>() -> (Vec<B::Element>, Vec<u128>, Vec<u128>) {
     let pairs: Vec<[u128; 2]> = (0..128).map(|bit| [bit + 1, bit << 70 | 1]).collect();
     let chosen = pairs.iter().enumerate().map(|(bit, pair)| pair[(DELTA >> bit & 1) as usize]).collect::<Vec<_>>();
     let (message, a) = offer::<B>(&pairs, noise.values()).unwrap();
-    let mut taken = Taken::<B>::new(DELTA, chosen.into(), shape.blocks).unwrap();
+    let mut taken = Taken::<B>::new(DELTA, chosen.into(), shape.blocks()).unwrap();
     taken.absorb(&message).unwrap();
     let b = taken.finish().unwrap();
 

@@ -66,12 +66,16 @@ impl Gathering {
         Ok(())
     }
 
+    pub(super) fn is_whole(&self) -> bool {
+        self.bytes.len() == self.width * self.count
+    }
+
     /// The message.
     ///
     /// # Errors
     /// [`PsiError::Peer`] if it is not whole.
     pub(super) fn finish(self) -> Result<Vec<u8>, PsiError> {
-        if self.bytes.len() == self.width * self.count { Ok(self.bytes) } else { Err(SHORT) }
+        if self.is_whole() { Ok(self.bytes) } else { Err(SHORT) }
     }
 }
 

@@ -46,7 +46,7 @@ impl<B: VoleField> Own<B> {
             noise: plan.noise,
             items,
             trees: pprf::Sender::new(forest.clone(), &session_id, seed),
-            leaves: vec![0; forest.trees() * forest.leaves()],
+            leaves: Vec::new(),
             grown: 0,
             sums: Zeroizing::new(Vec::with_capacity(forest.trees() * forest.sums())),
             forest,
@@ -76,6 +76,7 @@ impl<B: VoleField> Own<B> {
     fn grow(&mut self) -> Result<(), PsiError> {
         let most = (LEAVES_PER_THREAD * rayon::current_num_threads() / self.forest.leaves()).max(1);
         let end = self.forest.trees().min(self.grown + most);
+        self.leaves.resize(self.forest.trees() * self.forest.leaves(), 0);
         let places = self.grown * self.forest.leaves()..end * self.forest.leaves();
         let sums = self.trees.expand(self.grown, self.leaves.get_mut(places).unwrap_or_default())?;
         self.sums.extend_from_slice(&sums);

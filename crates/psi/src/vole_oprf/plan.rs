@@ -93,21 +93,21 @@ impl Plan {
 
     /// Transfers of the trees.
     fn transfers(&self) -> u64 {
-        (self.noise.blocks * self.noise.depth()) as u64
+        (self.noise.blocks() * self.noise.depth()) as u64
     }
 
     /// Bytes of all elements that go to the sender.
     #[must_use]
     pub fn bytes_to_sender(&self) -> u64 {
         let extension = ot_extension::BASE_TRANSFERS as u64 * self.transfers().div_ceil(8);
-        let noise = noise_shares::DELTA_BITS as u64 * self.noise.blocks as u64 * self.element();
+        let noise = noise_shares::DELTA_BITS as u64 * self.noise.blocks() as u64 * self.element();
         POINT_BYTES as u64 + extension + noise + ATTEMPT_BYTES as u64 + self.layout.columns() as u64 * self.element()
     }
 
     /// Bytes of all elements that go to the receiver.
     #[must_use]
     pub fn bytes_to_receiver(&self) -> u64 {
-        let trees = 32 * self.transfers() + 16 * self.noise.blocks as u64;
+        let trees = 32 * self.transfers() + 16 * self.noise.blocks() as u64;
         (POINT_BYTES * BASE_TRANSFERS) as u64 + trees
     }
 }

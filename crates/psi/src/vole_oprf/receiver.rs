@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::VoleField;
 use super::encoding::Encoding;
 use super::evaluation::{Adjust, Evaluation};
@@ -136,7 +138,7 @@ impl<B: VoleField, D: Derive> Round for Opening<B, D> {
         let (keys, extension) = ot_extension::receive(&party.session_id, for_trees, &choices)?;
         let (masked, shares) = noise_shares::offer::<B>(for_noise, party.noise.values())?;
         let trees = pprf::Receiver::new(party.forest.clone(), party.noise.points().clone(), keys)?;
-        let row = party.plan.noise.blocks * B::Element::BYTES;
+        let row = party.plan.noise.blocks() * B::Element::BYTES;
         let messages = [
             (Outgoing::new(MessageKind::MaskedNoise, row, masked), "noise"),
             (Outgoing::new(MessageKind::Transfers, columns.max(1), extension), "transfers"),
@@ -150,7 +152,7 @@ impl<B: VoleField, D: Derive> Round for Opening<B, D> {
 struct Held {
     trees: pprf::Receiver,
     /// a: its shares of the noise times Δ.
-    shares: zeroize::Zeroizing<Vec<u128>>,
+    shares: Zeroizing<Vec<u128>>,
 }
 
 /// Rounds that only send: the last of `messages` first, and then which seed the rows are of.
@@ -180,16 +182,8 @@ impl<B: VoleField, D: Derive> Round for Telling<B, D> {
         self.messages.last().map(|(message, _)| message.header())
     }
 
-    fn receives(&self) -> Option<Expected> {
-        None
-    }
-
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
         Ok(self.messages.last_mut().map(|(message, _)| message.produce(most)).unwrap_or_default())
-    }
-
-    fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::NOTHING_DUE)
     }
 
     fn work(&mut self) -> Result<bool, PsiError> {
@@ -225,10 +219,6 @@ impl<B: VoleField, D: Derive> Round for Choosing<B, D> {
         Some(Header { kind: MessageKind::RowSeed, width: 4, count: 1 })
     }
 
-    fn receives(&self) -> Option<Expected> {
-        None
-    }
-
     fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
         match self.party.encoding.attempt().filter(|_| !self.sent) {
             Some(attempt) => {
@@ -237,10 +227,6 @@ impl<B: VoleField, D: Derive> Round for Choosing<B, D> {
             }
             None => Ok(Vec::new()),
         }
-    }
-
-    fn absorb(&mut self, _: &[u8]) -> Result<(), PsiError> {
-        Err(PsiError::NOTHING_DUE)
     }
 
     fn work(&mut self) -> Result<bool, PsiError> {
@@ -254,7 +240,7 @@ impl<B: VoleField, D: Derive> Round for Choosing<B, D> {
         }
         let rows = party.encoding.rows().ok_or(PsiError::CUT_SHORT)?;
         let evaluation = Evaluation::new(party.plan.layout, rows, Arc::clone(&party.derive), AsItIs);
-        let leaves = vec![0; 2 * party.plan.noise.outputs()];
+        let leaves = Zeroizing::new(vec![0; 2 * party.plan.noise.outputs()]);
         Ok(Next::Round(Box::new(Sending { held, party, leaves, trees: 0, products: None, evaluation })))
     }
 }
@@ -270,7 +256,7 @@ impl Adjust for AsItIs {
 struct Sending<B: VoleField, D: Derive> {
     held: Held,
     party: Party<B, D>,
-    leaves: Vec<u128>,
+    leaves: Zeroizing<Vec<u128>>,
     /// Trees that are there.
     trees: usize,
     /// v_A and then C, once all trees are there.
@@ -314,7 +300,7 @@ impl<B: VoleField, D: Derive> Round for Sending<B, D> {
         self.held.trees.reconstruct(self.trees, elements, leaves)?;
         self.trees += count;
         if self.trees == forest.trees() {
-            let leaves = std::mem::take(&mut self.leaves);
+            let leaves = std::mem::take(&mut *self.leaves);
             self.products = Some(self.party.noise.products(leaves, &self.held.shares)?);
         }
         Ok(())

@@ -127,7 +127,8 @@ impl<B: VoleField, D: Derive> Round for Opening<B, D> {
     }
 
     fn work(&mut self) -> Result<bool, PsiError> {
-        self.party.own.step()
+        // What follows is work and memory by the size that the receiver told: not before it has spoken.
+        Ok(self.key.is_whole() && self.party.own.step()?)
     }
 
     fn finish(self: Box<Self>) -> Result<Next<Rest<D>>, PsiError> {
@@ -138,7 +139,7 @@ impl<B: VoleField, D: Derive> Round for Opening<B, D> {
         }
         let for_trees = Zeroizing::new(keys.split_off(DELTA_BITS));
         let transfers = party.own.forest().transfers();
-        let taken = Taken::<B>::new(*party.delta, keys, party.plan.noise.blocks)?;
+        let taken = Taken::<B>::new(*party.delta, keys, party.plan.noise.blocks())?;
         let width = ot_extension::column_bytes(transfers).max(1);
         let count = if transfers == 0 { 0 } else { ot_extension::BASE_TRANSFERS };
         let columns = Gathering::new(MessageKind::Transfers, width, count);
@@ -162,16 +163,8 @@ impl<B: VoleField, D: Derive> Round for Extending<B, D> {
         "transfers"
     }
 
-    fn sends(&self) -> Option<Header> {
-        None
-    }
-
     fn receives(&self) -> Option<Expected> {
         Some(self.columns.expected())
-    }
-
-    fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
-        Ok(Vec::new())
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
@@ -205,17 +198,9 @@ impl<B: VoleField, D: Derive> Round for TakingShares<B, D> {
         "noise"
     }
 
-    fn sends(&self) -> Option<Header> {
-        None
-    }
-
     fn receives(&self) -> Option<Expected> {
         let width = u32::try_from(self.taken.row_bytes()).unwrap_or(u32::MAX);
         Some(Expected { kind: MessageKind::MaskedNoise, width, count: Count::Exactly(DELTA_BITS as u64) })
-    }
-
-    fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
-        Ok(Vec::new())
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {
@@ -340,17 +325,9 @@ impl<B: VoleField, D: Derive> Round for Taking<B, D> {
         "masked vector"
     }
 
-    fn sends(&self) -> Option<Header> {
-        None
-    }
-
     fn receives(&self) -> Option<Expected> {
         let width = u32::try_from(B::Element::BYTES).unwrap_or(u32::MAX);
         Some(Expected { kind: MessageKind::MaskedVector, width, count: Count::Exactly(self.layout.columns() as u64) })
-    }
-
-    fn produce(&mut self, _: usize) -> Result<Vec<u8>, PsiError> {
-        Ok(Vec::new())
     }
 
     fn absorb(&mut self, elements: &[u8]) -> Result<(), PsiError> {

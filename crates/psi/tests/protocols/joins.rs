@@ -1,18 +1,19 @@
-//! Every mode gives what a plain join gives.
+//! Every mode gives what a plain join gives, on every engine that answers it.
 
 use proptest::prelude::*;
+use psi::ErrorBudget;
 
 use crate::drive::run;
-use crate::world::{MODES, World};
+use crate::world::{VARIANTS, World};
 
 fn check(world: &World, order: u64) {
-    for mode in MODES {
-        let receiver = world.receiver(mode).expect("a receiver");
-        let sender = world.sender(mode).expect("a sender");
+    for (engine, mode) in VARIANTS {
+        let receiver = world.receiver_on(engine, mode).expect("a receiver");
+        let sender = world.sender_on(engine, mode).expect("a sender");
         let run = run(receiver, sender, order).expect("a run to the end");
         let (receiver, sender) = world.expected(mode);
-        assert!(run.receiver == receiver, "{mode:?}: {:?} in the place of {receiver:?}", run.receiver);
-        assert!(run.sender == sender, "{mode:?}: {:?} in the place of {sender:?}", run.sender);
+        assert!(run.receiver == receiver, "{engine:?}, {mode:?}: {:?} in the place of {receiver:?}", run.receiver);
+        assert!(run.sender == sender, "{engine:?}, {mode:?}: {:?} in the place of {sender:?}", run.sender);
     }
 }
 
@@ -43,6 +44,14 @@ fn under_padding_that_exceeds_the_sets() {
     check(&World::new(0, 0, 0, 10, 8), 8);
     check(&World::new(3, 0, 0, 130, 9), 9);
     check(&World::new(100, 10, 5, 300, 10), 10);
+}
+
+/// With so small a budget the fast engine's vectors are over GF(2^128).
+#[test]
+fn under_a_budget_that_takes_the_larger_field() {
+    let mut world = World::new(500, 700, 250, 10, 3);
+    world.parameters.budget = ErrorBudget::new(64).expect("a budget");
+    check(&world, 3);
 }
 
 proptest! {

@@ -5,7 +5,6 @@
 mod bad_input;
 mod costs;
 mod drive;
-mod engines;
 mod garbage;
 mod joins;
 mod large;

@@ -86,10 +86,6 @@ impl World {
         digest.iter().cycle().take(index % (LABEL_SIZE as usize - 1)).copied().collect()
     }
 
-    pub(crate) fn receiver(&self, mode: Mode) -> Result<First, PsiError> {
-        self.receiver_on(Engine::DiffieHellman, mode)
-    }
-
     pub(crate) fn sender(&self, mode: Mode) -> Result<First, PsiError> {
         self.sender_on(Engine::DiffieHellman, mode)
     }
