@@ -63,11 +63,11 @@ fn the_digests_of_a_sample_are_pinned() {
     let session_id = handshake.session_id(&job_key, 0);
     let unsigned = RunTerms { agreement_digest: None, ..terms() };
     for (what, digest, expected) in [
-        ("terms", terms().digest(), "cb6e5e35ed4779e0609268f662cf3005da50a5e5b0b7395552946c4d409f4375"),
+        ("terms", terms().digest(), "21173ec1551ca6b99b24a42f44c9d4c4c87629ae16f22d20514138985c243f69"),
         (
             "terms without an agreement",
             unsigned.digest(),
-            "452e44812a0bed517ef39116058d1bb8a6672121981663cd60ac8400ecaaf9a6",
+            "a0aaf43633a453ec1e82f35edb69380bce0c94c5a653ad19260b054d4093b047",
         ),
         (
             "nonce",
@@ -75,11 +75,11 @@ fn the_digests_of_a_sample_are_pinned() {
             "748e16f161d6e03527d0596726bf0e9fda7cb40f5937d16069d734b832cdb45a",
         ),
         ("job key", job_key, "86b3d2a3141023bb74b743c1ae690fdaebf741f02618b54ae68b05e7d4fcfc6e"),
-        ("session id", session_id, "949708b4156e9ebcbd09b8c785d23746e1da2050be9e172f7b3d4ff9e2720aee"),
+        ("session id", session_id, "0f876f6151018d8df1e765e0beb06507a8419e72eaeb5162db8587eed6010467"),
         (
             "session check",
             session_check(&session_id),
-            "85207eed897db812e42633e642eeec2537222565de04c242ac48a0087415713d",
+            "475bc6e9c0ea4c5af460c4ceea812af4846b28573d30f215367318fca8b211a9",
         ),
     ] {
         assert_eq!(hex::encode(digest), expected, "{what}");

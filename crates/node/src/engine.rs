@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use agreement::{Mode, Protocol, Role};
+use agreement::{Mode, ParticipantId, Protocol, Role};
 use psi::{
     ErrorBudget, Item, Outcome, Parameters, PsiError, Sizes, dh_commutative, dh_oprf,
     matching::{self, Labels},
@@ -33,6 +33,20 @@ pub(crate) fn side(role: Role) -> Side {
         Role::Receiver => Side::Receiver,
         Role::Sender => Side::Sender,
     }
+}
+
+/// Checks that the protocol takes a set of `size` items of `participant`, who has the part `role`.
+///
+/// # Errors
+/// [`RunError::Refused`], which names the participant.
+pub(crate) fn takes(plan: &Plan, participant: &ParticipantId, role: Role, size: u64) -> Result<(), RunError> {
+    let most = vole_oprf::MOST_ITEMS;
+    if plan.terms.protocol == Protocol::Vole && role == Role::Receiver && size > most {
+        return Err(RunError::Refused(format!(
+            "{size} items of {participant} are more than the {most} of a receiver that protocol vole takes in one run"
+        )));
+    }
+    Ok(())
 }
 
 /// What both sides of the run agree on, as the protocols need it.

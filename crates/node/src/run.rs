@@ -297,7 +297,9 @@ async fn open(
     (items, labels): (Arc<[Item]>, Option<Labels>),
 ) -> Result<(Agreed, engine::First), RunError> {
     let patience = Patience { hello: bounds.rendezvous, step: run.limits.idle, max_items: bounds.max_items };
+    engine::takes(plan, &plan.me, plan.own.role, own.padded_size)?;
     let agreed = handshake::shake(link, plan, own, patience).await?;
+    engine::takes(plan, plan.peer(), plan.theirs.role, agreed.peer_size)?;
     let parameters = engine::parameters(plan, &agreed)?;
     let (what, role) = ((plan.terms.mode, plan.terms.protocol), plan.own.role);
     let parts = engine::Parts { items, labels, label_size: agreed.label_size, seed: random()? };

@@ -144,3 +144,20 @@ async fn without_a_change_the_same_runs_deliver() {
         assert_eq!(sides.result("anhui").unwrap(), b"id,category\n3,x\n");
     }
 }
+
+#[tokio::test]
+async fn a_set_beyond_the_table_is_refused_by_the_name_of_its_owner() {
+    let sides = Sides::small();
+    let too_large = |mut job: JobSpec| {
+        for party in job.parties.iter_mut().filter(|party| party.role == Role::Receiver) {
+            party.padded_size = Some(psi::vole_oprf::MOST_ITEMS + 1);
+        }
+        job
+    };
+    let (shanghai, anhui) = meet(sides.run("shanghai", too_large(job())), sides.run("anhui", too_large(job()))).await;
+    for outcome in [shanghai, anhui] {
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("16777217 items of shanghai are more than the 16777216"), "{error}");
+    }
+    assert!(sides.untouched("shanghai") && sides.untouched("anhui"));
+}

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use super::avx512::{Avx512, Plane};
 use super::for_width;
@@ -18,7 +19,7 @@ use crate::PsiError;
 const CHUNK: usize = 1 << 12;
 
 /// A vector, as far as it is known.
-pub struct Decoder<V> {
+pub struct Decoder<V: Value> {
     layout: Layout,
     columns: usize,
     vector: Vector<V>,
@@ -117,6 +118,19 @@ impl<V: Value> Decoder<V> {
                 Vector::Sliced { kernels, planes, .. } => {
                     kernels.decode(planes, self.layout.band(), starts, &records, sums);
                 }
+            }
+        }
+    }
+}
+
+impl<V: Value> Drop for Decoder<V> {
+    /// With the vector whoever holds it can evaluate every row.
+    fn drop(&mut self) {
+        match &mut self.vector {
+            Vector::Plain(vector) => vector.zeroize(),
+            Vector::Sliced { planes, last, .. } => {
+                planes.iter_mut().for_each(Plane::erase);
+                last.zeroize();
             }
         }
     }

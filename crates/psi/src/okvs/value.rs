@@ -3,9 +3,11 @@
 use std::fmt::Debug;
 use std::ops::{BitXor, BitXorAssign};
 
+use zeroize::Zeroize;
+
 /// A value of a store, and an element of its vector: a vector over GF(2).
 pub trait Value:
-    Copy + Default + Debug + Eq + BitXor<Output = Self> + BitXorAssign + Send + Sync + sealed::Words + 'static
+    Copy + Default + Debug + Eq + BitXor<Output = Self> + BitXorAssign + Send + Sync + Zeroize + sealed::Words + 'static
 {
 }
 

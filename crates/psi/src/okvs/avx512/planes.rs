@@ -5,6 +5,8 @@
 
 use std::arch::x86_64::{__m512i, _mm512_permutexvar_epi8, _mm512_set1_epi64, _mm512_setzero_si512};
 
+use zeroize::Zeroize;
+
 use super::sums::{UNIT, times};
 use super::{load, store};
 use crate::okvs::value::Value;
@@ -16,6 +18,11 @@ pub(in crate::okvs) struct Plane(pub(super) [u64; 8]);
 
 impl Plane {
     pub(super) const ZERO: Self = Self([0; 8]);
+
+    /// Overwrites it.
+    pub(in crate::okvs) fn erase(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 /// The planes of a group of eight elements, as many as a value has words.
