@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use psi::party::{Header, Next, Round};
 use psi::{ErrorBudget, Item, Outcome, Parameters, Seed, Sizes, matching, vole_oprf};
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 type First = Box<dyn Round<Output = Outcome>>;
 
@@ -154,8 +154,7 @@ fn record(world: &World) -> [Vec<Message>; 2] {
 }
 
 /// Milliseconds of a party by phase, its beginning included.
-fn replay(first: impl FnOnce() -> First + Send, messages: &[Message], threads: usize) -> Vec<(&'static str, f64)> {
-    let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+fn replay(first: impl FnOnce() -> First + Send, messages: &[Message], pool: &ThreadPool) -> Vec<(&'static str, f64)> {
     let mut party = pool.scope(|_| {
         let began = Instant::now();
         let mut party = Party::new(first());
@@ -174,26 +173,28 @@ fn replay(first: impl FnOnce() -> First + Send, messages: &[Message], threads: u
 
 fn main() {
     let sizes = std::env::var("YUANDANG_PARTY_SIZES").unwrap_or_else(|_| "20".to_owned());
+    let [alone, pair] = &[1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     for log in sizes.split(',').map(|log| log.trim().parse::<u32>().unwrap()) {
         let world = World::new(1 << log);
         let [from_receiver, from_sender] = record(&world);
         println!("\n2^{log} items of each, milliseconds");
         for (name, is_receiver) in [("receiver", true), ("sender", false)] {
-            let run = |threads| match is_receiver {
-                true => replay(|| world.receiver(), &from_sender, threads),
-                false => replay(|| world.sender(), &from_receiver, threads),
+            let run = |pool| match is_receiver {
+                true => replay(|| world.receiver(), &from_sender, pool),
+                false => replay(|| world.sender(), &from_receiver, pool),
             };
             // In turn, so that what else the machine does meets both alike.
-            let (one, two): (Vec<_>, Vec<_>) = (0..RUNS).map(|_| (run(1), run(2))).unzip();
+            let (one, two): (Vec<_>, Vec<_>) = (0..RUNS).map(|_| (run(alone), run(pair))).unzip();
+            let typical = median(&one) / median(&two);
             let (one, two) = (fastest(&one), fastest(&two));
-            for ((phase, alone), (_, pair)) in one.iter().zip(&two) {
-                println!("  {name:9} {phase:16} {alone:8.1} {pair:8.1}");
+            for ((phase, one), (_, two)) in one.iter().zip(&two) {
+                println!("  {name:9} {phase:16} {one:8.1} {two:8.1}");
             }
-            let (alone, pair) = (total(&one), total(&two));
+            let (one_total, two_total) = (total(&one), total(&two));
             println!(
-                "  {name:9} {:16} {alone:8.1} {pair:8.1}   {:.2} times as fast with two threads",
+                "  {name:9} {:16} {one_total:8.1} {two_total:8.1}   {:.2} times as fast with two threads; by medians of whole runs {typical:.2}",
                 "in all",
-                alone / pair
+                one_total / two_total
             );
         }
     }
@@ -203,6 +204,13 @@ fn main() {
 fn fastest(runs: &[Vec<(&'static str, f64)>]) -> Vec<(&'static str, f64)> {
     let least = |index: usize| runs.iter().map(|run| run[index].1).fold(f64::INFINITY, f64::min);
     runs[0].iter().enumerate().map(|(index, (phase, _))| (*phase, least(index))).collect()
+}
+
+/// The median time of a whole run.
+fn median(runs: &[Vec<(&'static str, f64)>]) -> f64 {
+    let mut totals: Vec<f64> = runs.iter().map(|run| total(run)).collect();
+    totals.sort_by(f64::total_cmp);
+    totals[totals.len() / 2]
 }
 
 fn total(phases: &[(&'static str, f64)]) -> f64 {

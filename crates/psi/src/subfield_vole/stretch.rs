@@ -68,6 +68,13 @@ impl<B: Mixes<S>, S: Taps> Stretch<B, S> {
     }
 }
 
+impl<B: Mixes<S>, S: Taps> Stretch<B, S> {
+    /// The same, to be changed in their place: they are of no further use here.
+    pub(crate) fn outputs_mut(&mut self, places: Range<usize>) -> &mut [S] {
+        self.vector.get_mut(places.start..places.end.min(self.expanded)).unwrap_or_default()
+    }
+}
+
 impl<B: Mixes<S>, S: Taps> Drop for Stretch<B, S> {
     fn drop(&mut self) {
         self.vector.zeroize();

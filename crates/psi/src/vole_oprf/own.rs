@@ -76,7 +76,10 @@ impl<B: VoleField> Own<B> {
     fn grow(&mut self) -> Result<(), PsiError> {
         let most = (LEAVES_PER_THREAD * rayon::current_num_threads() / self.forest.leaves()).max(1);
         let end = self.forest.trees().min(self.grown + most);
-        self.leaves.resize(self.forest.trees() * self.forest.leaves(), 0);
+        if self.leaves.is_empty() {
+            // Zeros from the system, which are touched first by the threads that grow the trees.
+            self.leaves = vec![0; self.forest.trees() * self.forest.leaves()];
+        }
         let places = self.grown * self.forest.leaves()..end * self.forest.leaves();
         let sums = self.trees.expand(self.grown, self.leaves.get_mut(places).unwrap_or_default())?;
         self.sums.extend_from_slice(&sums);
@@ -127,8 +130,8 @@ impl<B: VoleField> Own<B> {
         self.rows.clone().ok_or(PsiError::CUT_SHORT)
     }
 
-    /// B at `places`.
-    pub(super) fn products(&mut self, places: Range<usize>) -> Result<&[u128], PsiError> {
+    /// B at `places`, to be changed in its place.
+    pub(super) fn products(&mut self, places: Range<usize>) -> Result<&mut [u128], PsiError> {
         while self.products.is_none() {
             self.step()?;
         }
@@ -136,7 +139,7 @@ impl<B: VoleField> Own<B> {
         if products.expanded() < places.end {
             products.next(places.end - products.expanded())?;
         }
-        Ok(products.outputs(places))
+        Ok(products.outputs_mut(places))
     }
 }
 

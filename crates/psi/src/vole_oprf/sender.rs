@@ -334,10 +334,10 @@ impl<B: VoleField, D: Derive> Round for Taking<B, D> {
         let first = self.evaluation.columns();
         let count = split_rows(elements, B::Element::BYTES, self.layout.columns() - first)?.len();
         let masked: Vec<B::Element> = B::Element::read(elements).collect();
-        let mut columns = Zeroizing::new(self.own.products(first..first + count)?.to_vec());
+        let columns = self.own.products(first..first + count)?;
         let (delta, tasks) = (*self.delta, masked.par_chunks(TASK));
         columns.par_chunks_mut(TASK).zip(tasks).for_each(|(columns, masked)| B::add_scaled(delta, masked, columns));
-        self.evaluation.push(&columns)
+        self.evaluation.push(columns)
     }
 
     fn work(&mut self) -> Result<bool, PsiError> {
