@@ -93,7 +93,7 @@ impl FromStr for Protocol {
             "vole-malicious" => Self::VoleMalicious,
             _ => {
                 return Err(JobSpecError::Wrong(format!(
-                    "there is no protocol {text:?}; the protocols are: ecdh, vole, vole-malicious"
+                    "there is no protocol {text:?}; the protocols are: ecdh, vole, or auto where it may be left open"
                 )));
             }
         })

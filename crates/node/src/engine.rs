@@ -43,7 +43,7 @@ pub(crate) fn takes(plan: &Plan, participant: &ParticipantId, role: Role, size: 
     let most = vole_oprf::MOST_ITEMS;
     if plan.terms.protocol == Protocol::Vole && role == Role::Receiver && size > most {
         return Err(RunError::Refused(format!(
-            "{size} items of {participant} are more than the {most} of a receiver that protocol vole takes in one run"
+            "{size} items of {participant} are more than the {most} that protocol vole takes from a receiver in one run"
         )));
     }
     Ok(())

@@ -31,7 +31,7 @@ pub struct Arguments {
     /// How many items each party has: numbers, or powers as 2^16
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2^12,2^14,2^16", value_parser = size)]
     sizes: Vec<u64>,
-    /// How: auto, ecdh, vole, vole-malicious; several are measured one after the other
+    /// How: auto, ecdh, vole (vole-malicious is not built yet); several are measured one after the other
     #[arg(long, value_name = "P", value_delimiter = ',', default_value = "auto")]
     protocol: Vec<ProtocolChoice>,
     /// What is answered: membership; others are not measured yet

@@ -45,7 +45,7 @@ pub struct Arguments {
     /// What is answered: membership, labelled, both, cardinality, sum [default: labelled with --label, otherwise membership]
     #[arg(long)]
     mode: Option<Mode>,
-    /// How: auto, ecdh, vole, vole-malicious
+    /// How: auto, ecdh, vole (vole-malicious is not built yet)
     #[arg(long, default_value = "auto")]
     protocol: ProtocolChoice,
     /// What the key columns hold, one for each: raw, resident-id, uscc, organisation-code, ebill,

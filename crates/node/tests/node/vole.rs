@@ -157,7 +157,10 @@ async fn a_set_beyond_the_table_is_refused_by_the_name_of_its_owner() {
     let (shanghai, anhui) = meet(sides.run("shanghai", too_large(job())), sides.run("anhui", too_large(job()))).await;
     for outcome in [shanghai, anhui] {
         let error = outcome.unwrap_err().to_string();
-        assert!(error.contains("16777217 items of shanghai are more than the 16777216"), "{error}");
+        assert!(
+            error.contains("16777217 items of shanghai are more than the 16777216 that protocol vole takes"),
+            "{error}"
+        );
     }
     assert!(sides.untouched("shanghai") && sides.untouched("anhui"));
 }

@@ -17,13 +17,23 @@ mod portable;
 pub(crate) mod x86;
 
 use std::fmt::Debug;
-use std::ops::{BitXor, BitXorAssign};
+use std::ops::{BitAnd, BitXor, BitXorAssign};
 
 use zeroize::Zeroize;
 
 /// An element as it stands in memory and, with the low byte first, on the wire.
 pub trait Element:
-    Copy + Default + Debug + Ord + Send + Sync + BitXor<Output = Self> + BitXorAssign + Zeroize + 'static
+    Copy
+    + Default
+    + Debug
+    + Ord
+    + Send
+    + Sync
+    + BitAnd<Output = Self>
+    + BitXor<Output = Self>
+    + BitXorAssign
+    + Zeroize
+    + 'static
 {
     /// Bytes of an element.
     const BYTES: usize;
@@ -37,29 +47,28 @@ pub trait Element:
     /// The low bits of `block`.
     fn truncate(block: u128) -> Self;
 
-    /// The bits that both have.
-    #[must_use]
-    fn and(self, mask: Self) -> Self;
-
     /// `block` cut into elements.
     fn cut(block: u128) -> impl Iterator<Item = Self>;
 }
 
+/// What an integer is on the wire.
+macro_rules! little_endian {
+    () => {
+        const BYTES: usize = size_of::<Self>();
+
+        fn write(elements: &[Self], to: &mut Vec<u8>) {
+            to.reserve(size_of_val(elements));
+            elements.iter().for_each(|element| to.extend_from_slice(&element.to_le_bytes()));
+        }
+
+        fn read(bytes: &[u8]) -> impl Iterator<Item = Self> {
+            bytes.as_chunks().0.iter().map(|bytes| Self::from_le_bytes(*bytes))
+        }
+    };
+}
+
 impl Element for u64 {
-    fn and(self, mask: Self) -> Self {
-        self & mask
-    }
-
-    const BYTES: usize = 8;
-
-    fn write(elements: &[Self], to: &mut Vec<u8>) {
-        to.reserve(size_of_val(elements));
-        elements.iter().for_each(|element| to.extend_from_slice(&element.to_le_bytes()));
-    }
-
-    fn read(bytes: &[u8]) -> impl Iterator<Item = Self> {
-        bytes.as_chunks().0.iter().map(|bytes| Self::from_le_bytes(*bytes))
-    }
+    little_endian!();
 
     fn truncate(block: u128) -> Self {
         low(block)
@@ -71,20 +80,7 @@ impl Element for u64 {
 }
 
 impl Element for u128 {
-    fn and(self, mask: Self) -> Self {
-        self & mask
-    }
-
-    const BYTES: usize = 16;
-
-    fn write(elements: &[Self], to: &mut Vec<u8>) {
-        to.reserve(size_of_val(elements));
-        elements.iter().for_each(|element| to.extend_from_slice(&element.to_le_bytes()));
-    }
-
-    fn read(bytes: &[u8]) -> impl Iterator<Item = Self> {
-        bytes.as_chunks().0.iter().map(|bytes| Self::from_le_bytes(*bytes))
-    }
+    little_endian!();
 
     fn truncate(block: u128) -> Self {
         block

@@ -20,6 +20,7 @@ pub use labelled::{labelled_receiver, labelled_sender};
 pub use membership::{membership_receiver, membership_sender};
 
 use crate::item::PaddedItems;
+use crate::party::MessageKind;
 use crate::randomness::Randomness;
 use crate::{Item, Parameters, PsiError, Seed};
 
@@ -31,4 +32,9 @@ fn own_items(items: Arc<[Item]>, len: usize, parameters: &Parameters, seed: &See
 /// Bits of a tag, where an OPRF fails with a probability of `failure`/2^129.
 fn tag_bits(parameters: &Parameters, failure: u128) -> Result<u32, PsiError> {
     Ok(parameters.budget.widths_with(parameters.sizes, failure)?.tag_bits())
+}
+
+/// The phase in which a message of the sender's list travels; a set of tags is two messages.
+fn list_phase(kind: MessageKind) -> &'static str {
+    if kind == MessageKind::TagHighs { "list, high bits" } else { "list" }
 }

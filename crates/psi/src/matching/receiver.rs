@@ -75,7 +75,7 @@ impl<R: Reading> Round for ReadList<R> {
     type Output = Outcome;
 
     fn phase(&self) -> &'static str {
-        "list"
+        super::list_phase(self.expected.kind)
     }
 
     fn receives(&self) -> Option<Expected> {

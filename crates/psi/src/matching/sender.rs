@@ -79,7 +79,7 @@ impl<L: List> Round for Sending<L> {
     type Output = Outcome;
 
     fn phase(&self) -> &'static str {
-        "list"
+        super::list_phase(self.header.kind)
     }
 
     fn sends(&self) -> Option<Header> {

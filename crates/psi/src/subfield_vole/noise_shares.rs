@@ -82,7 +82,7 @@ impl<B: Field> Taken<B> {
             let chosen = B::Element::truncate((*self.delta >> self.rows & 1).wrapping_neg());
             let (_, plane) = B::basis(self.rows);
             for (share, (own, sent)) in self.shares.iter_mut().zip(own.iter().zip(B::Element::read(row))) {
-                *share ^= B::place(*own ^ sent.and(chosen), plane);
+                *share ^= B::place(*own ^ (sent & chosen), plane);
             }
             self.rows += 1;
         }

@@ -23,8 +23,8 @@
 //!                             ◀── Corrections ──          one element for each tree
 //!   A                         ── MaskedVector ──▶
 //! ```
-//! The first two cross, and so do the last ones: A does not wait for anything that the sender sends. It is on its
-//! way while the base transfers are still being computed with.
+//! The first two cross, and so do the last ones: A needs nothing of what the sender sends, and is on its way while
+//! the sender still grows trees and the receiver has not seen them.
 //!
 //! | paper | here |
 //! |---|---|
