@@ -22,7 +22,7 @@
 //! | paper | here |
 //! |---|---|
 //! | e, y_i, p_i | [`Noise`], `values`, `points` |
-//! | N = 2m, t | [`Shape`](crate::lpn_code::noise::Shape) |
+//! | N = 2m, t | [`Shape`] |
 //! | H | [`LpnCode`], from a seed that is a hash of the session id |
 //!
 //! Sources: Boyle, Couteau, Gilboa, Ishai, *Compressing Vector OLE*, CCS 2018; Schoppmann, Gascón, Reichert,
