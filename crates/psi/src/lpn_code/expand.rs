@@ -80,7 +80,7 @@ impl Expander {
         let (head, rest) = left.split_at_mut(head);
         self.add_part(parity, first / GROUP, before, head);
         let first = first.div_ceil(GROUP);
-        rest.par_chunks_mut(TASK).enumerate().for_each(|(task, left)| {
+        rest.par_chunks_mut(TASK).with_max_len(1).enumerate().for_each(|(task, left)| {
             let (groups, tail) = left.as_chunks_mut::<GROUP>();
             let first = first + task * (TASK / GROUP);
             let mut draws = [[0; GROUP_TAPS]; BATCH];

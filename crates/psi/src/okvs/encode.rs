@@ -25,6 +25,9 @@ const SEGMENT: usize = 1 << 13;
 /// Most batches, about.
 const BATCHES: usize = 64;
 
+/// Fewest segments of a batch, so that threads which share it are done at nearly the same time.
+const BATCH_SEGMENTS: usize = 8;
+
 impl Rows {
     /// The vector that decodes to `values`, by row, [`Layout::columns`](super::Layout::columns) long.
     /// Columns that the rows leave free are 0, so that it must be hidden from whoever may not learn
@@ -52,7 +55,7 @@ impl Rows {
 fn batch_columns(columns: usize, rows: usize) -> usize {
     let columns_per_free = columns / columns.saturating_sub(rows).max(1);
     let across = columns_per_free.saturating_mul(columns_per_free).saturating_mul(64);
-    across.max(columns / BATCHES).clamp(1, columns)
+    across.max(columns / BATCHES).max(BATCH_SEGMENTS * SEGMENT).min(columns)
 }
 
 /// Solves for the vector, with `batch` segments of `width` columns at a time. If a row gets across a
@@ -89,7 +92,7 @@ fn solve_batches<V: Value, const R: usize>(
         let mut current: Vec<Segment<R>> = mem::take(&mut done);
         current.resize_with(batch.min(segments - first), Segment::new);
         let eliminate = || {
-            current.par_iter_mut().enumerate().try_for_each(|(number, segment)| {
+            current.par_iter_mut().with_max_len(1).enumerate().try_for_each(|(number, segment)| {
                 let start = (first + number) * width;
                 segment.eliminate(start, width.min(columns - start), rows, values, kernels)
             })?;

@@ -23,6 +23,9 @@ const BUCKET: usize = 1 << 10;
 /// Most buckets.
 const BUCKETS: usize = 1 << 12;
 
+/// Buckets that one thread fills at a time.
+const BUCKETS_PER_TASK: usize = 16;
+
 /// Keys by start, and those of one start in the order in which they came.
 pub(super) struct Sorted {
     pub(super) keys: Vec<u128>,
@@ -41,6 +44,7 @@ pub(super) fn by_start(items: &[Item], hashes: &Hashes, starts: usize) -> Sorted
     let chunk = items.len().div_ceil(CHUNKS).max(CHUNK);
     let chunks: Vec<Dealt> = items
         .par_chunks(chunk)
+        .with_max_len(1)
         .enumerate()
         .map(|(number, items)| deal(items, number * chunk, hashes, shift, buckets))
         .collect();
@@ -48,14 +52,17 @@ pub(super) fn by_start(items: &[Item], hashes: &Hashes, starts: usize) -> Sorted
     let len = items.len();
     let mut sorted = Sorted { keys: vec![0; len], starts: vec![0; len], order: vec![0; len] };
     let places = places(&mut sorted, &chunks, buckets);
-    places.into_par_iter().enumerate().for_each_init(Vec::new, |counts, (bucket, place)| {
-        let entries = || chunks.iter().flat_map(move |chunk| chunk.bucket(bucket));
-        if place.keys.len() >= (1 << shift) / 8 {
-            place.fill_by_counting(entries, bucket << shift, 1 << shift, counts);
-        } else {
-            place.fill_by_comparing(entries());
-        }
-    });
+    places.into_par_iter().with_max_len(BUCKETS_PER_TASK).enumerate().for_each_init(
+        Vec::new,
+        |counts, (bucket, place)| {
+            let entries = || chunks.iter().flat_map(move |chunk| chunk.bucket(bucket));
+            if place.keys.len() >= (1 << shift) / 8 {
+                place.fill_by_counting(entries, bucket << shift, 1 << shift, counts);
+            } else {
+                place.fill_by_comparing(entries());
+            }
+        },
+    );
     sorted
 }
 

@@ -33,6 +33,12 @@ impl<B: Mixes<S>, S: Taps> Stretch<B, S> {
         self.expanded
     }
 
+    /// Whether the passes are still to be done.
+    #[must_use]
+    pub fn awaits_passes(&self) -> bool {
+        !self.accumulated
+    }
+
     /// Does the passes, which go place by place and so take one thread, if they have not been done.
     ///
     /// # Errors

@@ -65,12 +65,19 @@ impl<B: VoleField> Encoding<B> {
 
     /// One step of the mask; whether there was one to do.
     pub(super) fn ahead(&mut self) -> Result<bool, PsiError> {
+        self.mask(STEP_PER_THREAD * rayon::current_num_threads())
+    }
+
+    /// Half of the mask at the most; it takes about as long as the passes that it is based on. Whether there was
+    /// any left to compute.
+    pub(super) fn half_ahead(&mut self) -> Result<bool, PsiError> {
+        self.mask(self.layout.columns() / 2)
+    }
+
+    fn mask(&mut self, most: usize) -> Result<bool, PsiError> {
         let missing = self.layout.columns().saturating_sub(self.masks.expanded());
-        if missing == 0 {
-            return Ok(false);
-        }
-        self.masks.next(missing.min(STEP_PER_THREAD * rayon::current_num_threads()))?;
-        Ok(true)
+        self.masks.next(missing.min(most))?;
+        Ok(missing > 0)
     }
 
     /// The number of the seed under which the vector was found.

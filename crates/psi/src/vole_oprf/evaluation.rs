@@ -56,7 +56,8 @@ impl<D: Derive, A: Adjust> Evaluation<D, A> {
             return Ok(false);
         }
         let tasks: Vec<_> = (first..end).step_by(TASK).map(|start| start..end.min(start + TASK)).collect();
-        let parts: Vec<_> = tasks.into_par_iter().map(|rows| self.evaluate(rows)).collect::<Result<_, PsiError>>()?;
+        let parts: Vec<_> =
+            tasks.into_par_iter().with_max_len(1).map(|rows| self.evaluate(rows)).collect::<Result<_, PsiError>>()?;
         parts.into_iter().for_each(|part| self.derived.extend(part));
         Ok(true)
     }

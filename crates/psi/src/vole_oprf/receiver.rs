@@ -264,6 +264,18 @@ struct Sending<B: VoleField, D: Derive> {
     evaluation: Evaluation<D, AsItIs>,
 }
 
+impl<B: VoleField, D: Derive> Sending<B, D> {
+    /// Where there are threads to share, does the products' passes, which take one of them, while the others compute
+    /// masks. On one thread the masks go first: the sender waits for them.
+    fn pass_beside_masks(&mut self) -> Result<(), PsiError> {
+        let due = self.products.as_mut().filter(|products| products.awaits_passes());
+        let Some(products) = due.filter(|_| rayon::current_num_threads() > 1) else { return Ok(()) };
+        let encoding = &mut self.party.encoding;
+        let (passes, masks) = rayon::join(|| products.accumulate(), || encoding.half_ahead());
+        passes.and(masks.map(|_| ()))
+    }
+}
+
 impl<B: VoleField, D: Derive> Round for Sending<B, D> {
     type Output = Rest<D>;
 
@@ -289,6 +301,7 @@ impl<B: VoleField, D: Derive> Round for Sending<B, D> {
     }
 
     fn produce(&mut self, most: usize) -> Result<Vec<u8>, PsiError> {
+        self.pass_beside_masks()?;
         self.party.encoding.produce(most)
     }
 

@@ -336,7 +336,11 @@ impl<B: VoleField, D: Derive> Round for Taking<B, D> {
         let masked: Vec<B::Element> = B::Element::read(elements).collect();
         let columns = self.own.products(first..first + count)?;
         let (delta, tasks) = (*self.delta, masked.par_chunks(TASK));
-        columns.par_chunks_mut(TASK).zip(tasks).for_each(|(columns, masked)| B::add_scaled(delta, masked, columns));
+        columns
+            .par_chunks_mut(TASK)
+            .zip(tasks)
+            .with_max_len(1)
+            .for_each(|(columns, masked)| B::add_scaled(delta, masked, columns));
         self.evaluation.push(columns)
     }
 
