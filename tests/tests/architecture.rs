@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
 const PURE: [&str; 3] = ["psi", "records", "agreement"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned()
 }
 
 fn metadata() -> Metadata {

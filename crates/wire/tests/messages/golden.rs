@@ -66,7 +66,11 @@ fn pinned() -> Vec<(&'static str, Vec<u8>)> {
 fn what_stands_on_the_wire_is_as_pinned() {
     let rendered = rendered(&pool());
     if std::env::var_os("YUANDANG_PIN").is_some() {
-        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/messages.txt"), &rendered).unwrap();
+        fs::write(
+            Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden/messages.txt"),
+            &rendered,
+        )
+        .unwrap();
     }
     for (number, (now, pinned)) in rendered.lines().zip(GOLDEN.lines()).enumerate() {
         assert_eq!(now, pinned, "tests/golden/messages.txt, line {}", number + 1);
