@@ -14,16 +14,30 @@
 //! | whatever else an OPRF adds ([`OprfReceiver::failure`](crate::oprf::OprfReceiver::failure)) | as it says | as it says |
 //!
 //! n_x and n_y are the padded sizes of receiver and sender, τ the bits of a tag. The terms are added
-//! up as integers over 2^129, rounded up, so that the bound is strict. Tags of a compressed set have the
+//! up as integers over 2^129, rounded up, so that the bound is strict. Where a job is cut into bins, all terms of
+//! all bins are added up, and that a bin may overflow ([`crate::bins`]). Tags of a compressed set have the
 //! fewest bits that will do; where a tag is a vector of bytes (cardinality) it has the fewest bytes.
 
 use crate::tag::{MAX_TAG_BYTES, TagWidth};
 use crate::{PsiError, Sizes};
 
-/// How likely a statistical error of a run may be: 2^-λ, all causes together.
+/// How likely a statistical error of a job may be: 2^-λ, all causes together. A run of one bin of a job that is
+/// cut into several ([`crate::bins`]) has its share of the job's budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorBudget {
     lambda: u32,
+    share: Share,
+}
+
+/// What the bins of a job have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Share {
+    /// Runs that share the budget.
+    runs: u32,
+    /// Padded sizes of the job's sets, if they are not those of the run.
+    whole: Option<Sizes>,
+    /// What fails beside the runs, as a numerator over 2^129.
+    beside: u128,
 }
 
 /// Widths that keep an [`ErrorBudget`] for some [`Sizes`].
@@ -59,7 +73,7 @@ impl ErrorBudget {
     /// one release covers many runs.
     pub fn new(lambda: u32) -> Result<Self, PsiError> {
         if (1..=100).contains(&lambda) {
-            Ok(Self { lambda })
+            Ok(Self { lambda, share: Share { runs: 1, whole: None, beside: 0 } })
         } else {
             Err(PsiError::Usage("the error budget must be from 2^-1 to 2^-100"))
         }
@@ -71,6 +85,19 @@ impl ErrorBudget {
         self.lambda
     }
 
+    /// The share of one of `runs` runs in the budget of a job with sets of the sizes `whole`, where something
+    /// fails beside the runs with probability `beside`/2^129 at most. Widths are then for the sizes of one run.
+    #[must_use]
+    pub(crate) fn for_bins(self, runs: u32, whole: Sizes, beside: u128) -> Self {
+        Self { share: Share { runs, whole: Some(whole), beside }, ..self }
+    }
+
+    /// k such that 2^-k for each run is a quarter of the job's budget at the most.
+    pub(crate) fn quarter_bits(&self) -> u32 {
+        let runs = self.share.runs.max(1);
+        self.lambda.saturating_add(2).saturating_add(runs.next_power_of_two().ilog2())
+    }
+
     /// The shortest widths that keep the budget for `sizes`.
     ///
     /// # Errors
@@ -79,14 +106,14 @@ impl ErrorBudget {
         self.widths_with(sizes, 0)
     }
 
-    /// The shortest widths that keep the budget for `sizes` where something else fails besides, with
-    /// probability `extra`/2^129 at most.
+    /// The shortest widths that keep the budget for `sizes` where something else fails besides in each run,
+    /// with probability `extra`/2^129 at most.
     ///
     /// # Errors
     /// As [`widths`](Self::widths).
     pub fn widths_with(&self, sizes: Sizes, extra: u128) -> Result<Widths, PsiError> {
         let refused = || PsiError::Budget { receiver: sizes.receiver, sender: sizes.sender, lambda: self.lambda };
-        let terms = Terms::of(sizes, extra).ok_or_else(refused)?;
+        let terms = Terms::of(sizes, extra, self.share).ok_or_else(refused)?;
         let mut lengths = 1..=128;
         let tag_bits = lengths.find(|bits| terms.within(self.lambda, terms.pairs, *bits)).ok_or_else(refused)?;
         let within = |width: &TagWidth| terms.within(self.lambda, terms.pairs_and_repeats, 8 * width.on_wire());
@@ -107,7 +134,8 @@ pub fn numerator(count: u64, bits: u32) -> u128 {
     .unwrap_or(if count == 0 { 0 } else { u128::MAX })
 }
 
-/// Numerators of the failure terms, all over 2^(τ+1) or 2^129.
+/// Numerators of the failure terms of all runs, all over 2^(τ+1) or 2^129. With β bins of sizes m_x and m_y the
+/// first two are β times those of a bin: tags of different bins are not compared. Items of the whole are.
 struct Terms {
     /// 2·n_x·n_y.
     pairs: u128,
@@ -118,12 +146,16 @@ struct Terms {
 }
 
 impl Terms {
-    fn of(sizes: Sizes, extra: u128) -> Option<Self> {
-        let (x, y) = (u128::from(sizes.receiver), u128::from(sizes.sender));
-        let pairs = x.checked_mul(y)?.checked_mul(2)?;
-        let pairs_and_repeats = pairs.checked_add(x.checked_mul(x)?)?;
-        let digests = pairs_and_repeats.checked_add(y.checked_mul(y)?.checked_mul(2)?)?;
-        Some(Self { pairs, pairs_and_repeats, fixed: digests.checked_add(extra)? })
+    fn of(sizes: Sizes, extra: u128, share: Share) -> Option<Self> {
+        let runs = u128::from(share.runs);
+        let (pairs, repeats) = products(sizes)?;
+        let (pairs, repeats) = (pairs.checked_mul(runs)?, repeats.checked_mul(runs)?);
+        let whole = share.whole.unwrap_or(sizes);
+        let (whole_pairs, whole_repeats) = products(whole)?;
+        let senders = u128::from(whole.sender).checked_pow(2)?.checked_mul(2)?;
+        let digests = whole_pairs.checked_add(whole_repeats)?.checked_add(senders)?;
+        let fixed = digests.checked_add(extra.checked_mul(runs)?)?.checked_add(share.beside)?;
+        Some(Self { pairs, pairs_and_repeats: pairs.checked_add(repeats)?, fixed })
     }
 
     /// Whether tags of `bits` are of λ+1 bits at least, and `tag_terms`/2^(bits + 1) + fixed/2^129 ≤ 2^-λ.
@@ -135,6 +167,12 @@ impl Terms {
         let sum = tag_terms.checked_mul(weight).and_then(|tags| tags.checked_add(self.fixed));
         bits > lambda && sum.is_some_and(|sum| sum <= budget)
     }
+}
+
+/// 2·n_x·n_y and n_x².
+fn products(sizes: Sizes) -> Option<(u128, u128)> {
+    let (x, y) = (u128::from(sizes.receiver), u128::from(sizes.sender));
+    Some((x.checked_mul(y)?.checked_mul(2)?, x.checked_mul(x)?))
 }
 
 #[cfg(test)]
@@ -183,6 +221,24 @@ mod tests {
         assert_eq!([0, 4, 7].map(|eighths| bits(eighths << 86)), [Ok(61), Ok(62), Ok(64)]);
         assert!(matches!(bits(8 << 86), Err(PsiError::Budget { .. })));
         assert!(matches!(bits(u128::MAX), Err(PsiError::Budget { .. })));
+    }
+
+    #[test]
+    fn bins_share_a_budget() {
+        let (whole, lambda) = (Sizes { receiver: 96_000_000, sender: 96_000_000 }, 40);
+        let bins = crate::bins::Bins::new(whole, 96, ErrorBudget::new(lambda).unwrap()).unwrap();
+        let (bin, extra) = (bins.sizes(), 1 << 78);
+        let tag = bins.budget().widths_with(bin, extra).unwrap().tag_bits();
+        let (x, y, n) = (bin.receiver as f64, bin.sender as f64, whole.sender as f64);
+        let sum = |bits: u32| {
+            let runs = 96.0 * (x * y / f64::from(bits).exp2() + (extra as f64) / 129f64.exp2());
+            runs + 2.0 * (-f64::from(lambda + 2)).exp2() + 5.0 * n * n / 129f64.exp2()
+        };
+        assert!(sum(tag) <= (-f64::from(lambda)).exp2() && sum(tag - 1) > (-f64::from(lambda)).exp2());
+        // Each bin alone would do with fewer bits, and the whole in one would need more.
+        assert!(ErrorBudget::new(lambda).unwrap().widths(bin).unwrap().tag_bits() < tag);
+        assert!(tag < ErrorBudget::new(lambda).unwrap().widths(whole).unwrap().tag_bits());
+        assert_eq!([bins.budget().quarter_bits(), ErrorBudget::new(lambda).unwrap().quarter_bits()], [49, 42]);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! | [`matching::tag_set`] | sorted tags, compressed | Elias 1974; Fano 1971 |
 //! | [`dh_commutative`] | cardinality | Meadows 1986; Huberman, Franklin, Hogg 1999 |
 //! | [`budget`] | from a statistical error to widths of tags | |
+//! | [`bins`] | cutting a job into runs of a bounded size | |
 //! | [`cost`] | what a run will take, and which engine is the sooner | |
 //!
 //! What these are made of:
@@ -37,6 +38,7 @@
 #![warn(missing_docs)]
 
 pub mod base_ot;
+pub mod bins;
 pub mod budget;
 pub mod choices;
 pub mod cost;

@@ -18,55 +18,14 @@ use psi::{
 use tokio::time::{sleep_until, timeout};
 
 use crate::{
-    channel::{Channel, ChannelError},
+    channel::ChannelError,
     error::SessionError,
     frame::Frame,
     incoming::{Incoming, elements_per_frame},
-    lanes::{self, Inbox, Outbox},
+    lanes::{Inbox, Outbox},
     settings::{Finished, PhaseProgress, PhaseReport, Settings},
     transcript::Transcript,
 };
-
-/// Runs a party to its end.
-///
-/// Whatever ends it on this side is told to the peer, and what the peer says is told here. The result
-/// is given only when both sides have finished and hold the same transcript.
-///
-/// # Errors
-/// [`SessionError`], which says whose fault it was.
-pub async fn run<O, C>(
-    first: Box<dyn Round<Output = O>>,
-    channel: C,
-    settings: Settings,
-) -> Result<Finished<O>, SessionError>
-where
-    O: Send + 'static,
-    C: Channel,
-{
-    let (outbox, inbox) = lanes::open(channel);
-    let (cancel, total) = (settings.cancel.clone(), settings.limits.total);
-    let mut driver = Driver::new(outbox, inbox, settings);
-    let outcome = tokio::select! {
-        biased;
-        () = cancel.cancelled() => Err(SessionError::Cancelled),
-        outcome = timeout(total, driver.rounds(first)) => outcome.unwrap_or(Err(SessionError::TotalTimeout { total })),
-    };
-    let Driver { outbox, inbox, .. } = driver;
-    match outcome {
-        Ok(finished) => {
-            outbox.part(None).await;
-            inbox.part().await;
-            Ok(finished)
-        }
-        Err(error) => {
-            // Who ended the session need not be told that it did.
-            let told = !matches!(error, SessionError::PeerEnded { .. });
-            let abort = Frame::Abort { fault: error.fault(), reason: error.to_string() };
-            outbox.part(told.then(|| abort.encode())).await;
-            Err(error)
-        }
-    }
-}
 
 /// Signs of life within an idle deadline, while this side computes; and the longest time between two,
 /// since the peer's deadline may be shorter than ours.
@@ -77,7 +36,7 @@ const MOST_WORKING: u32 = 30;
 /// What the last exchange is called in errors.
 const FINISH: &str = "finish";
 
-struct Driver {
+pub(crate) struct Driver {
     outbox: Outbox,
     inbox: Inbox,
     settings: Settings,
@@ -133,7 +92,8 @@ impl<O> Turn<O> {
 }
 
 impl Driver {
-    fn new(outbox: Outbox, inbox: Inbox, settings: Settings) -> Self {
+    /// A driver for one session.
+    pub(crate) fn new(outbox: Outbox, inbox: Inbox, settings: Settings) -> Self {
         Self {
             outbox,
             inbox,
@@ -149,7 +109,13 @@ impl Driver {
         }
     }
 
-    async fn rounds<O: Send + 'static>(
+    /// The directions, for what follows the session.
+    pub(crate) fn into_lanes(self) -> (Outbox, Inbox) {
+        (self.outbox, self.inbox)
+    }
+
+    /// Takes a party through its rounds.
+    pub(crate) async fn rounds<O: Send + 'static>(
         &mut self,
         first: Box<dyn Round<Output = O>>,
     ) -> Result<Finished<O>, SessionError> {

@@ -15,6 +15,7 @@ pub mod error;
 pub mod frame;
 mod incoming;
 mod lanes;
+mod line;
 pub mod memory;
 pub mod settings;
 pub mod tampering;
@@ -22,7 +23,7 @@ mod transcript;
 
 pub use channel::{Channel, ChannelError, FrameReceiver, FrameSender, MAX_FRAME};
 pub use compute::{ComputeError, ComputePool};
-pub use driver::run;
 pub use error::{Fault, SessionError};
+pub use line::{Line, run};
 pub use memory::{MemoryChannel, in_memory};
 pub use settings::{Finished, Limits, PhaseProgress, PhaseReport, Settings, Side};

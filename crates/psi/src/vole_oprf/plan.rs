@@ -69,7 +69,7 @@ impl Plan {
             ));
         }
         let keys = sizes.receiver_len()?;
-        let (shape, store_bits) = store(budget.lambda(), keys)
+        let (shape, store_bits) = store(budget.quarter_bits(), keys)
             .ok_or(PsiError::TooLarge("no key-value store keeps the error budget for a set of this size"))?;
         let layout = Layout::new(keys, shape)?;
         let noise = noise::Shape::for_outputs(layout.columns())?;
@@ -112,11 +112,11 @@ impl Plan {
     }
 }
 
-/// The store for so many keys, and the bits that its failure is surely below.
-fn store(lambda: u32, keys: usize) -> Option<(Shape, u32)> {
-    let shape = Shape::for_failure(lambda + 2, keys, EXPANSION)?;
+/// The store for so many keys that fails with 2^-`bits` at most, and the bits that its failure is surely below.
+fn store(bits: u32, keys: usize) -> Option<(Shape, u32)> {
+    let shape = Shape::for_failure(bits, keys, EXPANSION)?;
     let same = |bits: &u32| Shape::for_failure(*bits, keys, EXPANSION) == Some(shape);
-    Some((shape, (lambda + 2..128).take_while(same).last()?))
+    Some((shape, (bits..128).take_while(same).last()?))
 }
 
 /// The seed of the rows: fixed once both sets are, since the session id is hashed from commitments to both
@@ -165,7 +165,7 @@ mod tests {
                 let (x, y) = (receiver as f64, sender as f64);
                 let sum = x * y / f64::from(tag.tag_bits()).exp2()
                     + y / f64::from(plan.field.bits()).exp2()
-                    + (-f64::from(store(lambda, usize::try_from(receiver).unwrap()).unwrap().1)).exp2();
+                    + (-f64::from(store(lambda + 2, usize::try_from(receiver).unwrap()).unwrap().1)).exp2();
                 assert!(sum <= (-f64::from(lambda)).exp2(), "{lambda}: {receiver} x {sender}");
                 assert!(tag.tag_bits() > lambda);
             }

@@ -1,0 +1,90 @@
+//! Sessions on a channel: one alone, or one after the other.
+
+use psi::party::Round;
+use tokio::time::timeout;
+
+use crate::{
+    channel::Channel,
+    driver::Driver,
+    error::SessionError,
+    frame::Frame,
+    lanes::{self, Inbox, Outbox},
+    settings::{Finished, Settings},
+};
+
+/// Runs a party to its end.
+///
+/// Whatever ends it on this side is told to the peer, and what the peer says is told here. The result
+/// is given only when both sides have finished and hold the same transcript.
+///
+/// # Errors
+/// [`SessionError`], which says whose fault it was.
+pub async fn run<O, C>(
+    first: Box<dyn Round<Output = O>>,
+    channel: C,
+    settings: Settings,
+) -> Result<Finished<O>, SessionError>
+where
+    O: Send + 'static,
+    C: Channel,
+{
+    let (finished, line) = Line::open(channel).run(first, settings).await?;
+    line.part().await;
+    Ok(finished)
+}
+
+/// A channel on which one session follows another, each with a transcript of its own.
+pub struct Line {
+    outbox: Outbox,
+    inbox: Inbox,
+}
+
+impl Line {
+    /// Starts to read and write.
+    pub fn open<C: Channel>(channel: C) -> Self {
+        let (outbox, inbox) = lanes::open(channel);
+        Self { outbox, inbox }
+    }
+
+    /// Runs a party to its end, and gives the line back for the next. An error ends the line.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub async fn run<O: Send + 'static>(
+        self,
+        first: Box<dyn Round<Output = O>>,
+        settings: Settings,
+    ) -> Result<(Finished<O>, Self), SessionError> {
+        let (cancel, total) = (settings.cancel.clone(), settings.limits.total);
+        let mut driver = Driver::new(self.outbox, self.inbox, settings);
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(SessionError::Cancelled),
+            outcome = timeout(total, driver.rounds(first)) => {
+                outcome.unwrap_or(Err(SessionError::TotalTimeout { total }))
+            }
+        };
+        let (outbox, inbox) = driver.into_lanes();
+        let line = Self { outbox, inbox };
+        match outcome {
+            Ok(finished) => Ok((finished, line)),
+            Err(error) => {
+                line.break_off(&error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the line after the last session, once the peer has ended it too.
+    pub async fn part(self) {
+        self.outbox.part(None).await;
+        self.inbox.part().await;
+    }
+
+    /// Ends the line and tells the peer why, unless it was the peer who said so.
+    pub async fn break_off(self, error: &SessionError) {
+        let told = !matches!(error, SessionError::PeerEnded { .. });
+        let abort = Frame::Abort { fault: error.fault(), reason: error.to_string() };
+        self.outbox.part(told.then(|| abort.encode())).await;
+    }
+}
