@@ -8,13 +8,17 @@
 //! ```text
 //! salt_i = HMAC-SHA-256(secret, "yuandang input salt v1" ‖ item_i)
 //! leaf_i = SHA-256(0x00 ‖ salt_i ‖ item_i)
-//! tree   = the tree hash of RFC 6962 §2.1 over the leaves in ascending order, inner nodes SHA-256(0x01 ‖ left ‖ right)
-//! root   = SHA-256("yuandang input commitment v1" ‖ count ‖ tree)      count: eight bytes, big-endian
+//! part_p = the tree hash of RFC 6962 §2.1 over the leaves of the items whose first byte is p, in ascending order
+//! tree   = the tree hash over part_0 to part_255, each a leaf as it is; inner nodes SHA-256(0x01 ‖ left ‖ right)
+//! root   = SHA-256("yuandang input commitment v2" ‖ count ‖ tree)      count: eight bytes, big-endian
 //! ```
+//!
+//! The parts let a set that is larger than memory be committed to part by part ([`Parts`]).
 //!
 //! **What it hides.** Items have little entropy: 10^11 possible resident IDs are tried in minutes.
 //! The salts keep a root, and any opened leaf's neighbours, from being tried; whoever learns the
-//! secret can try them. The count is inside the root and does not show.
+//! secret can try them. The count is inside the root and does not show. Whoever is shown an opened leaf and its
+//! path learns about how many items have its first byte, from the path's length.
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256, block_api::compress256};
@@ -23,7 +27,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::key::CanonicalKey;
 
 const SALT_CONTEXT: [u8; 22] = *b"yuandang input salt v1";
-const ROOT_CONTEXT: &[u8] = b"yuandang input commitment v1";
+const ROOT_CONTEXT: &[u8] = b"yuandang input commitment v2";
 
 /// The byte that tells leaves from inner nodes, so that neither passes for the other.
 const LEAF: u8 = 0;
@@ -48,15 +52,84 @@ const START: State =
 /// is called in.
 #[must_use]
 pub fn commit(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> [u8; 32] {
-    let mut leaves = leaves(items, &Salting::new(secret));
-    // Hashes: the first eight bytes nearly always decide, and compare in one step.
-    leaves.par_sort_unstable_by(|one, other| prefix(one).cmp(&prefix(other)).then_with(|| one.cmp(other)));
-    // usize is at most 64 bits wide wherever this compiles.
-    let count = leaves.len() as u64;
-    let mut root = Sha256::new_with_prefix(ROOT_CONTEXT);
-    root.update(count.to_be_bytes());
-    root.update(tree_hash(leaves));
-    root.finalize().into()
+    let mut parts: Vec<Vec<CanonicalKey>> = vec![Vec::new(); PARTS];
+    for item in items {
+        if let Some(part) = parts.get_mut(part_of(item)) {
+            part.push(*item);
+        }
+    }
+    let committed = parts.par_iter().map(|items| Part::new(items, secret)).collect::<Vec<_>>();
+    let mut all = Parts::default();
+    committed.into_iter().enumerate().for_each(|(index, part)| all.set(index, part));
+    all.root()
+}
+
+/// Parts of a set, by the first byte of an item.
+pub const PARTS: usize = 256;
+
+/// The part that an item belongs to.
+#[must_use]
+pub fn part_of(item: &CanonicalKey) -> usize {
+    let [first, ..] = item.0;
+    first.into()
+}
+
+/// A part of a set, committed to.
+#[derive(Clone, Copy)]
+pub struct Part {
+    count: u64,
+    hash: Hash,
+}
+
+impl Part {
+    /// Commits to the items of one part, distinct and in any order. Needs 32 bytes of memory for each.
+    #[must_use]
+    pub fn new(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> Self {
+        let mut leaves = leaves(items, &Salting::new(secret));
+        // Hashes: the first eight bytes nearly always decide, and compare in one step.
+        leaves.sort_unstable_by(|one, other| prefix(one).cmp(&prefix(other)).then_with(|| one.cmp(other)));
+        // usize is at most 64 bits wide wherever this compiles.
+        Self { count: leaves.len() as u64, hash: tree_hash(leaves) }
+    }
+
+    /// How many items there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+/// All parts of a set; those that were not set are empty.
+pub struct Parts([Part; PARTS]);
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self([Part { count: 0, hash: Sha256::digest([]).into() }; PARTS])
+    }
+}
+
+impl Parts {
+    /// Sets the part of the items whose first byte is `index`.
+    pub fn set(&mut self, index: usize, part: Part) {
+        if let Some(place) = self.0.get_mut(index) {
+            *place = part;
+        }
+    }
+
+    /// Items of all parts.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(Part::count).sum()
+    }
+
+    /// The root over all of them.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        let mut root = Sha256::new_with_prefix(ROOT_CONTEXT);
+        root.update(self.count().to_be_bytes());
+        root.update(tree_hash(self.0.iter().map(|part| part.hash).collect()));
+        root.finalize().into()
+    }
 }
 
 fn prefix(hash: &Hash) -> u64 {
@@ -258,15 +331,15 @@ mod tests {
     fn roots_are_pinned() {
         assert_eq!(
             hex::encode(commit(&[], &secret())),
-            "295b77d84af2ded34828a1c4d14f6747e11e3814099c525f5980a6033156e69a"
+            "713a5f1851605dbc435288e9ff1a1eadcfe3d44d366addc5b5ec76d46eef63a6"
         );
         assert_eq!(
             hex::encode(commit(&items(1), &secret())),
-            "ce0b74a30dc9cd8e742048536e13fcbb0c8c3856f3aadd8310df56bde68eb06e"
+            "a6dbd2b01b5228c0680c4f4bb763d7bcd6a4e739663b8e3986ae3c2a3f384259"
         );
         assert_eq!(
             hex::encode(commit(&items(5), &secret())),
-            "7b5efcf1adc204bcb20728a86f0317be6c6d15f6654d6b1d0d266f3962191eee"
+            "d8b929f6944c73bc94feb22a2a65831baceeb8c8117ef58d59843ff0fa05728c"
         );
     }
 
@@ -304,16 +377,21 @@ mod tests {
 
     #[test]
     fn the_count_is_inside() {
-        let mut leaves = leaves(&items(3), &Salting::new(&secret()));
-        leaves.sort_unstable();
+        // Two items of one part, and one of another.
+        let items = [[7; 16], [9; 16], std::array::from_fn(|i| 7 + u8::from(i > 0))].map(CanonicalKey);
+        let mut sevens = leaves(&[items[0], items[2]], &Salting::new(&secret()));
+        sevens.sort_unstable();
+        let mut parts = vec![rfc_tree_hash(&[]); 256];
+        parts[7] = rfc_tree_hash(&sevens);
+        parts[9] = rfc_tree_hash(&leaves(&items[1..2], &Salting::new(&secret())));
         let root = |count: u64| -> Hash {
-            let mut bytes = b"yuandang input commitment v1".to_vec();
+            let mut bytes = b"yuandang input commitment v2".to_vec();
             bytes.extend(count.to_be_bytes());
-            bytes.extend(rfc_tree_hash(&leaves));
+            bytes.extend(rfc_tree_hash(&parts));
             Sha256::digest(bytes).into()
         };
-        assert_eq!(commit(&items(3), &secret()), root(3));
-        assert_ne!(commit(&items(3), &secret()), root(4));
+        assert_eq!(commit(&items, &secret()), root(3));
+        assert_ne!(commit(&items, &secret()), root(4));
     }
 
     #[test]
