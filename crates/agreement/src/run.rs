@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the run-binding contract.
-pub const CONTRACT_VERSION: u32 = 2;
+pub const CONTRACT_VERSION: u32 = 3;
 
 /// The suite of the Diffie-Hellman protocols: RFC 9497, base mode.
 pub const SUITE_RISTRETTO255: &str = "OPRFV1-00-ristretto255-SHA512";
@@ -58,7 +58,8 @@ pub struct RunTerms {
     pub error_budget: ErrorBudget,
     /// SHA-256 of the signed agreement; nothing while agreements do not exist.
     pub agreement_digest: Option<[u8; 32]>,
-    /// Into how many bins the sets are split.
+    /// Into how many bins the sets are cut; 0 where that follows from the padded sizes and from what both sides
+    /// state of their bins.
     pub bins: u32,
 }
 
@@ -77,8 +78,18 @@ pub struct RunInput {
     pub label_size: u32,
     /// SHA-256 of this side's name and the nonce that is revealed later.
     pub nonce_commitment: [u8; 32],
-    /// Shows the job key of the run that is resumed; nothing in a first run.
+    /// Shows the job key that is used again, of a run that is resumed or of the lane before; nothing in a first
+    /// run ([`job_key_check`]).
     pub resumed_job_key_check: Option<[u8; 32]>,
+    /// How many items a bin is to have for this side, about.
+    pub bin_items: u64,
+    /// Bins that this side matches at a time, each on a lane of its own.
+    pub in_flight: u32,
+    /// Which of them this connection is, from 0.
+    pub lane: u32,
+    /// The bins that this side has finished under the resumed job key: a bit for each, the least significant of
+    /// the first byte first.
+    pub finished_bins: Vec<u8>,
 }
 
 /// A whole handshake as one side sees it. The participants' inputs and nonces stand in the order of
@@ -213,6 +224,10 @@ impl Handshake {
             fields.number(input.label_size.into());
             fields.add(&input.nonce_commitment);
             fields.add(input.resumed_job_key_check.as_ref().map_or(&[], |check| check.as_slice()));
+            fields.number(input.bin_items);
+            fields.number(input.in_flight.into());
+            fields.number(input.lane.into());
+            fields.add(&input.finished_bins);
         }
         for nonce in &self.nonces {
             fields.add(nonce);
@@ -222,6 +237,26 @@ impl Handshake {
         fields.number(bin.into());
         fields.digest()
     }
+}
+
+/// The transcript hash of a job from those of its bins, in their order. Of a single bin it is its own.
+#[must_use]
+pub fn job_transcript(bins: &[[u8; 32]]) -> [u8; 32] {
+    if let [only] = bins {
+        return *only;
+    }
+    let mut fields = Fields::new("yuandang job transcript v1");
+    fields.number(bins.len() as u64);
+    bins.iter().for_each(|transcript| fields.add(transcript));
+    fields.digest()
+}
+
+/// Shows that a side holds a job key without telling it.
+#[must_use]
+pub fn job_key_check(job_key: &[u8; 32]) -> [u8; 32] {
+    let mut fields = Fields::new("yuandang job key check v1");
+    fields.add(job_key);
+    fields.digest()
 }
 
 /// What Confirm carries: shows that both sides hold the same session id without telling it.

@@ -37,6 +37,10 @@ fn handshake() -> Handshake {
         label_size: 0,
         nonce_commitment: nonce_commitment(&"anhui".parse().unwrap(), &[0x11; 32]),
         resumed_job_key_check: None,
+        bin_items: 1 << 20,
+        in_flight: 2,
+        lane: 1,
+        finished_bins: vec![],
     };
     let sender = RunInput {
         participant: "shanghai".parse().unwrap(),
@@ -46,6 +50,10 @@ fn handshake() -> Handshake {
         label_size: 16,
         nonce_commitment: nonce_commitment(&"shanghai".parse().unwrap(), &[0x22; 32]),
         resumed_job_key_check: Some([0xee; 32]),
+        bin_items: 70_000,
+        in_flight: 3,
+        lane: 1,
+        finished_bins: vec![0x05, 0x80],
     };
     Handshake {
         terms: terms(),
@@ -63,11 +71,11 @@ fn the_digests_of_a_sample_are_pinned() {
     let session_id = handshake.session_id(&job_key, 0);
     let unsigned = RunTerms { agreement_digest: None, ..terms() };
     for (what, digest, expected) in [
-        ("terms", terms().digest(), "21173ec1551ca6b99b24a42f44c9d4c4c87629ae16f22d20514138985c243f69"),
+        ("terms", terms().digest(), "591457c9a431acb869f4e1ad432f31aa1067a0e5ce8ed48ba59ad3249184ddaa"),
         (
             "terms without an agreement",
             unsigned.digest(),
-            "a0aaf43633a453ec1e82f35edb69380bce0c94c5a653ad19260b054d4093b047",
+            "7f9a1aaa24373ec0174c80fce0d6c9ea5410db8d2953afdca8deb22debb0c50a",
         ),
         (
             "nonce",
@@ -75,11 +83,11 @@ fn the_digests_of_a_sample_are_pinned() {
             "748e16f161d6e03527d0596726bf0e9fda7cb40f5937d16069d734b832cdb45a",
         ),
         ("job key", job_key, "86b3d2a3141023bb74b743c1ae690fdaebf741f02618b54ae68b05e7d4fcfc6e"),
-        ("session id", session_id, "0f876f6151018d8df1e765e0beb06507a8419e72eaeb5162db8587eed6010467"),
+        ("session id", session_id, "1f29d1ce3fcc916d9df15897c1f58743007fce6a6e2e37dbcc16dab313012172"),
         (
             "session check",
             session_check(&session_id),
-            "475bc6e9c0ea4c5af460c4ceea812af4846b28573d30f215367318fca8b211a9",
+            "81e1015cc229057e33cc5c0ba70e61f039d2fa56542da9fdda83d57395ac6e0c",
         ),
     ] {
         assert_eq!(hex::encode(digest), expected, "{what}");
@@ -107,7 +115,7 @@ fn changes_of_terms() -> Vec<Change<RunTerms>> {
     } = terms();
     let participants = "participants, roles or identity keys";
     vec![
-        ("contract version", |terms| terms.contract_version = 3),
+        ("contract version", |terms| terms.contract_version += 1),
         ("job id", |terms| terms.job_id.push('x')),
         (participants, |terms| terms.participants[0].participant = "jiangsu".parse().unwrap()),
         (participants, |terms| terms.participants[1].role = Role::Receiver),
@@ -163,6 +171,10 @@ fn changes_of_handshake() -> Vec<(bool, Change<Handshake>)> {
         label_size: _,
         nonce_commitment: _,
         resumed_job_key_check: _,
+        bin_items: _,
+        in_flight: _,
+        lane: _,
+        finished_bins: _,
     } = inputs[0];
     vec![
         (true, ("job id", |run| run.terms.job_id.push('x'))),
@@ -179,6 +191,10 @@ fn changes_of_handshake() -> Vec<(bool, Change<Handshake>)> {
         (false, ("nonce commitment", |run| run.inputs[1].nonce_commitment[0] ^= 1)),
         (false, ("check of a resumed run", |run| run.inputs[0].resumed_job_key_check = Some([0; 32]))),
         (false, ("no check of a resumed run", |run| run.inputs[1].resumed_job_key_check = None)),
+        (false, ("bin items", |run| run.inputs[0].bin_items -= 1)),
+        (false, ("bins in flight", |run| run.inputs[1].in_flight += 1)),
+        (false, ("lane", |run| run.inputs[1].lane = 0)),
+        (false, ("finished bins", |run| run.inputs[1].finished_bins.push(0))),
         (false, ("channel binding", |run| run.channel_binding[31] ^= 1)),
     ]
 }

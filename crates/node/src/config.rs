@@ -15,7 +15,7 @@ use records::Datasets;
 use session::Limits;
 use wire::{Credentials, CredentialsError, Pins};
 
-use crate::results::ResultsFolder;
+use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
 /// takes some gigabytes here.
@@ -65,6 +65,8 @@ pub struct NodeConfig {
     pub development: bool,
     /// The folder of results.
     pub results: PathBuf,
+    /// The folder of runs that are to go on after this process, and of the key that they are sealed under.
+    pub runs: PathBuf,
     /// Threads that compute.
     pub threads: u32,
     /// Sessions at once.
@@ -85,6 +87,8 @@ pub struct NodeConfig {
     pub rendezvous: Duration,
     /// The most items that a peer may enter.
     pub max_items: u64,
+    /// What a run may take of the machine.
+    pub space: Space,
 }
 
 /// How far a configuration is checked.
@@ -181,6 +185,12 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     {
         root.problem("results", error);
     }
+    let runs = folder.join(root.optional("runs").unwrap_or_else(|| PathBuf::from("runs")));
+    if let Depth::Service(_) = depth
+        && let Err(error) = Checkpoints::open(&runs)
+    {
+        root.problem("runs", error);
+    }
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     let threads = root.number("threads", 1..=1024, cores);
     let max_sessions = root.number("max_sessions", 1..=1024, 8);
@@ -201,6 +211,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
             let limits = Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) };
             (limits, Duration::from_secs(60), u64::from(MAX_ITEMS))
         });
+    let space = space(root, folder, depth);
     let (identity, credentials) = own?;
     Some(NodeConfig {
         participant: participant?,
@@ -208,6 +219,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         endpoint: own_endpoint,
         development,
         results,
+        runs,
         threads,
         max_sessions,
         identity,
@@ -218,7 +230,33 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         limits,
         rendezvous,
         max_items,
+        space,
     })
+}
+
+/// What a run may take of the machine: section `space`.
+fn space(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Space {
+    let standard = Space::default();
+    root.section("space", |section| {
+        let memory = section.number("memory_mib", 64..=1 << 20, 1024);
+        let in_flight = section.number("in_flight", 1..=64, standard.in_flight);
+        // 0 for as many as the memory allows.
+        let bin_items = section.number("bin_items", 0..=u32::MAX, 0);
+        let own: Option<PathBuf> = section.optional("folder");
+        let folder = own.map_or_else(|| standard.folder.clone(), |own| folder.join(own));
+        if let Depth::Service(_) = depth
+            && let Err(error) = tempfile::tempfile_in(&folder)
+        {
+            section.problem("folder", format!("no temporary file can be made in {}: {error}", folder.display()));
+        }
+        Some(Space {
+            folder,
+            memory: u64::from(memory) << 20,
+            in_flight,
+            bin_items: (bin_items > 0).then(|| bin_items.into()),
+        })
+    })
+    .unwrap_or(standard)
 }
 
 /// What this node shows in a TLS handshake, as far as that can be known: a certificate of `me` that

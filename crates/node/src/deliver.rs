@@ -4,12 +4,10 @@
 //! If it is no longer the source that was entered, to the last byte of a row, nothing is delivered: the
 //! result would say of the records of now what was asked of those before.
 
-use psi::{Item, Outcome};
-use records::{Datasets, KeyColumns, Record, RecordError, RecordSink, RecordSource, SinkHeader, label_list};
-
-use crate::{error::RunError, plan::Plan, prepare::Delivery, stop::Stop};
 use agreement::Mode;
-use std::sync::Arc;
+use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, label_list};
+
+use crate::{error::RunError, findings::Findings, plan::Plan, prepare::Delivery, stop::Stop};
 
 /// The header of a result that is a number alone.
 const COUNT_HEADER: &[u8] = b"matched";
@@ -23,13 +21,6 @@ pub(crate) struct Delivered {
     pub(crate) rows_written: Option<u64>,
     /// Matches whose label the peer sealed or wrote wrongly: they have empty values.
     pub(crate) unreadable_labels: u64,
-}
-
-/// The items that matched, ascending, each with its label values if there are labels. A label that cannot
-/// be read does not end the run: the peer, who may have spoiled it for that, would learn that it matched.
-struct Matches {
-    items: Vec<Item>,
-    labels: Option<Vec<Option<Vec<u8>>>>,
 }
 
 /// Begins the result at `output`, for records framed as `header`.
@@ -52,13 +43,12 @@ pub(crate) fn begin(
     })
 }
 
-/// Delivers `outcome`. Nothing is there if it fails.
+/// Delivers what was found. Nothing is there if it fails.
 ///
 /// # Errors
-/// [`RunError`]: this side's own, or the peer's if a label is none.
+/// [`RunError`], this side's own.
 pub(crate) async fn deliver(
-    outcome: Outcome,
-    items: Arc<[Item]>,
+    findings: Findings,
     delivery: Option<Delivery>,
     plan: &Plan,
     stop: &Stop,
@@ -66,88 +56,46 @@ pub(crate) async fn deliver(
     if !plan.learns() {
         return Ok(Delivered::default());
     }
-    let (plan, part) = (plan.clone(), stop.clone());
+    let (counts_only, part) = (plan.terms.mode == Mode::Cardinality, stop.clone());
     // Awaited to its end even if the run is cancelled: it then ends by itself, and either the whole result
     // is there and the run has succeeded, or neither.
-    stop.blocking(move || deliver_blocking(outcome, &items, delivery, &plan, &part)).await
+    stop.blocking(move || deliver_blocking(findings, delivery, counts_only, &part)).await
 }
 
 fn deliver_blocking(
-    outcome: Outcome,
-    items: &[Item],
+    mut findings: Findings,
     delivery: Option<Delivery>,
-    plan: &Plan,
+    counts_only: bool,
     stop: &Stop,
 ) -> Result<Delivered, RunError> {
-    if let Outcome::Count(count) = outcome {
-        let rows_written = match delivery {
-            Some(delivery) => Some(write_count(delivery.sink, count)?),
-            None => None,
-        };
-        return Ok(Delivered { matched: Some(count), rows_written, unreadable_labels: 0 });
-    }
-    let matches = Matches::of(outcome, items, plan)?;
-    let matched = Some(matches.items.len() as u64);
-    let unreadable_labels = matches.unreadable_labels();
+    let (matched, unreadable_labels) = (findings.matched(), findings.unreadable_labels());
     let Some(mut delivery) = delivery else {
         return Ok(Delivered { matched, rows_written: None, unreadable_labels });
     };
-    let written = write_rows(&mut delivery, &matches, plan, stop);
+    if counts_only {
+        let rows_written = Some(write_count(delivery.sink, matched.unwrap_or(0))?);
+        return Ok(Delivered { matched, rows_written, unreadable_labels });
+    }
+    let written = write_rows(&mut delivery, &mut findings, stop);
     // A source that was stopped says no more than that it could not be read.
     stop.check()?;
     written?;
     Ok(Delivered { matched, rows_written: Some(delivery.sink.commit()?), unreadable_labels })
 }
 
-impl Matches {
-    fn of(outcome: Outcome, items: &[Item], plan: &Plan) -> Result<Self, RunError> {
-        let item = |index: u32| {
-            let found = items.get(index as usize).copied();
-            found.ok_or_else(|| RunError::Own("a fault in this program: a match is none of our items".to_owned()))
-        };
-        let mut matches = Self { items: Vec::new(), labels: None };
-        match outcome {
-            Outcome::Matched(indices) => {
-                matches.items = indices.into_iter().map(item).collect::<Result<_, _>>()?;
-            }
-            Outcome::Labelled(rows) => {
-                let columns = plan.terms.label_columns.len();
-                let mut labels = Vec::with_capacity(rows.len());
-                for (index, label) in rows {
-                    matches.items.push(item(index)?);
-                    labels.push(label.filter(|label| label_list::decode(label, columns).is_ok()));
-                }
-                matches.labels = Some(labels);
-            }
-            Outcome::Nothing | Outcome::Count(_) => {
-                return Err(RunError::Own("a fault in this program: the outcome is not that of the mode".to_owned()));
-            }
-        }
-        Ok(matches)
-    }
-
-    /// The label values of the match at `place`; none where the mode has none.
-    fn labels(&self, place: usize, columns: usize) -> Vec<&[u8]> {
-        let Some(labels) = &self.labels else { return Vec::new() };
-        let list = labels.get(place).and_then(Option::as_deref);
-        list.and_then(|list| label_list::decode(list, columns).ok()).unwrap_or_else(|| vec![&[]; columns])
-    }
-
-    fn unreadable_labels(&self) -> u64 {
-        self.labels.iter().flatten().filter(|label| label.is_none()).count() as u64
-    }
-}
-
-fn write_rows(delivery: &mut Delivery, matches: &Matches, plan: &Plan, stop: &Stop) -> Result<(), RunError> {
+fn write_rows(delivery: &mut Delivery, findings: &mut Findings, stop: &Stop) -> Result<(), RunError> {
     let Delivery { sink, source, entered } = delivery;
-    let (mut rows, columns) = source.open(stop)?;
-    let key = KeyColumns::new(&source.key, &columns).map_err(|error| RunError::Configuration(error.to_string()))?;
-    let mut record = Record::default();
+    let mut rows = source.open(stop)?;
+    let columns = findings.label_columns().unwrap_or(0);
+    let empty = vec![&[][..]; columns];
+    let (mut record, mut number, mut stretch) = (Record::default(), 0, None);
     while rows.read(&mut record)? {
-        let Some(key) = key.key(&record) else { continue };
-        if let Ok(place) = matches.items.binary_search(&Item::from(key.0)) {
-            sink.write(&record, &matches.labels(place, plan.terms.label_columns.len()))?;
-        }
+        stretch = findings.stretch_from(number)?.or(stretch);
+        let found = stretch.as_mut().and_then(|stretch| stretch.found(number));
+        number += 1;
+        let Some(found) = found else { continue };
+        let labels = found.label.and_then(|list| label_list::decode(list, columns).ok());
+        sink.write(&record, labels.as_deref().unwrap_or(&empty))?;
     }
     if rows.fingerprint() == *entered {
         Ok(())
@@ -164,23 +112,4 @@ fn write_count(mut sink: Box<dyn RecordSink>, count: u64) -> Result<u64, RunErro
     sink.write(&record, &[])?;
     // The number is no record: none was written.
     sink.commit().map(|_| 0).map_err(|error: RecordError| error.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_that_cannot_be_read_is_empty_and_counted() {
-        let (mut record, mut list) = (Record::default(), Vec::new());
-        record.push_field(b"a");
-        record.push_field(b"b");
-        label_list::encode(&record, &[0, 1], &mut list).unwrap();
-        let matches = Matches { items: Vec::new(), labels: Some(vec![Some(list), None]) };
-        assert_eq!(matches.labels(0, 2), [b"a", b"b"]);
-        assert_eq!(matches.labels(1, 2), [b"", b""]);
-        assert_eq!(matches.unreadable_labels(), 1);
-        let none = Matches { items: Vec::new(), labels: None };
-        assert!(none.labels(0, 0).is_empty() && none.unreadable_labels() == 0);
-    }
 }

@@ -13,11 +13,13 @@ use wire::{ConnectError, Credentials, Network, Pins};
 
 use crate::{
     choice::Approach,
+    conduct::conduct,
     error::RunError,
     exchange,
+    lines::{Calling, Expecting},
     link::Link,
     rendezvous::Rendezvous,
-    run::{Run, RunReport, conduct},
+    run::{Run, RunReport},
 };
 
 /// How long one attempt to connect may take.
@@ -37,15 +39,9 @@ const CALLS: usize = 8;
 pub async fn dial(run: Run, endpoint: &str, credentials: &Credentials, pins: &Pins) -> Result<RunReport, RunError> {
     let (bounds, peer, me, network) = (run.bounds(), run.peer()?.clone(), run.me.clone(), run.network);
     let (measured, round_trip) = oneshot::channel();
-    let link = async {
-        let link = call((&me, &peer), network, endpoint, credentials, pins, bounds.rendezvous).await?;
-        // Nobody asks if the protocol is named.
-        if let Some(round_trip) = link.round_trip() {
-            let _ = measured.send(round_trip);
-        }
-        Ok(link)
-    };
-    conduct(run, bounds, Approach::Calls(Some(round_trip)), link).await
+    let (me, peer, wait, measured) = (&me, &peer, bounds.rendezvous, Some(measured));
+    let lines = Calling { me, peer, network, endpoint, credentials, pins, wait, measured };
+    conduct(run, bounds, Approach::Calls(Some(round_trip)), lines).await
 }
 
 /// Calls a party, again and again until it listens or `wait` is over.
@@ -94,12 +90,13 @@ pub async fn listen_once(
     let bounds = run.bounds();
     let shutdown = CancellationToken::new();
     let rendezvous = Rendezvous::new(CALLS, bounds.rendezvous, shutdown.clone());
-    let mut expectation = rendezvous.expect(&run.job_id, run.peer()?)?;
+    let expectation = rendezvous.expect(&run.job_id, run.peer()?)?;
     let incoming = wire::server::incoming_over(run.network, listener, credentials, pins.clone(), CALLS, ATTEMPT)
         .map_err(|error| RunError::Own(error.to_string()))?;
     let server = wire::server::builder().add_service(exchange::service_for(rendezvous, &run.job_id));
     let mut serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned()));
-    let outcome = conduct(run, bounds, Approach::Called, expectation.link(bounds.rendezvous)).await;
+    let lines = Expecting { expectation, wait: bounds.rendezvous, met: false };
+    let outcome = conduct(run, bounds, Approach::Called, lines).await;
     shutdown.cancel();
     // Answers that are still on their way go out before the server ends.
     if timeout(PARTING, &mut serving).await.is_err() {

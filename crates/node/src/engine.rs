@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use agreement::{Mode, ParticipantId, Protocol, Role};
+use agreement::{Mode, Protocol, Role};
 use psi::{
-    ErrorBudget, Item, Outcome, Parameters, PsiError, Sizes, dh_commutative, dh_oprf,
+    Item, Outcome, Parameters, PsiError, dh_commutative, dh_oprf,
     matching::{self, Labels},
     oprf::{OprfReceiver, OprfSender},
     party::Round,
@@ -13,7 +13,7 @@ use psi::{
 use session::Side;
 use zeroize::Zeroizing;
 
-use crate::{error::RunError, handshake::Agreed, plan::Plan};
+use crate::{error::RunError, plan::Plan};
 
 /// The first round of this side's party.
 pub(crate) type First = Box<dyn Round<Output = Outcome>>;
@@ -35,32 +35,22 @@ pub(crate) fn side(role: Role) -> Side {
     }
 }
 
-/// Checks that the protocol takes a set of `size` items of `participant`, who has the part `role`.
+/// Checks that the protocol takes `size` items of the receiver in one bin.
 ///
 /// # Errors
-/// [`RunError::Refused`], which names the participant.
-pub(crate) fn takes(plan: &Plan, participant: &ParticipantId, role: Role, size: u64) -> Result<(), RunError> {
+/// [`RunError::Refused`], which names the receiver.
+pub(crate) fn takes(plan: &Plan, size: u64) -> Result<(), RunError> {
     let most = vole_oprf::MOST_ITEMS;
-    if plan.terms.protocol == Protocol::Vole && role == Role::Receiver && size > most {
+    if plan.terms.protocol == Protocol::Vole && size > most {
+        let participant = match plan.own.role {
+            Role::Receiver => &plan.me,
+            Role::Sender => plan.peer(),
+        };
         return Err(RunError::Refused(format!(
-            "{size} items of {participant} are more than the {most} that protocol vole takes from a receiver in one run"
+            "{size} items of {participant} are more than the {most} that protocol vole takes from a receiver in one bin"
         )));
     }
     Ok(())
-}
-
-/// What both sides of the run agree on, as the protocols need it.
-///
-/// # Errors
-/// [`RunError`] if the error budget cannot be kept.
-pub(crate) fn parameters(plan: &Plan, agreed: &Agreed) -> Result<Parameters, RunError> {
-    let budget = ErrorBudget::new(plan.terms.error_budget.lambda).map_err(|error| own(&error))?;
-    let (own, theirs) = (agreed.own_size, agreed.peer_size);
-    let sizes = match plan.own.role {
-        Role::Receiver => Sizes { receiver: own, sender: theirs },
-        Role::Sender => Sizes { receiver: theirs, sender: own },
-    };
-    Ok(Parameters { session_id: agreed.session_id, sizes, budget })
 }
 
 /// Makes the party. Takes a while for large sets: for the compute pool.
@@ -120,7 +110,8 @@ fn sender(mode: Mode, oprf: impl OprfSender, parameters: &Parameters, parts: Par
     }
 }
 
-fn own(error: &PsiError) -> RunError {
+/// What an error of the protocols means here.
+pub(crate) fn own(error: &PsiError) -> RunError {
     match error {
         // Of the sizes that both told and the budget that both agreed to: nobody's fault.
         PsiError::Budget { .. } | PsiError::TooLarge(_) => RunError::Refused(error.to_string()),

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use agreement::{
     Handshake, Mode, Role, RunInput, RunTerms,
-    run::{nonce_commitment, session_check},
+    run::{job_key_check, nonce_commitment, session_check},
 };
 use wire::proto::{self, exchange_message::Body};
 
 use crate::{
+    bin_marks::BinMarks,
     error::RunError,
     link::Link,
     plan::Plan,
@@ -21,11 +22,28 @@ use crate::{
 };
 
 /// What this side states of its input.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OwnInput {
     pub(crate) padded_size: u64,
     pub(crate) commitment: [u8; 32],
     pub(crate) label_size: u32,
+    /// How many items a bin is to have for this side, about.
+    pub(crate) bin_items: u64,
+    /// Bins that it matches at a time.
+    pub(crate) in_flight: u32,
+    /// Which lane this is.
+    pub(crate) lane: u32,
+    /// What it knows of the run already: because it was begun before, or on the lane before.
+    pub(crate) known: Option<Known>,
+}
+
+/// A run that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) job_key: [u8; 32],
+    /// What the peer entered.
+    pub(crate) peer_commitment: [u8; 32],
+    pub(crate) finished: BinMarks,
 }
 
 /// How long this side waits, and what it accepts.
@@ -40,37 +58,64 @@ pub(crate) struct Patience {
 }
 
 /// What a handshake ends with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Agreed {
-    pub(crate) session_id: [u8; 32],
+    handshake: Handshake,
+    /// It decides the bins.
+    pub(crate) job_key: [u8; 32],
     pub(crate) own_size: u64,
     pub(crate) peer_size: u64,
+    pub(crate) peer_commitment: [u8; 32],
     /// The size of padded labels, whichever side has them; 0 without labels.
     pub(crate) label_size: u32,
+    /// How many items a bin is to have, about: the fewer of what both sides want.
+    pub(crate) bin_items: u64,
+    /// Bins that both sides match at a time.
+    pub(crate) in_flight: u32,
+    /// Bins that both sides have finished.
+    pub(crate) finished: BinMarks,
+}
+
+impl Agreed {
+    /// The id of the session of a bin on this lane.
+    pub(crate) fn session_id(&self, bin: u32) -> [u8; 32] {
+        self.handshake.session_id(&self.job_key, bin)
+    }
 }
 
 /// Shakes hands over `link`.
 ///
 /// # Errors
 /// [`RunError`], which names whoever is at fault. The peer has not been told yet.
-pub(crate) async fn shake(link: &mut Link, plan: &Plan, own: OwnInput, patience: Patience) -> Result<Agreed, RunError> {
+pub(crate) async fn shake(
+    link: &mut Link,
+    plan: &Plan,
+    own: &OwnInput,
+    patience: Patience,
+) -> Result<Agreed, RunError> {
     check_peer(link, plan)?;
     // Drawn after the commitment to the input was made.
     let nonce = *random()?;
-    let own = RunInput {
+    let known = own.known.as_ref();
+    let input = RunInput {
         participant: plan.me.clone(),
         padded_size: own.padded_size,
         commitment: own.commitment,
-        // Agreements, and with them uses, do not exist yet; no run is resumed yet.
+        // Agreements, and with them uses, do not exist yet.
         use_counter: 0,
         label_size: own.label_size,
         nonce_commitment: nonce_commitment(&plan.me, &nonce),
-        resumed_job_key_check: None,
+        resumed_job_key_check: known.map(|known| job_key_check(&known.job_key)),
+        bin_items: own.bin_items,
+        in_flight: own.in_flight,
+        lane: own.lane,
+        finished_bins: known.map(|known| known.finished.to_bytes()).unwrap_or_default(),
     };
-    let theirs = exchange_hello(link, plan, &own, patience).await?;
+    let theirs = exchange_hello(link, plan, &input, patience).await?;
+    check_known(&theirs, own, plan)?;
     let peer_nonce = exchange_reveal(link, plan, &nonce, &theirs, patience.step).await?;
 
-    let mut both = [(&own, nonce), (&theirs, peer_nonce)];
+    let mut both = [(&input, nonce), (&theirs, peer_nonce)];
     // The order of the terms, so that both sides hash the same bytes.
     both.sort_by_key(|(input, _)| position(&plan.terms, input));
     let handshake = Handshake {
@@ -79,14 +124,41 @@ pub(crate) async fn shake(link: &mut Link, plan: &Plan, own: OwnInput, patience:
         nonces: both.iter().map(|(_, nonce)| *nonce).collect(),
         channel_binding: link.peer().channel_binding,
     };
-    let session_id = handshake.session_id(&handshake.job_key(), 0);
-    exchange_confirm(link, plan, &session_id, patience.step).await?;
-    Ok(Agreed {
-        session_id,
+    // Where one side knows of no run that was begun, or of another one, this is a first run.
+    let known = known.filter(|_| theirs.resumed_job_key_check == input.resumed_job_key_check);
+    let agreed = Agreed {
+        job_key: known.map_or_else(|| handshake.job_key(), |known| known.job_key),
         own_size: own.padded_size,
         peer_size: theirs.padded_size,
+        peer_commitment: theirs.commitment,
         label_size: own.label_size.max(theirs.label_size),
-    })
+        bin_items: own.bin_items.min(theirs.bin_items),
+        in_flight: own.in_flight.min(theirs.in_flight),
+        finished: known
+            .map(|known| known.finished.both(&BinMarks::from_bytes(&theirs.finished_bins)))
+            .unwrap_or_default(),
+        handshake,
+    };
+    exchange_confirm(link, plan, &agreed.session_id(0), patience.step).await?;
+    Ok(agreed)
+}
+
+/// Holds the peer to what it entered when the run was begun. Whoever could enter something else would have two
+/// answers for one job.
+fn check_known(theirs: &RunInput, own: &OwnInput, plan: &Plan) -> Result<(), RunError> {
+    if theirs.lane != own.lane {
+        return Err(misbehaved(plan, "its connections came in another order"));
+    }
+    let Some(known) = &own.known else {
+        return if own.lane == 0 { Ok(()) } else { Err(misbehaved(plan, "a connection of no run")) };
+    };
+    if theirs.commitment != known.peer_commitment {
+        return Err(misbehaved(plan, "it enters other records than it did when the job was begun"));
+    }
+    if own.lane > 0 && theirs.resumed_job_key_check != Some(job_key_check(&known.job_key)) {
+        return Err(misbehaved(plan, "a connection of another run"));
+    }
+    Ok(())
 }
 
 /// The other end must be the party that the job names, with the identity that is pinned for it.
@@ -111,7 +183,7 @@ async fn exchange_hello(link: &mut Link, plan: &Plan, own: &RunInput, wait: Pati
     };
     check_terms(terms, plan)?;
     let input = RunInput::try_from(input).map_err(|error| misbehaved(plan, format!("its hello: {error}")))?;
-    check_input(&input, own, plan, wait.max_items)?;
+    check_input(&input, plan, wait.max_items)?;
     Ok(input)
 }
 
@@ -128,7 +200,7 @@ fn check_terms(terms: proto::RunTerms, plan: &Plan) -> Result<(), RunError> {
     }
 }
 
-fn check_input(input: &RunInput, own: &RunInput, plan: &Plan, max_items: u64) -> Result<(), RunError> {
+fn check_input(input: &RunInput, plan: &Plan, max_items: u64) -> Result<(), RunError> {
     let peer = plan.peer();
     if input.participant != *peer {
         return Err(misbehaved(plan, format!("it says that it is {}", input.participant)));
@@ -146,9 +218,8 @@ fn check_input(input: &RunInput, own: &RunInput, plan: &Plan, max_items: u64) ->
     if plan.terms.agreement_digest.is_none() && input.use_counter != 0 {
         return Err(misbehaved(plan, "it counts uses where there is no agreement"));
     }
-    if input.resumed_job_key_check != own.resumed_job_key_check {
-        let what = "one side resumes a run that the other does not".to_owned();
-        return Err(RunError::Incompatible { peer: peer.clone(), what });
+    if input.bin_items == 0 || input.in_flight == 0 {
+        return Err(misbehaved(plan, "it takes no bins"));
     }
     Ok(())
 }

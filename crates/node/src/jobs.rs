@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -16,14 +17,16 @@ use wire::Pins;
 
 use crate::{
     admission::{Admitted, admit},
+    checkpoint::Checkpoints,
     choice::Approach,
+    conduct::conduct,
     config::NodeConfig,
-    direct::call,
     error::RunError,
+    lines::{Calling, Expecting},
     prepare::random,
     rendezvous::Rendezvous,
     reports::Reports,
-    run::{Bounds, Input, Run, RunReport, conduct},
+    run::{Bounds, Input, Run, RunReport},
 };
 
 /// Jobs that may wait for their turn, for each session that may run.
@@ -39,6 +42,7 @@ pub(crate) struct Jobs {
     /// By which the coordinator knows this process from the one before it.
     pub(crate) instance: [u8; 32],
     config: Arc<NodeConfig>,
+    checkpoints: Option<Checkpoints>,
     datasets: Arc<dyn Datasets>,
     pins: Pins,
     compute: ComputePool,
@@ -74,6 +78,7 @@ impl Jobs {
             sessions: Arc::new(Semaphore::new(config.max_sessions as usize)),
             tasks: TaskTracker::new(),
             current: Mutex::default(),
+            checkpoints: Some(checkpoints(&config.runs)?),
             config,
             datasets,
             pins,
@@ -169,13 +174,22 @@ impl Jobs {
         let run = self.run(job_id, spec, &admitted, current.cancel.clone())?;
         let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
         let conducting = async {
-            if let Some(mut expectation) = expectation {
-                return conduct(run, bounds, Approach::Called, expectation.link(bounds.rendezvous)).await;
+            let wait = bounds.rendezvous;
+            if let Some(expectation) = expectation {
+                let lines = Expecting { expectation, wait, met: false };
+                return conduct(run, bounds, Approach::Called, lines).await;
             }
-            let endpoint = admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint);
-            let parties = (&self.config.participant, peer);
-            let link = call(parties, None, endpoint, &self.config.credentials, &self.pins, bounds.rendezvous);
-            conduct(run, bounds, Approach::Calls(None), link).await
+            let lines = Calling {
+                me: &self.config.participant,
+                peer,
+                network: None,
+                endpoint: admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint),
+                credentials: &self.config.credentials,
+                pins: &self.pins,
+                wait,
+                measured: None,
+            };
+            conduct(run, bounds, Approach::Calls(None), lines).await
         };
         // A run that is told to stop still says so to its peer, and ends by itself.
         let mut conducting = std::pin::pin!(conducting);
@@ -215,6 +229,8 @@ impl Jobs {
                 overwrite: false,
             },
             limits,
+            space: self.config.space.clone(),
+            checkpoints: self.checkpoints.clone(),
             compute: self.compute.clone(),
             cancel,
             progress: Some(self.reports.progress(job_id)),
@@ -262,6 +278,12 @@ impl Jobs {
         // The map is whole after every statement, so a panic elsewhere leaves it usable.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The folder of runs that go on.
+fn checkpoints(folder: &Path) -> Result<Checkpoints, RunError> {
+    Checkpoints::open(folder)
+        .map_err(|error| RunError::Configuration(format!("the folder for runs, {}: {error}", folder.display())))
 }
 
 impl Current {

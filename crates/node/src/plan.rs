@@ -56,7 +56,8 @@ impl Plan {
             label_columns: spec.party(Role::Sender).map(|sender| sender.label_columns.clone()).unwrap_or_default(),
             error_budget: spec.error_budget,
             agreement_digest: spec.agreement_digest,
-            bins: 1,
+            // One shuffle over all: numbers of single bins would tell more than that of the whole.
+            bins: u32::from(spec.mode == Mode::Cardinality),
         };
         let peer_identity = identity_of(run, &theirs.participant)?;
         Ok(Self { me: run.me.clone(), own: own.clone(), theirs: theirs.clone(), peer_identity, terms })

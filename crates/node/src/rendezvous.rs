@@ -146,12 +146,19 @@ impl Rendezvous {
             }
             return match expected.handover.take() {
                 Some(handover) => Turn::Join(handover),
-                None => refuse(format!("job {job_id} has its connection already")),
+                // Its first connection is there; it may want another.
+                None => self.wait_for_turn(&mut state, peer, job_id),
             };
         }
+        self.wait_for_turn(&mut state, peer, job_id)
+    }
+
+    /// A place for a call that waits until the job asks for one.
+    fn wait_for_turn(&self, state: &mut State, peer: &ParticipantId, job_id: &str) -> Turn {
         let key = (job_id.to_owned(), peer.clone());
         if state.waiting.contains_key(&key) {
-            return refuse(format!("another call waits for job {job_id} already"));
+            let reason = format!("another call waits for job {job_id} already");
+            return Turn::Refuse(RunError::Refused(reason));
         }
         let (claim, claimed) = oneshot::channel();
         state.waiting.insert(key, claim);
@@ -167,9 +174,8 @@ impl Rendezvous {
         let error = tokio::select! {
             claim = timeout(self.wait, &mut claimed) => match claim {
                 Ok(Ok(handover)) => return Ok(handover),
-                Ok(Err(_)) | Err(_) => {
-                    RunError::Deadline { what: format!("job {job_id} was not started here"), total: self.wait }
-                }
+                Ok(Err(_)) => RunError::Refused(format!("job {job_id} has ended here")),
+                Err(_) => RunError::Deadline { what: format!("job {job_id} was not started here"), total: self.wait },
             },
             error = link.disturbed() => error,
             () = self.shutdown.cancelled() => RunError::Cancelled("the node is shutting down".to_owned()),
@@ -184,6 +190,21 @@ impl Rendezvous {
 }
 
 impl Expectation {
+    /// Lets the peer call once more.
+    pub(crate) fn again(&mut self) {
+        let (handover, link) = oneshot::channel();
+        self.link = link;
+        let mut state = self.rendezvous.state();
+        let handover = match state.waiting.remove(&(self.job_id.clone(), self.peer.clone())) {
+            // A call that has just given up leaves the job to be joined by another.
+            Some(waiting) => waiting.send(handover).err(),
+            None => Some(handover),
+        };
+        if let Some(expected) = state.jobs.get_mut(&self.job_id) {
+            expected.handover = handover;
+        }
+    }
+
     /// Waits for the peer, for at most `wait`.
     ///
     /// # Errors
@@ -202,8 +223,12 @@ impl Expectation {
 
 impl Drop for Expectation {
     fn drop(&mut self) {
-        // The entry is this one's: nobody can expect the same job while it stands.
-        self.rendezvous.state().jobs.remove(&self.job_id);
+        // The entry is this one's: nobody can expect the same job while it stands. A call that waits for
+        // it has come in vain.
+        let mut state = self.rendezvous.state();
+        if state.jobs.remove(&self.job_id).is_some_and(|expected| expected.handover.is_none()) {
+            state.waiting.remove(&(self.job_id.clone(), self.peer.clone()));
+        }
     }
 }
 

@@ -3,35 +3,25 @@
 
 use std::{
     fmt,
-    future::{Future, ready},
-    mem,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use agreement::{IdentityPublicKey, JobSpec, Mode, ParticipantId, Role};
-use psi::{Item, Outcome, matching::Labels};
 use records::{CanonicalKey, Datasets, RowCounts};
-use session::{ComputePool, Finished, Limits, PhaseReport, SessionError, settings::ProgressHook};
-use tokio::time::timeout;
+use session::{ComputePool, Limits, PhaseReport, settings::ProgressHook};
 use tokio_util::sync::CancellationToken;
 use wire::Network;
 
 use crate::{
-    choice::{self, Approach, ProtocolHook},
-    deliver::{self, Delivered},
-    engine,
+    checkpoint::Checkpoints,
+    choice::{Approach, ProtocolHook},
+    conduct::conduct,
     error::RunError,
-    handshake::{self, Agreed, OwnInput, Patience},
+    lines::Given,
     link::Link,
-    plan::Plan,
-    prepare::{self, Prepared, random},
-    stop::Stop,
+    space::Space,
 };
-
-/// How long a run that has failed waits for a connection on which to say so.
-const COURTESY: Duration = Duration::from_secs(3);
 
 /// One side of one run.
 #[derive(Clone)]
@@ -48,6 +38,10 @@ pub struct Run {
     pub input: Input,
     /// How long the session may wait: for the next frame, and in all, preparation and delivery included.
     pub limits: Limits,
+    /// What it may take of the machine.
+    pub space: Space,
+    /// Where it is kept, if it is to go on after this process.
+    pub checkpoints: Option<Checkpoints>,
     /// Where the protocol's steps run.
     pub compute: ComputePool,
     /// Ends the run from this side.
@@ -133,7 +127,11 @@ pub struct RunReport {
     /// Matches that were delivered with empty labels, because the peer sealed or wrote theirs wrongly. It
     /// is not told: it would learn that they matched.
     pub unreadable_labels: u64,
-    /// SHA-256 over the frames of both directions; the same on both sides.
+    /// Into how many bins the sets were cut.
+    pub bins: u32,
+    /// How many of them an earlier process had finished.
+    pub resumed_bins: u32,
+    /// SHA-256 over the frames of both directions, bin by bin; the same on both sides.
     pub transcript: [u8; 32],
     /// Seconds and bytes of the session by phase.
     pub phases: Vec<PhaseReport>,
@@ -161,176 +159,5 @@ pub struct RunReport {
 /// [`RunError`], which says whose fault it was. The peer has been told, unless it told us.
 pub async fn run_over(run: Run, link: Link) -> Result<RunReport, RunError> {
     let bounds = run.bounds();
-    conduct(run, bounds, Approach::Calls(None), ready(Ok(link))).await
-}
-
-/// Runs over the link that `link` brings, while the input is being prepared.
-pub(crate) async fn conduct(
-    mut run: Run,
-    bounds: Bounds,
-    approach: Approach,
-    link: impl Future<Output = Result<Link, RunError>>,
-) -> Result<RunReport, RunError> {
-    let began = Instant::now();
-    let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    // Taken, since a copy of made-up items would be held to the end.
-    let input = mem::replace(&mut run.input, Input::Items(Vec::new()));
-    let Met { plan, prepared, mut link, ready } = match meet(&run, input, &stop, approach, link).await {
-        Ok(met) => met,
-        Err(error) => {
-            // A result that was begun is gone when the run is.
-            stop.settled().await;
-            return Err(error);
-        }
-    };
-    let prepare_seconds = began.elapsed().as_secs_f64();
-    let Prepared { items, counts, padded_size, labels, commitment, delivery } = prepared;
-    let (labels, label_size) = labels.map_or((None, 0), |(labels, size)| (Some(labels), size));
-
-    let own = OwnInput { padded_size, commitment, label_size };
-    let opened = stop.bound(open(&run, bounds, &plan, &mut link, own, (Arc::clone(&items), labels))).await;
-    let (agreed, first) = match opened {
-        Ok(opened) => opened,
-        Err(error) => {
-            link.part(&error).await;
-            return Err(error);
-        }
-    };
-    let finished = converse(&run, &plan, &stop, link, &agreed, first).await?;
-
-    let delivering = Instant::now();
-    let item_count = items.len() as u64;
-    let Delivered { matched, rows_written, unreadable_labels } =
-        deliver::deliver(finished.output, items, delivery, &plan, &stop).await?;
-    Ok(RunReport {
-        participant: plan.me.clone(),
-        role: plan.own.role,
-        peer: plan.peer().clone(),
-        mode: plan.terms.mode,
-        counts,
-        items: item_count,
-        padded_size,
-        peer_padded_size: agreed.peer_size,
-        matched,
-        rows_written,
-        unreadable_labels,
-        transcript: finished.transcript,
-        phases: finished.phases,
-        bytes_sent: finished.bytes_sent,
-        bytes_received: finished.bytes_received,
-        prepare_seconds,
-        deliver_seconds: delivering.elapsed().as_secs_f64(),
-        seconds: began.elapsed().as_secs_f64(),
-        ready,
-        ended: finished.ended,
-    })
-}
-
-/// A side that can say hello.
-struct Met {
-    plan: Plan,
-    prepared: Prepared,
-    link: Link,
-    /// See [`RunReport::ready`].
-    ready: Instant,
-}
-
-/// Prepares the input and waits for the link, both at once. Whichever side cannot go on, the other is told.
-async fn meet(
-    run: &Run,
-    input: Input,
-    stop: &Stop,
-    approach: Approach,
-    link: impl Future<Output = Result<Link, RunError>>,
-) -> Result<Met, RunError> {
-    let called = approach.is_called();
-    let preparing = async {
-        let plan = Plan::new(run)?;
-        let prepared = prepare::prepare(run, input, &plan, stop).await?;
-        let plan = choice::settle(run, plan, prepared.facts(), approach).await?;
-        Ok((plan, prepared, Instant::now()))
-    };
-    let mut preparing = pin!(stop.bound(preparing));
-    let mut link = pin!(stop.bound(link));
-    let prepared = tokio::select! {
-        prepared = &mut preparing => prepared,
-        arrived = &mut link => {
-            let mut link = arrived?;
-            let prepared = tokio::select! {
-                prepared = preparing => prepared,
-                error = link.gone(&run.me) => Err(error),
-            };
-            return match prepared {
-                Ok((plan, prepared, ready)) => Ok(Met { plan, prepared, link, ready }),
-                Err(error) => {
-                    link.part(&error).await;
-                    Err(error)
-                }
-            };
-        }
-    };
-    match prepared {
-        Ok((plan, prepared, prepared_at)) => {
-            let link = link.await?;
-            // A call that comes to us has been open since before the peer was ready.
-            let ready = if called { prepared_at } else { Instant::now() };
-            Ok(Met { plan, prepared, link, ready })
-        }
-        Err(error) => {
-            // The peer may be about to arrive: better that it hears why than that it waits in vain. Once
-            // the run is stopped there is no link to be had.
-            if let Ok(Ok(link)) = timeout(COURTESY, link).await {
-                link.part(&error).await;
-            }
-            Err(error)
-        }
-    }
-}
-
-/// The handshake, and the party that it leads to.
-async fn open(
-    run: &Run,
-    bounds: Bounds,
-    plan: &Plan,
-    link: &mut Link,
-    own: OwnInput,
-    (items, labels): (Arc<[Item]>, Option<Labels>),
-) -> Result<(Agreed, engine::First), RunError> {
-    let patience = Patience { hello: bounds.rendezvous, step: run.limits.idle, max_items: bounds.max_items };
-    engine::takes(plan, &plan.me, plan.own.role, own.padded_size)?;
-    let agreed = handshake::shake(link, plan, own, patience).await?;
-    engine::takes(plan, plan.peer(), plan.theirs.role, agreed.peer_size)?;
-    let parameters = engine::parameters(plan, &agreed)?;
-    let (what, role) = ((plan.terms.mode, plan.terms.protocol), plan.own.role);
-    let parts = engine::Parts { items, labels, label_size: agreed.label_size, seed: random()? };
-    let party = run.compute.run(move || engine::party(what, role, &parameters, parts)).await;
-    let first = party.map_err(|error| RunError::Own(error.to_string()))??;
-    Ok((agreed, first))
-}
-
-/// The session itself.
-async fn converse(
-    run: &Run,
-    plan: &Plan,
-    stop: &Stop,
-    link: Link,
-    agreed: &Agreed,
-    first: engine::First,
-) -> Result<Finished<Outcome>, RunError> {
-    let settings = session::Settings {
-        session_id: agreed.session_id,
-        side: engine::side(plan.own.role),
-        compute: run.compute.clone(),
-        limits: Limits { idle: run.limits.idle, total: stop.left() },
-        cancel: run.cancel.clone(),
-        progress: run.progress.clone(),
-    };
-    let (channel, closing) = link.into_channel();
-    let offence = channel.offence();
-    let finished = session::run(first, channel, settings).await;
-    closing.wait().await;
-    finished.map_err(|error| match (error, offence.get()) {
-        (SessionError::Peer(_), Some(what)) => RunError::Peer { peer: plan.peer().clone(), what: what.clone() },
-        (error, _) => RunError::of_session(error, plan.peer(), &plan.me, stop.total()),
-    })
+    conduct(run, bounds, Approach::Calls(None), Given(Some(link))).await
 }

@@ -67,17 +67,15 @@ impl Bins {
         Ok(Self { count, sizes: bin, budget: budget.for_bins(count, sizes, overflow) })
     }
 
-    /// How many bins sets of these sizes are best cut into, where a side takes at most `most` items in a bin:
-    /// as many as give the larger set [`BIN_ITEMS`] items, or `most` if that is less.
+    /// How many bins sets of these sizes are cut into where a bin is to have `items` items, about: as many as
+    /// give the larger set so many. A set that has half as many again is not cut in two.
     #[must_use]
-    pub fn best_count(sizes: Sizes, most: u64) -> u32 {
-        let items = sizes.receiver.max(sizes.sender);
-        let target = BIN_ITEMS.min(most.saturating_sub(most / 16)).max(1);
-        // A set that a single run takes just as well is not cut in two.
-        if items <= most.min(BIN_ITEMS.saturating_add(BIN_ITEMS / 2)) {
+    pub fn best_count(sizes: Sizes, items: u64) -> u32 {
+        let larger = sizes.receiver.max(sizes.sender);
+        if larger <= items.saturating_add(items / 2) {
             return 1;
         }
-        u32::try_from(items.div_ceil(target)).unwrap_or(u32::MAX).clamp(1, MOST_BINS)
+        u32::try_from(larger.div_ceil(items.max(1))).unwrap_or(u32::MAX).clamp(1, MOST_BINS)
     }
 
     /// β.
@@ -232,13 +230,14 @@ mod tests {
 
     #[test]
     fn sets_are_cut_where_one_run_would_be_too_large() {
-        let count = |receiver, sender, most| Bins::best_count(Sizes { receiver, sender }, most);
-        assert_eq!(count(0, 0, u64::MAX), 1);
-        assert_eq!(count(1 << 20, 1_500_000, u64::MAX), 1);
-        assert_eq!(count(100, 100_000_000, u64::MAX), 96);
-        assert_eq!(count(10_000_000, 10_000_000, u64::MAX), 10);
-        assert_eq!(count(10_000, 10, 1000), 11);
-        assert_eq!(count(u64::MAX, 1, 1), MOST_BINS);
+        let count = |receiver, sender, items| Bins::best_count(Sizes { receiver, sender }, items);
+        assert_eq!(count(0, 0, BIN_ITEMS), 1);
+        assert_eq!(count(1 << 20, 1_500_000, BIN_ITEMS), 1);
+        assert_eq!(count(1 << 33, 1 << 33, u64::MAX), 1);
+        assert_eq!(count(100, 100_000_000, BIN_ITEMS), 96);
+        assert_eq!(count(10_000_000, 10_000_000, BIN_ITEMS), 10);
+        assert_eq!(count(10_000, 10, 1000), 10);
+        assert_eq!([count(u64::MAX, 1, 1), count(2, 0, 0)], [MOST_BINS, 2]);
     }
 
     #[test]

@@ -44,15 +44,37 @@ impl ComputePool {
     /// # Errors
     /// [`ComputeError::Panicked`] if it panics.
     pub async fn run<T: Send + 'static>(&self, step: impl FnOnce() -> T + Send + 'static) -> Result<T, ComputeError> {
+        value_of(self.begin(step).0.await)
+    }
+
+    /// Begins a step in the pool, for a thread that may block.
+    pub fn begin<T: Send + 'static>(&self, step: impl FnOnce() -> T + Send + 'static) -> Pending<T> {
         let (done, result) = oneshot::channel();
         self.0.spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(step));
             // Nobody waits any more if the session was cancelled meanwhile.
             drop(done.send(outcome));
         });
-        match result.await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(_)) | Err(_) => Err(ComputeError::Panicked),
-        }
+        Pending(result)
+    }
+}
+
+/// A step that has begun.
+pub struct Pending<T>(oneshot::Receiver<std::thread::Result<T>>);
+
+impl<T> Pending<T> {
+    /// Waits for its result. Not for threads of a runtime or of the pool.
+    ///
+    /// # Errors
+    /// [`ComputeError::Panicked`] if it panicked.
+    pub fn wait(self) -> Result<T, ComputeError> {
+        value_of(self.0.blocking_recv())
+    }
+}
+
+fn value_of<T>(received: Result<std::thread::Result<T>, oneshot::error::RecvError>) -> Result<T, ComputeError> {
+    match received {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(_)) | Err(_) => Err(ComputeError::Panicked),
     }
 }

@@ -22,7 +22,7 @@ pub mod tampering;
 mod transcript;
 
 pub use channel::{Channel, ChannelError, FrameReceiver, FrameSender, MAX_FRAME};
-pub use compute::{ComputeError, ComputePool};
+pub use compute::{ComputeError, ComputePool, Pending};
 pub use error::{Fault, SessionError};
 pub use line::{Line, run};
 pub use memory::{MemoryChannel, in_memory};

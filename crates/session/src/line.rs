@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::{
     channel::Channel,
     driver::Driver,
-    error::SessionError,
+    error::{Fault, SessionError},
     frame::Frame,
     lanes::{self, Inbox, Outbox},
     settings::{Finished, Settings},
@@ -69,7 +69,11 @@ impl Line {
         match outcome {
             Ok(finished) => Ok((finished, line)),
             Err(error) => {
-                line.break_off(&error).await;
+                // Who ended the session need not be told that it did.
+                match error {
+                    SessionError::PeerEnded { .. } => line.outbox.part(None).await,
+                    _ => line.break_off(error.fault(), error.to_string()).await,
+                }
                 Err(error)
             }
         }
@@ -81,10 +85,8 @@ impl Line {
         self.inbox.part().await;
     }
 
-    /// Ends the line and tells the peer why, unless it was the peer who said so.
-    pub async fn break_off(self, error: &SessionError) {
-        let told = !matches!(error, SessionError::PeerEnded { .. });
-        let abort = Frame::Abort { fault: error.fault(), reason: error.to_string() };
-        self.outbox.part(told.then(|| abort.encode())).await;
+    /// Ends the line between two sessions and tells the peer why.
+    pub async fn break_off(self, fault: Fault, reason: String) {
+        self.outbox.part(Some(Frame::Abort { fault, reason }.encode())).await;
     }
 }

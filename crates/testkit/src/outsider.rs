@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use agreement::JobSpec;
-use node::{Input, Link, Run, RunReport};
+use node::{Input, Link, Run, RunReport, Space};
 use records::{KeySpec, Record};
 use session::{ComputePool, Limits};
 use tokio::sync::mpsc;
@@ -160,6 +160,8 @@ impl Outsider {
             identities,
             input: Input::Items(keys),
             limits: Limits { idle: Duration::from_secs(20), total: Duration::from_secs(60) },
+            space: Space::default(),
+            checkpoints: None,
             compute: ComputePool::new(1)?,
             cancel: CancellationToken::new(),
             progress: None,

@@ -16,6 +16,7 @@ use crate::{
     pair::{self, Order, PairJob, PairReport, PartyInput, Phase},
     progress::Progress,
     screen::{self, Format},
+    space::SpaceArguments,
     stop,
     text::{self, Lang},
 };
@@ -44,6 +45,8 @@ pub struct Arguments {
     /// of 20 ms and 100 Mbit/s each way
     #[arg(long, default_value = LAN, value_parser = network)]
     network: String,
+    #[command(flatten)]
+    space: SpaceArguments,
     /// How the figures are printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -105,6 +108,8 @@ pub struct Measurement {
     pub bytes_to_receiver: u64,
     /// Bytes of protocol frames that went to the sender.
     pub bytes_to_sender: u64,
+    /// Into how many bins the sets were cut.
+    pub bins: u32,
     /// Bits both ways for each item of one party.
     pub bits_per_item: f64,
     /// The most memory that the receiver's process had at once.
@@ -173,6 +178,7 @@ impl Arguments {
             role,
             input: PartyInput::MadeUp { count: size, shared },
             threads,
+            space: self.space.ordered_whole(),
             choose: protocol == ProtocolChoice::Auto,
             network: Some(self.network.clone()).filter(|network| network != LAN),
         };
@@ -202,6 +208,7 @@ impl Arguments {
             sender_cpu_seconds: sender.resources.cpu_seconds,
             bytes_to_receiver: receiver.bytes_received,
             bytes_to_sender: receiver.bytes_sent,
+            bins: receiver.bins,
             // Exact below 2^53 bytes.
             bits_per_item: both_ways as f64 * 8.0 / size as f64,
             receiver_peak_rss_bytes: receiver.resources.peak_rss_bytes,

@@ -100,6 +100,8 @@ pub fn as_sentence<S: Serializer>(reason: &Option<Reason>, to: S) -> Result<S::O
 mod tests {
     use agreement::Role;
 
+    use node::Space;
+
     use super::*;
     use crate::pair::{PairJob, PartyInput};
 
@@ -115,7 +117,7 @@ mod tests {
         };
         let input = PartyInput::MadeUp { count: 1, shared: 0 };
         let network = network.map(str::to_owned);
-        Order { job, role: Role::Receiver, input, threads: 1, choose: true, network }
+        Order { job, role: Role::Receiver, input, threads: 1, space: Space::default().into(), choose: true, network }
     }
 
     fn met(items: u64, round_trip_seconds: Option<f64>) -> Met {

@@ -25,5 +25,6 @@ pub mod progress;
 pub mod resources;
 pub mod screen;
 pub mod serve;
+pub mod space;
 pub mod stop;
 pub mod text;

@@ -20,6 +20,7 @@ use crate::{
     pair::{self, Order, PairJob, PairReport, PartyInput, Phase},
     progress::Progress,
     screen::{self, Format},
+    space::SpaceArguments,
     stop,
     text::{self, Lang},
 };
@@ -64,6 +65,8 @@ pub struct Arguments {
     /// Threads that compute, for each party [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    #[command(flatten)]
+    space: SpaceArguments,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -128,6 +131,8 @@ pub struct Summary {
     pub receiver_peak_rss_bytes: u64,
     /// The most memory that the sender's process had at once.
     pub sender_peak_rss_bytes: u64,
+    /// Into how many bins the sets were cut.
+    pub bins: u32,
     /// SHA-256 over all frames of both directions, the same at both parties.
     pub transcript: String,
     /// The run as the receiver saw it.
@@ -150,6 +155,7 @@ impl Arguments {
             role,
             input: self.input(role),
             threads: threads(self.threads),
+            space: self.space.ordered(),
             choose: self.protocol == ProtocolChoice::Auto,
             network: None,
         };
@@ -319,6 +325,7 @@ fn summary(job: &PairJob, report: PairReport) -> Result<Summary, Failure> {
         sender_cpu_seconds: sender.resources.cpu_seconds,
         receiver_peak_rss_bytes: receiver.resources.peak_rss_bytes,
         sender_peak_rss_bytes: sender.resources.peak_rss_bytes,
+        bins: receiver.bins,
         transcript: receiver.transcript,
         receiver_phases: receiver.phases,
         sender_phases: sender.phases,

@@ -68,7 +68,7 @@ async fn refused(change: Change, fault: Fault, words: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn terms_that_differ_are_named_field_by_field() {
     let table: [(&str, InTerms); 12] = [
-        ("contract version", |terms| terms.contract_version = 3),
+        ("contract version", |terms| terms.contract_version += 1),
         ("job id", |terms| terms.job_id = "job-2".to_owned()),
         ("participants", |terms| terms.participants.reverse()),
         ("participants", |terms| {
@@ -90,14 +90,17 @@ async fn terms_that_differ_are_named_field_by_field() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn inputs_that_cannot_be_are_refused() {
-    let table: [(&str, Fault, InInput); 7] = [
+    let table: [(&str, Fault, InInput); 10] = [
         ("says that it is", Fault::Peer, |input| input.participant = "jiangsu".to_owned()),
         ("more than", Fault::Refused, |input| input.padded_size = u64::MAX),
         ("hello", Fault::Peer, |input| input.commitment.truncate(31)),
         ("hello", Fault::Peer, |input| input.nonce_commitment = vec![0; 33].into()),
         ("counts uses", Fault::Peer, |input| input.use_counter = 1),
         ("announces labels", Fault::Peer, |input| input.label_size = 64),
-        ("resumes", Fault::Incompatible, |input| input.resumed_job_key_check = vec![1; 32].into()),
+        ("hello", Fault::Peer, |input| input.finished_bins = vec![0; 513].into()),
+        ("takes no bins", Fault::Peer, |input| input.bin_items = 0),
+        ("takes no bins", Fault::Peer, |input| input.in_flight = 0),
+        ("another order", Fault::Peer, |input| input.lane = 1),
     ];
     for (words, fault, change) in table {
         refused(in_input(change), fault, words).await;
@@ -119,7 +122,12 @@ async fn a_hello_that_lacks_a_part_is_the_peers_fault() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_input_that_was_changed_on_the_way_shows_in_the_session() {
     // Each is possible by itself, and so is known only when both sides compare what they derived.
-    let table: [InInput; 2] = [|input| input.padded_size += 1, |input| input.commitment = vec![7; 32].into()];
+    let table: [InInput; 4] = [
+        |input| input.padded_size += 1,
+        |input| input.commitment = vec![7; 32].into(),
+        |input| input.resumed_job_key_check = vec![1; 32].into(),
+        |input| input.bin_items = 1,
+    ];
     for change in table {
         let (shanghai, anhui) = changed(in_input(change)).await;
         for error in [shanghai.unwrap_err(), anhui.unwrap_err()] {

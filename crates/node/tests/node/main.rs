@@ -2,6 +2,7 @@
 //! test plays by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bins;
 mod capture;
 mod choice;
 mod configuration;

@@ -148,6 +148,8 @@ pub(crate) fn run(name: &str, spec: JobSpec, input: Input) -> Run {
     let limits = Limits { idle: Duration::from_secs(30), total: Duration::from_secs(120) };
     let identities = ["shanghai", "anhui"].iter().map(|name| (id(name), identity(name).public())).collect();
     Run {
+        space: node::Space::default(),
+        checkpoints: None,
         job_id: JOB.to_owned(),
         spec,
         me: id(name),

@@ -154,7 +154,12 @@ async fn a_set_beyond_the_table_is_refused_by_the_name_of_its_owner() {
         }
         job
     };
-    let (shanghai, anhui) = meet(sides.run("shanghai", too_large(job())), sides.run("anhui", too_large(job()))).await;
+    let whole = |name| {
+        let mut run = sides.run(name, too_large(job()));
+        run.space = node::Space::in_one_piece();
+        run
+    };
+    let (shanghai, anhui) = meet(whole("shanghai"), whole("anhui")).await;
     for outcome in [shanghai, anhui] {
         let error = outcome.unwrap_err().to_string();
         assert!(

@@ -85,6 +85,10 @@ impl From<RunInput> for proto::RunInput {
             label_size: input.label_size,
             nonce_commitment: input.nonce_commitment.to_vec().into(),
             resumed_job_key_check: input.resumed_job_key_check.map(|check| check.to_vec().into()).unwrap_or_default(),
+            bin_items: input.bin_items,
+            in_flight: input.in_flight,
+            lane: input.lane,
+            finished_bins: input.finished_bins.into(),
         }
     }
 }
@@ -102,6 +106,10 @@ impl TryFrom<proto::RunInput> for RunInput {
             label_size: input.label_size,
             nonce_commitment: digest("input.nonce_commitment", &input.nonce_commitment)?,
             resumed_job_key_check: optional_digest("input.resumed_job_key_check", &input.resumed_job_key_check)?,
+            bin_items: input.bin_items,
+            in_flight: input.in_flight,
+            lane: input.lane,
+            finished_bins: input.finished_bins.to_vec(),
         })
     }
 }

@@ -91,10 +91,12 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn input()(
         participant in participant(), padded_size: u64, commitment: [u8; 32], use_counter: u64, label_size: u32,
-        nonce_commitment: [u8; 32], resumed_job_key_check in digest(),
+        nonce_commitment: [u8; 32], resumed_job_key_check in digest(), bin_items: u64, in_flight: u32, lane: u32,
+        finished_bins in vec(any::<u8>(), 0..=512),
     ) -> RunInput {
         RunInput {
             participant, padded_size, commitment, use_counter, label_size, nonce_commitment, resumed_job_key_check,
+            bin_items, in_flight, lane, finished_bins,
         }
     }
 }

@@ -4,7 +4,7 @@ use agreement::{ErrorBudget, JobParty, JobSpec, Mode, ParticipantId, Protocol, R
 use serde::{Deserialize, Serialize};
 use wire::Network;
 
-use crate::{failure::Failure, resources::Resources};
+use crate::{failure::Failure, resources::Resources, space::OrderedSpace};
 
 /// What both parties are told of the run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,6 +101,8 @@ pub struct Order {
     pub input: PartyInput,
     /// How many threads compute.
     pub threads: usize,
+    /// What else of the machine it may take.
+    pub space: OrderedSpace,
     /// Whether the protocol is left open until both are ready; the job's then only stands for it.
     pub choose: bool,
     /// A network that the connection is shaped to, as [`Network`] is written; nothing for loopback as it is.
@@ -195,6 +197,8 @@ pub struct PartyReport {
     pub rows_written: Option<u64>,
     /// Rows of its result whose labels could not be read.
     pub unreadable_labels: u64,
+    /// Into how many bins the sets were cut.
+    pub bins: u32,
     /// The transcript hash, in hex digits.
     pub transcript: String,
     /// Bytes of frames sent.

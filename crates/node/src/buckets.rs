@@ -1,0 +1,147 @@
+//! Bytes dealt into numbered buckets, in memory as long as they fit and on disk beyond.
+//!
+//! What is put into a bucket comes out of it in the same order.
+
+use std::mem;
+
+use crate::{
+    error::RunError,
+    spill::{Block, Spill},
+};
+
+/// Buckets with fewer bytes than this stay in memory when others go to disk: small blocks are dear.
+const SMALL_BLOCK: usize = 16 << 10;
+
+/// Numbered buckets.
+pub(crate) struct Buckets {
+    buckets: Vec<Bucket>,
+    /// Bytes in memory, and how many there may be.
+    held: usize,
+    most: usize,
+    spill: Spill,
+}
+
+#[derive(Default)]
+struct Bucket {
+    open: Vec<u8>,
+    blocks: Vec<Block>,
+}
+
+impl Buckets {
+    /// `count` empty ones, which hold `most` bytes in memory.
+    pub(crate) fn new(count: usize, most: usize, spill: Spill) -> Self {
+        Self { buckets: (0..count).map(|_| Bucket::default()).collect(), held: 0, most, spill }
+    }
+
+    /// Puts bytes into a bucket.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if the disk does not take what does not fit into memory.
+    pub(crate) fn put(&mut self, index: usize, bytes: &[u8]) -> Result<(), RunError> {
+        let Some(bucket) = self.buckets.get_mut(index) else {
+            return Err(RunError::Own("a fault in this program: there is no such bucket".to_owned()));
+        };
+        bucket.open.extend_from_slice(bytes);
+        self.held += bytes.len();
+        if self.held > self.most { self.make_room() } else { Ok(()) }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Whether all is in memory.
+    pub(crate) fn in_memory(&self) -> bool {
+        self.spill.size() == 0
+    }
+
+    /// All bytes of a bucket; it keeps them.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if the disk does not give them back.
+    pub(crate) fn read(&self, index: usize) -> Result<Vec<u8>, RunError> {
+        let mut bytes = Vec::new();
+        let Some(bucket) = self.buckets.get(index) else { return Ok(bytes) };
+        for block in &bucket.blocks {
+            bytes.append(&mut self.spill.get(*block)?);
+        }
+        bytes.extend_from_slice(&bucket.open);
+        Ok(bytes)
+    }
+
+    /// All bytes of a bucket. What of them is in memory is given up.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn take(&mut self, index: usize) -> Result<Vec<u8>, RunError> {
+        let in_memory = self.buckets.get_mut(index).filter(|bucket| bucket.blocks.is_empty());
+        if let Some(bucket) = in_memory {
+            self.held = self.held.saturating_sub(bucket.open.len());
+            return Ok(mem::take(&mut bucket.open));
+        }
+        let bytes = self.read(index)?;
+        if let Some(bucket) = self.buckets.get_mut(index) {
+            self.held = self.held.saturating_sub(bucket.open.len());
+            *bucket = Bucket::default();
+        }
+        Ok(bytes)
+    }
+
+    /// Sends all buckets to disk that are worth a block, and the others too if that does not make room.
+    fn make_room(&mut self) -> Result<(), RunError> {
+        for least in [SMALL_BLOCK, 1] {
+            for bucket in self.buckets.iter_mut().filter(|bucket| bucket.open.len() >= least) {
+                let bytes = mem::take(&mut bucket.open);
+                self.held = self.held.saturating_sub(bytes.len());
+                bucket.blocks.push(self.spill.put(bytes)?);
+            }
+            if self.held <= self.most / 2 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn buckets(count: usize, most: usize) -> Buckets {
+        Buckets::new(count, most, Spill::new(&std::env::temp_dir()))
+    }
+
+    #[test]
+    fn what_fits_stays_in_memory() {
+        let mut buckets = buckets(3, 100);
+        buckets.put(1, &[7; 100]).unwrap();
+        assert!(buckets.in_memory());
+        buckets.put(2, &[8; 1]).unwrap();
+        assert!(!buckets.in_memory());
+        assert_eq!((buckets.take(1).unwrap(), buckets.take(2).unwrap()), (vec![7; 100], vec![8]));
+        assert!(buckets.take(1).unwrap().is_empty() && buckets.put(3, &[1]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn buckets_give_what_was_put_in_order(
+            puts in prop::collection::vec((0usize..5, prop::collection::vec(any::<u8>(), 0..50)), 0..200),
+            most in prop_oneof![Just(0usize), 1usize..2000],
+        ) {
+            let mut buckets = buckets(5, most);
+            let mut expected = vec![Vec::new(); 5];
+            for (index, bytes) in puts {
+                buckets.put(index, &bytes).unwrap();
+                expected[index].extend(bytes);
+            }
+            for (index, expected) in expected.into_iter().enumerate() {
+                prop_assert_eq!(&buckets.read(index).unwrap(), &expected);
+                prop_assert_eq!(buckets.take(index).unwrap(), expected);
+            }
+            prop_assert_eq!(buckets.held, 0);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! A run from its beginning to its end: prepare and meet, shake hands, cut, match, deliver.
+
+use std::{
+    mem,
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use agreement::Mode;
+use psi::{ErrorBudget, Sizes, bins::Bins};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::{
+    bins::{self, Lane, Tally, Work},
+    choice::{self, Approach},
+    deliver::{self, Delivered},
+    engine,
+    error::RunError,
+    findings::Findings,
+    handshake::{self, Agreed, Known, OwnInput, Patience},
+    lines::Lines,
+    link::Link,
+    plan::Plan,
+    prepare::{self, Prepared},
+    resume::Resumption,
+    run::{Bounds, Input, Run, RunReport},
+    stop::Stop,
+};
+
+/// How long a run that has failed waits for a connection on which to say so.
+const COURTESY: Duration = Duration::from_secs(3);
+
+/// Runs over the links that `lines` brings, while the input is being prepared.
+pub(crate) async fn conduct(
+    mut run: Run,
+    bounds: Bounds,
+    approach: Approach,
+    mut lines: impl Lines,
+) -> Result<RunReport, RunError> {
+    let began = Instant::now();
+    let stop = Stop::new(run.cancel.clone(), run.limits.total);
+    let resumption = Resumption::look(&run, &stop).await?;
+    // Taken, since a copy of made-up items would be held to the end.
+    let mut input = mem::replace(&mut run.input, Input::Items(Vec::new()));
+    if let (Some(_), Input::Dataset { overwrite, .. }) = (&resumption.saved, &mut input) {
+        // An earlier process may have delivered, and ended before it could say so.
+        *overwrite = true;
+    }
+    let met = meet(&run, input, resumption.secret.clone(), &stop, approach, &mut lines).await;
+    let Met { plan, prepared, link, ready } = match met {
+        Ok(met) => met,
+        Err(error) => {
+            // A result that was begun is gone when the run is.
+            stop.settled().await;
+            return Err(error);
+        }
+    };
+    let prepare_seconds = began.elapsed().as_secs_f64();
+    let Prepared { set, items, counts, padded_size, label_size, commitment, delivery } = prepared;
+    let own = OwnInput {
+        padded_size,
+        commitment,
+        label_size,
+        bin_items: run.space.wanted_bin_items(),
+        in_flight: run.space.in_flight.clamp(1, lines.most()),
+        lane: 0,
+        known: match resumption.known(&plan, &commitment) {
+            Ok(known) => known,
+            Err(error) => {
+                link.part(&error).await;
+                return Err(error);
+            }
+        },
+    };
+    let lanes = stop.bound(open(&run, bounds, &plan, own, link, &mut lines)).await?;
+    let Opened { bins, lanes } = lanes;
+    let first = lanes.first().map(|lane| lane.agreed.clone());
+    let agreed = first.ok_or_else(|| RunError::Own("a fault in this program: no lane".to_owned()))?;
+
+    let (job_key, count, space) = (agreed.job_key, bins.count(), run.space.clone());
+    let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
+    let mut findings = Findings::new(counts.rows, label_columns, &space);
+    let mut tally = Tally::new(count);
+    let readied = async {
+        let begun = resumption.begin(&run, &plan, &agreed, commitment, count, &stop).await?;
+        for (bin, transcript, found) in begun.finished {
+            findings.add(&found)?;
+            tally.finished(bin, transcript);
+        }
+        let cut = run.compute.run(move || set.cut(&job_key, count, &space)).await;
+        let cut = cut.map_err(|error| RunError::Own(error.to_string())).and_then(|cut| cut)?;
+        Ok((cut, begun.checkpoint))
+    };
+    let (cut, checkpoint) = match stop.bound(readied).await {
+        Ok(ready) => ready,
+        Err(error) => return Err(part_all(lanes, error).await),
+    };
+    let due = tally.missing();
+    let resumed_bins = count.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
+    let checkpoints = run.checkpoints.clone();
+    let job_id = run.job_id.clone();
+    let work = Arc::new(Work {
+        due,
+        checkpoint,
+        findings: Mutex::new(findings),
+        tally: Mutex::new(tally),
+        stop: stop.clone(),
+        run,
+        plan,
+        bins,
+        cut,
+    });
+    bins::match_all(Arc::clone(&work), lanes).await?;
+    let Work { plan, findings, tally, .. } =
+        Arc::into_inner(work).ok_or_else(|| RunError::Own("a fault in this program: a lane goes on".to_owned()))?;
+    let findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let transcript =
+        tally.transcript().ok_or_else(|| RunError::Own("a fault in this program: a bin lacks".to_owned()))?;
+
+    let delivering = Instant::now();
+    let Delivered { matched, rows_written, unreadable_labels } =
+        deliver::deliver(findings, delivery, &plan, &stop).await?;
+    if let Some(checkpoints) = checkpoints {
+        checkpoints.remove(&job_id);
+    }
+    Ok(RunReport {
+        participant: plan.me.clone(),
+        role: plan.own.role,
+        peer: plan.peer().clone(),
+        mode: plan.terms.mode,
+        counts,
+        items,
+        padded_size,
+        peer_padded_size: agreed.peer_size,
+        matched,
+        rows_written,
+        unreadable_labels,
+        bins: count,
+        resumed_bins,
+        transcript,
+        phases: tally.phases,
+        bytes_sent: tally.bytes_sent,
+        bytes_received: tally.bytes_received,
+        prepare_seconds,
+        deliver_seconds: delivering.elapsed().as_secs_f64(),
+        seconds: began.elapsed().as_secs_f64(),
+        ready,
+        ended: tally.ended,
+    })
+}
+
+/// A side that can say hello.
+struct Met {
+    plan: Plan,
+    prepared: Prepared,
+    link: Link,
+    /// See [`RunReport::ready`].
+    ready: Instant,
+}
+
+/// Prepares the input and waits for the link, both at once. Whichever side cannot go on, the other is told.
+async fn meet(
+    run: &Run,
+    input: Input,
+    secret: Zeroizing<[u8; 32]>,
+    stop: &Stop,
+    approach: Approach,
+    lines: &mut impl Lines,
+) -> Result<Met, RunError> {
+    let called = approach.is_called();
+    let preparing = async {
+        let plan = Plan::new(run)?;
+        let prepared = prepare::prepare(run, input, secret, &plan, stop).await?;
+        let plan = choice::settle(run, plan, prepared.facts(), approach).await?;
+        Ok((plan, prepared, Instant::now()))
+    };
+    let mut preparing = pin!(stop.bound(preparing));
+    let mut link = pin!(stop.bound(lines.next()));
+    let prepared = tokio::select! {
+        prepared = &mut preparing => prepared,
+        arrived = &mut link => {
+            let mut link = arrived?;
+            let prepared = tokio::select! {
+                prepared = preparing => prepared,
+                error = link.gone(&run.me) => Err(error),
+            };
+            return match prepared {
+                Ok((plan, prepared, ready)) => Ok(Met { plan, prepared, link, ready }),
+                Err(error) => {
+                    link.part(&error).await;
+                    Err(error)
+                }
+            };
+        }
+    };
+    match prepared {
+        Ok((plan, prepared, prepared_at)) => {
+            let link = link.await?;
+            // A call that comes to us has been open since before the peer was ready.
+            let ready = if called { prepared_at } else { Instant::now() };
+            Ok(Met { plan, prepared, link, ready })
+        }
+        Err(error) => {
+            // The peer may be about to arrive: better that it hears why than that it waits in vain. Once
+            // the run is stopped there is no link to be had.
+            if let Ok(Ok(link)) = timeout(COURTESY, link).await {
+                link.part(&error).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// All lanes of a run, with the handshake of each done.
+struct Opened {
+    bins: Bins,
+    lanes: Vec<Lane>,
+}
+
+/// Shakes hands on the first link, and on as many further ones as there are lanes.
+async fn open(
+    run: &Run,
+    bounds: Bounds,
+    plan: &Plan,
+    mut own: OwnInput,
+    link: Link,
+    lines: &mut impl Lines,
+) -> Result<Opened, RunError> {
+    let patience = Patience { hello: bounds.rendezvous, step: run.limits.idle, max_items: bounds.max_items };
+    let first = open_lane(plan, &own, link, patience).await?;
+    let cut = match bins_of(plan, &first.agreed) {
+        Ok(bins) => bins,
+        Err(error) => return Err(part_all(vec![first], error).await),
+    };
+    let due = cut.count().saturating_sub(first.agreed.finished.count());
+    let count = first.agreed.in_flight.min(due).max(1);
+    let Agreed { job_key, peer_commitment, ref finished, .. } = first.agreed;
+    own.known = Some(Known { job_key, peer_commitment, finished: finished.clone() });
+    let mut lanes = vec![first];
+    for lane in 1..count {
+        own.lane = lane;
+        let opened = match lines.next().await {
+            Ok(link) => open_lane(plan, &own, link, patience).await,
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(lane) => lanes.push(lane),
+            Err(error) => return Err(part_all(lanes, error).await),
+        }
+    }
+    Ok(Opened { bins: cut, lanes })
+}
+
+async fn open_lane(plan: &Plan, own: &OwnInput, mut link: Link, patience: Patience) -> Result<Lane, RunError> {
+    match handshake::shake(&mut link, plan, own, patience).await {
+        Ok(agreed) => Ok(Lane { link, agreed }),
+        Err(error) => {
+            link.part(&error).await;
+            Err(error)
+        }
+    }
+}
+
+/// Ends all lanes because of an error, which is given back.
+async fn part_all(lanes: Vec<Lane>, error: RunError) -> RunError {
+    for lane in lanes {
+        lane.link.part(&error).await;
+    }
+    error
+}
+
+/// Into how many bins the sets are cut, and of what size.
+fn bins_of(plan: &Plan, agreed: &Agreed) -> Result<Bins, RunError> {
+    let budget = ErrorBudget::new(plan.terms.error_budget.lambda).map_err(|error| engine::own(&error))?;
+    let (own, theirs) = (agreed.own_size, agreed.peer_size);
+    let sizes = match plan.own.role {
+        agreement::Role::Receiver => Sizes { receiver: own, sender: theirs },
+        agreement::Role::Sender => Sizes { receiver: theirs, sender: own },
+    };
+    let count = match plan.terms.bins {
+        0 => Bins::best_count(sizes, agreed.bin_items),
+        named => named,
+    };
+    let bins = Bins::new(sizes, count, budget).map_err(|error| engine::own(&error))?;
+    engine::takes(plan, bins.sizes().receiver)?;
+    Ok(bins)
+}

@@ -1,0 +1,103 @@
+//! From entries in buckets to what is committed to: parts are sorted one by one, repeats counted, leaves hashed.
+
+use std::collections::BTreeMap;
+
+use psi::Item;
+use rayon::prelude::*;
+use records::{
+    CanonicalKey, RowCounts,
+    commitment::{PARTS, Part, Parts},
+};
+use zeroize::Zeroizing;
+
+use super::entries::{self, Beside, Entry};
+use crate::{buckets::Buckets, error::RunError};
+
+/// What the entries of a party are.
+pub(crate) struct Committed {
+    /// The commitment to the distinct keys.
+    pub(crate) root: [u8; 32],
+    /// How many there are.
+    pub(crate) items: u64,
+    /// Bytes of the longest label list that counts.
+    pub(crate) longest_label: usize,
+}
+
+/// What a part turned out to be.
+struct Examined {
+    part: Part,
+    duplicates: u64,
+    conflicts: u64,
+    longest_label: usize,
+    /// Its bytes, sorted, if they are to be kept in memory.
+    sorted: Option<Vec<u8>>,
+}
+
+/// Commits to the distinct keys in `buckets`, one for each part, and counts the rows that do not count. For the
+/// compute pool: as many parts are in memory at a time as it has threads. Parts that are in memory already are sorted
+/// there.
+///
+/// # Errors
+/// [`RunError::Own`] if entries cannot be read back.
+pub(crate) fn commit(
+    buckets: &mut Buckets,
+    beside: Beside,
+    secret: &Zeroizing<[u8; 32]>,
+    counts: &mut RowCounts,
+) -> Result<Committed, RunError> {
+    let (mut parts, mut longest_label) = (Parts::default(), 0);
+    let in_memory = buckets.in_memory();
+    let threads = rayon::current_num_threads().max(1);
+    for first in (0..PARTS).step_by(threads) {
+        let range = first..PARTS.min(first + threads);
+        let examined: Vec<(usize, Examined)> = {
+            let buckets = &*buckets;
+            range
+                .into_par_iter()
+                .map(|part| Ok((part, examine(&buckets.read(part)?, beside, secret, in_memory)?)))
+                .collect::<Result<_, RunError>>()?
+        };
+        for (index, examined) in examined {
+            counts.duplicate_rows += examined.duplicates;
+            counts.label_conflicts += examined.conflicts;
+            longest_label = longest_label.max(examined.longest_label);
+            parts.set(index, examined.part);
+            if let Some(sorted) = examined.sorted {
+                drop(buckets.take(index)?);
+                buckets.put(index, &sorted)?;
+            }
+        }
+    }
+    Ok(Committed { root: parts.root(), items: parts.count(), longest_label })
+}
+
+fn examine(bytes: &[u8], beside: Beside, secret: &Zeroizing<[u8; 32]>, keep: bool) -> Result<Examined, RunError> {
+    let entries = entries::sorted(bytes, beside)?;
+    let mut keys: Vec<CanonicalKey> = Vec::with_capacity(entries.len());
+    let (mut conflicts, mut longest_label) = (0, 0);
+    for same in entries.chunk_by(Entry::is_of) {
+        let Some((first, others)) = same.split_first() else { continue };
+        keys.push(first.key());
+        if beside == Beside::Label {
+            let label = entries::label(first, bytes);
+            longest_label = longest_label.max(label.len());
+            conflicts += others.iter().filter(|other| entries::label(other, bytes) != label).count() as u64;
+        }
+    }
+    let duplicates = (entries.len() - keys.len()) as u64;
+    let sorted = keep.then(|| entries::arranged(&entries, bytes, beside));
+    Ok(Examined { part: Part::new(&keys, secret), duplicates, conflicts, longest_label, sorted })
+}
+
+/// Commits to keys that no rows belong to; they are distinct.
+pub(crate) fn commit_items(items: &[Item], secret: &Zeroizing<[u8; 32]>) -> [u8; 32] {
+    let mut parts: BTreeMap<u8, Vec<CanonicalKey>> = BTreeMap::new();
+    for item in items {
+        let [first, ..] = *item.as_bytes();
+        parts.entry(first).or_default().push(CanonicalKey(*item.as_bytes()));
+    }
+    let committed: Vec<_> = parts.into_par_iter().map(|(first, keys)| (first, Part::new(&keys, secret))).collect();
+    let mut all = Parts::default();
+    committed.into_iter().for_each(|(first, part)| all.set(first.into(), part));
+    all.root()
+}

@@ -1,0 +1,177 @@
+//! A row's key on its way through buckets, with what is needed of the row later.
+//!
+//! | set | bytes of an entry |
+//! |---|---|
+//! | of a party that learns rows, or has nothing beside its keys | key (16), number of the row (8, little-endian) |
+//! | of a labelled sender | key (16), length of the label list (2, little-endian), label list |
+
+use psi::Item;
+use records::CanonicalKey;
+
+use crate::error::RunError;
+
+/// Bytes of a key.
+const KEY: usize = 16;
+/// Bytes of an entry with a row's number.
+const WITH_ROW: usize = KEY + 8;
+
+/// What stands beside a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// The number of its row.
+    Row,
+    /// The label list of its row.
+    Label,
+}
+
+/// A key, and where in the source or among the bytes the rest is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    key: [u64; 2],
+    /// The number of the row, or where the label's length stands.
+    pub(crate) rest: u64,
+}
+
+impl Entry {
+    /// The key.
+    pub(crate) fn item(&self) -> Item {
+        let [high, low] = self.key;
+        let mut bytes = [0; KEY];
+        for (to, from) in bytes.iter_mut().zip(high.to_be_bytes().into_iter().chain(low.to_be_bytes())) {
+            *to = from;
+        }
+        Item::from(bytes)
+    }
+
+    /// The key, as records have it.
+    pub(crate) fn key(&self) -> CanonicalKey {
+        CanonicalKey(*self.item().as_bytes())
+    }
+
+    /// Whether both have the same key.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+/// Appends an entry with a row's number.
+pub(crate) fn push_row(bytes: &mut Vec<u8>, key: &CanonicalKey, row: u64) {
+    bytes.extend_from_slice(&key.0);
+    bytes.extend_from_slice(&row.to_le_bytes());
+}
+
+/// Appends an entry with a label list, which has fewer than 2^16 bytes.
+pub(crate) fn push_label(bytes: &mut Vec<u8>, key: &CanonicalKey, label: &[u8]) {
+    bytes.extend_from_slice(&key.0);
+    bytes.extend_from_slice(&u16::try_from(label.len()).unwrap_or(u16::MAX).to_le_bytes());
+    bytes.extend_from_slice(label.get(..u16::MAX as usize).unwrap_or(label));
+}
+
+/// The entries in `bytes`, sorted by key; those of one key in the order in which they came.
+///
+/// # Errors
+/// [`RunError::Own`] if the bytes are not entries.
+pub(crate) fn sorted(bytes: &[u8], beside: Beside) -> Result<Vec<Entry>, RunError> {
+    let mut entries = match beside {
+        Beside::Row => rows(bytes),
+        Beside::Label => labels(bytes),
+    }
+    .ok_or_else(|| RunError::Own("a fault in this program: an entry is cut off".to_owned()))?;
+    // Where they are sorted already, as after the first time, this takes one pass.
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+fn rows(bytes: &[u8]) -> Option<Vec<Entry>> {
+    let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
+    let entry = |entry: &[u8; WITH_ROW]| {
+        let (words, _) = entry.as_chunks::<8>();
+        let [high, low, row] = words else { return Entry { key: [0; 2], rest: 0 } };
+        Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: u64::from_le_bytes(*row) }
+    };
+    rest.is_empty().then(|| entries.iter().map(entry).collect())
+}
+
+fn labels(bytes: &[u8]) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let at = bytes.len() - rest.len() + KEY;
+        let (key, after) = rest.split_first_chunk::<KEY>()?;
+        let (high, low) = key.split_first_chunk::<8>()?;
+        let low = low.first_chunk::<8>()?;
+        let (length, after) = after.split_first_chunk::<2>()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
+        entries.push(Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: at as u64 });
+    }
+    Some(entries)
+}
+
+/// The bytes of `entries`, which stand in `bytes` in another order.
+pub(crate) fn arranged(entries: &[Entry], bytes: &[u8], beside: Beside) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for entry in entries {
+        match beside {
+            Beside::Row => push_row(&mut out, &entry.key(), entry.rest),
+            Beside::Label => push_label(&mut out, &entry.key(), label(entry, bytes)),
+        }
+    }
+    out
+}
+
+/// The label list of an entry among `bytes`.
+pub(crate) fn label<'a>(entry: &Entry, bytes: &'a [u8]) -> &'a [u8] {
+    let at = usize::try_from(entry.rest).unwrap_or(usize::MAX);
+    let found = bytes.get(at..).and_then(|rest| {
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        rest.get(..usize::from(u16::from_le_bytes(*length)))
+    });
+    found.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rows_come_sorted_with_all_that_they_had(
+            entries in prop::collection::vec((prop_oneof![Just([7u8; 16]), any::<[u8; 16]>()], any::<u64>()), 0..100)
+        ) {
+            let mut bytes = Vec::new();
+            entries.iter().for_each(|(key, row)| push_row(&mut bytes, &CanonicalKey(*key), *row));
+            let found = sorted(&bytes, Beside::Row).unwrap();
+            let mut expected = entries;
+            expected.sort_unstable();
+            prop_assert!(found.iter().map(|entry| (entry.key().0, entry.rest)).eq(expected));
+            prop_assert_eq!(sorted(&arranged(&found, &bytes, Beside::Row), Beside::Row).unwrap() == found, true);
+        }
+
+        #[test]
+        fn labels_come_sorted_and_of_one_key_in_their_order(
+            entries in prop::collection::vec((0u8..4, prop::collection::vec(any::<u8>(), 0..20)), 0..60)
+        ) {
+            let mut bytes = Vec::new();
+            entries.iter().for_each(|(key, label)| push_label(&mut bytes, &CanonicalKey([*key; 16]), label));
+            let mut expected = entries;
+            expected.sort_by_key(|(key, _)| *key);
+            for _ in 0..2 {
+                let found = sorted(&bytes, Beside::Label).unwrap();
+                let got: Vec<_> = found.iter().map(|entry| (entry.key().0[0], label(entry, &bytes).to_vec())).collect();
+                prop_assert_eq!(&got, &expected);
+                bytes = arranged(&found, &bytes, Beside::Label);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_entries_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            for beside in [Beside::Row, Beside::Label] {
+                if let Ok(entries) = sorted(&bytes, beside) {
+                    prop_assert_eq!(arranged(&entries, &bytes, beside).len(), bytes.len());
+                }
+            }
+        }
+    }
+}

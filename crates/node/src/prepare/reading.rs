@@ -1,0 +1,177 @@
+//! A pass over a source: rows are read by this thread, their keys are made in the compute pool by the batch,
+//! and entries go into buckets by the first byte of the key, in the order of the rows.
+
+use std::{collections::VecDeque, mem, sync::Arc};
+
+use records::{
+    CanonicalKey, KeySpec, Record, RecordError, RecordSource, RowCounts,
+    commitment::{PARTS, part_of},
+    label_list,
+};
+use session::{ComputePool, Pending};
+
+use super::entries::{push_label, push_row};
+use crate::{buckets::Buckets, error::RunError};
+
+/// Rows of a batch, and bytes of them, at the most.
+const BATCH_ROWS: usize = 1 << 12;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Where the key and the labels stand in a source.
+pub(crate) struct Columns {
+    pub(crate) key: KeySpec,
+    pub(crate) key_columns: Vec<usize>,
+    /// The columns of the labels, and the most bytes of a row's label list; nothing where labels do not travel.
+    pub(crate) labels: Option<(Vec<usize>, usize)>,
+}
+
+/// Reads `source` to its end.
+///
+/// # Errors
+/// [`RunError::Records`] of the source, or for a label that is too long; [`RunError::Own`] if buckets take no
+/// more.
+pub(crate) fn read_all(
+    source: &mut dyn RecordSource,
+    columns: &Arc<Columns>,
+    buckets: &mut Buckets,
+    pool: &ComputePool,
+) -> Result<RowCounts, RunError> {
+    let mut counts = RowCounts::default();
+    let mut under_way = VecDeque::new();
+    let mut spare = Vec::new();
+    let ahead = 2 * pool.threads();
+    let mut done = false;
+    while !done || !under_way.is_empty() {
+        if !done {
+            let mut batch = Batch { first: counts.rows, ..spare.pop().unwrap_or_default() };
+            done = batch.fill(source)?;
+            counts.rows += batch.used as u64;
+            let columns = Arc::clone(columns);
+            under_way.push_back(pool.begin(move || batch.keyed(&columns)));
+        }
+        if done || under_way.len() > ahead {
+            let Some(pending) = under_way.pop_front() else { break };
+            spare.push(collect(pending, source, buckets, &mut counts)?);
+        }
+    }
+    Ok(counts)
+}
+
+/// Takes what became of a batch, and gives its memory back.
+fn collect(
+    pending: Pending<Keyed>,
+    source: &dyn RecordSource,
+    buckets: &mut Buckets,
+    counts: &mut RowCounts,
+) -> Result<Batch, RunError> {
+    let keyed = pending.wait().map_err(|error| RunError::Own(error.to_string()))?;
+    counts.missing_keys += keyed.missing;
+    if let Some((row, problem)) = keyed.problem {
+        let place = format!("{}, row {row}", source.place());
+        return Err(RecordError::Malformed { place, problem }.into());
+    }
+    let mut rest = keyed.bytes.as_slice();
+    for (part, length) in keyed.lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
+        let (bytes, after) = rest.split_at_checked(*length).unwrap_or_default();
+        buckets.put(part, bytes)?;
+        rest = after;
+    }
+    Ok(keyed.batch)
+}
+
+/// Rows in memory that is used again and again.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    used: usize,
+    /// The number of the first row.
+    first: u64,
+}
+
+/// What became of a batch.
+struct Keyed {
+    batch: Batch,
+    /// Entries, part by part.
+    bytes: Vec<u8>,
+    /// Bytes of each part.
+    lengths: Vec<usize>,
+    missing: u64,
+    /// The first row that is in the way of everything, counted from 1, and what is wrong with it.
+    problem: Option<(u64, String)>,
+}
+
+impl Batch {
+    /// Reads rows; whether the source is at its end.
+    fn fill(&mut self, source: &mut dyn RecordSource) -> Result<bool, RecordError> {
+        (self.used, self.records) = (0, mem::take(&mut self.records));
+        let mut bytes = 0;
+        while self.used < BATCH_ROWS && bytes < BATCH_BYTES {
+            if self.records.len() == self.used {
+                self.records.push(Record::default());
+            }
+            let Some(record) = self.records.get_mut(self.used) else { break };
+            if !source.read(record)? {
+                return Ok(true);
+            }
+            bytes += record.raw().len();
+            self.used += 1;
+        }
+        Ok(false)
+    }
+
+    fn keyed(self, columns: &Columns) -> Keyed {
+        let (mut missing, mut problem) = (0, None);
+        let mut entries: Vec<(CanonicalKey, u32, u32)> = Vec::with_capacity(self.used);
+        let mut labels = Vec::new();
+        for (number, record) in self.records.iter().take(self.used).enumerate() {
+            let Some(key) = columns.key.key(record, &columns.key_columns) else {
+                missing += 1;
+                continue;
+            };
+            let before = labels.len();
+            if let Err(what) = columns.label(record, &mut labels) {
+                problem = problem.or(Some((self.first + number as u64 + 1, what)));
+            }
+            entries.push((key, place(number), place(labels.len() - before)));
+        }
+        let (bytes, lengths) = dealt(&entries, self.first, columns.labels.is_some().then_some(labels.as_slice()));
+        Keyed { batch: self, bytes, lengths, missing, problem }
+    }
+}
+
+/// A batch has fewer rows and bytes of labels than 2^32.
+fn place(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl Columns {
+    /// Appends the label list of a row, if labels travel.
+    fn label(&self, record: &Record, labels: &mut Vec<u8>) -> Result<(), String> {
+        let Some((columns, longest)) = &self.labels else { return Ok(()) };
+        let before = labels.len();
+        label_list::encode(record, columns, labels).map_err(|error| error.to_string())?;
+        let length = labels.len() - before;
+        if length > *longest {
+            labels.truncate(before);
+            return Err(format!("the labels have {length} bytes, framing included; at most {longest} fit"));
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of `entries` part by part, and how many each part has. Of each there are the key, the number within
+/// the batch that begins with row `first`, and how many bytes of `labels` are its own.
+fn dealt(entries: &[(CanonicalKey, u32, u32)], first: u64, labels: Option<&[u8]>) -> (Vec<u8>, Vec<usize>) {
+    let mut parts: Vec<Vec<u8>> = vec![Vec::new(); PARTS];
+    let mut rest = labels.unwrap_or_default();
+    for (key, number, length) in entries {
+        let (label, after) = rest.split_at_checked(*length as usize).unwrap_or_default();
+        rest = after;
+        let Some(part) = parts.get_mut(part_of(key)) else { continue };
+        match labels {
+            Some(_) => push_label(part, key, label),
+            None => push_row(part, key, first + u64::from(*number)),
+        }
+    }
+    (parts.concat(), parts.iter().map(Vec::len).collect())
+}

@@ -1,0 +1,106 @@
+//! Taking up a run that an earlier process, or an earlier connection, began.
+
+use zeroize::Zeroizing;
+
+use crate::{
+    checkpoint::{Begun, Checkpoint, Saved},
+    error::RunError,
+    findings::BinFindings,
+    handshake::{Agreed, Known},
+    plan::Plan,
+    prepare::random,
+    run::Run,
+    stop::Stop,
+};
+
+/// What is known of a run before it is met.
+pub(crate) struct Resumption {
+    /// The run as it was left; nothing for a first one.
+    pub(crate) saved: Option<Saved>,
+    /// The secret of this side's commitment: the same as before, or a fresh one.
+    pub(crate) secret: Zeroizing<[u8; 32]>,
+}
+
+/// A run whose bins can be matched.
+pub(crate) struct Ready {
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// The bins that are finished, with their transcripts and what they brought.
+    pub(crate) finished: Vec<(u32, [u8; 32], BinFindings)>,
+}
+
+impl Resumption {
+    /// Looks for a run that was begun.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if what is kept cannot be read.
+    pub(crate) async fn look(run: &Run, stop: &Stop) -> Result<Self, RunError> {
+        let saved = match run.checkpoints.clone() {
+            None => None,
+            Some(checkpoints) => {
+                let job_id = run.job_id.clone();
+                stop.blocking(move || checkpoints.load(&job_id)).await?
+            }
+        };
+        let secret = saved.as_ref().and_then(|saved| saved.begun.secret.as_slice().try_into().ok());
+        let secret = secret.map_or_else(random, |secret| Ok(Zeroizing::new(secret)))?;
+        Ok(Self { saved, secret })
+    }
+
+    /// What the handshake says of it.
+    ///
+    /// # Errors
+    /// [`RunError::SourceChanged`] if this side would enter other records than before.
+    pub(crate) fn known(&self, plan: &Plan, commitment: &[u8; 32]) -> Result<Option<Known>, RunError> {
+        let Some(saved) = &self.saved else { return Ok(None) };
+        if saved.begun.commitment != commitment {
+            return Err(RunError::SourceChanged("its records are not those that the job was begun with"));
+        }
+        let same_terms = saved.begun.terms == plan.terms.digest();
+        let key = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).ok();
+        Ok(key(&saved.begun.job_key).zip(key(&saved.begun.peer_commitment)).map(|(job_key, peer_commitment)| Known {
+            job_key,
+            peer_commitment,
+            finished: if same_terms { saved.marks() } else { Default::default() },
+        }))
+    }
+
+    /// Keeps what was agreed, and gives the bins that need not be matched again.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if it cannot be kept.
+    pub(crate) async fn begin(
+        self,
+        run: &Run,
+        plan: &Plan,
+        agreed: &Agreed,
+        commitment: [u8; 32],
+        bins: u32,
+        stop: &Stop,
+    ) -> Result<Ready, RunError> {
+        let Some(checkpoints) = run.checkpoints.clone() else {
+            return Ok(Ready { checkpoint: None, finished: Vec::new() });
+        };
+        let begun = Begun {
+            terms: plan.terms.digest().to_vec(),
+            job_key: agreed.job_key.to_vec(),
+            secret: self.secret.to_vec(),
+            commitment: commitment.to_vec(),
+            peer_commitment: agreed.peer_commitment.to_vec(),
+            bins,
+            peer_size: agreed.peer_size,
+        };
+        // Bins of another number, or under another key, are other bins.
+        let saved = self.saved.filter(|saved| saved.begun.bins == bins && saved.begun.job_key == begun.job_key);
+        let (job_id, marks) = (run.job_id.clone(), agreed.finished.clone());
+        stop.blocking(move || {
+            let saved = saved.map(|mut saved| {
+                saved.keep(&marks);
+                saved
+            });
+            let finished = saved.as_ref().map(|saved| saved.findings().collect()).unwrap_or_default();
+            let checkpoint = Some(checkpoints.begin(&job_id, &begun, saved)?);
+            Ok(Ready { checkpoint, finished })
+        })
+        .await
+    }
+}
