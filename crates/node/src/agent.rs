@@ -23,7 +23,7 @@ use wire::{
 use crate::{
     config::{CoordinatorLink, NodeConfig},
     error::harmless,
-    jobs::Jobs,
+    jobs::{Jobs, Start},
     reports::Told,
 };
 
@@ -175,7 +175,13 @@ impl Stream {
             Some(spec) => JobSpec::try_from(spec).map_err(|error| error.to_string()),
             None => Err("it says nothing".to_owned()),
         };
-        self.jobs.start(job_id, spec, start.listener_endpoint);
+        self.jobs.start(Start {
+            job_id,
+            spec,
+            listener_endpoint: start.listener_endpoint,
+            attempt: start.attempt,
+            peers_done: start.peers_done,
+        });
     }
 
     /// Tells the ends of the jobs that the stop cut short, and ends the stream.

@@ -116,6 +116,11 @@ impl Checkpoints {
         Ok(Checkpoint { writer: Mutex::new(written.map_err(|error| failed(&path, &error))?), path })
     }
 
+    /// Whether a job was begun here.
+    pub(crate) fn has(&self, job_id: &str) -> bool {
+        self.path(job_id).exists()
+    }
+
     /// Removes the file of a job: it is over.
     pub(crate) fn remove(&self, job_id: &str) {
         // What is left behind cannot be read without the key, and is swept when it is old.

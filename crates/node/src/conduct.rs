@@ -152,6 +152,64 @@ pub(crate) async fn conduct(
     })
 }
 
+/// Delivers what an earlier process found of a run whose bins are all finished: the peer has done its part.
+///
+/// # Errors
+/// [`RunError`], always this side's own.
+pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> {
+    let began = Instant::now();
+    let stop = Stop::new(run.cancel.clone(), run.limits.total);
+    let resumption = Resumption::look(&run, &stop).await?;
+    let mut input = mem::replace(&mut run.input, Input::Items(Vec::new()));
+    if let Input::Dataset { overwrite, .. } = &mut input {
+        *overwrite = true;
+    }
+    let plan = Plan::new(&run)?;
+    let prepared = stop.bound(prepare::prepare(&run, input, resumption.secret.clone(), &plan, &stop)).await?;
+    resumption.known(&plan, &prepared.commitment)?;
+    let lacks = || RunError::Own("the peer has done its part, and bins are missing here: run the job again".to_owned());
+    let saved = resumption.saved.ok_or_else(lacks)?;
+    let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
+    let mut findings = Findings::new(prepared.counts.rows, label_columns, &run.space);
+    let mut tally = Tally::new(saved.begun.bins);
+    for (bin, transcript, found) in saved.findings() {
+        findings.add(&found)?;
+        tally.finished(bin, transcript);
+    }
+    let transcript = tally.transcript().ok_or_else(lacks)?;
+    let prepare_seconds = began.elapsed().as_secs_f64();
+    let Delivered { matched, rows_written, unreadable_labels } =
+        deliver::deliver(findings, prepared.delivery, &plan, &stop).await?;
+    if let Some(checkpoints) = &run.checkpoints {
+        checkpoints.remove(&run.job_id);
+    }
+    let now = Instant::now();
+    Ok(RunReport {
+        participant: plan.me.clone(),
+        role: plan.own.role,
+        peer: plan.peer().clone(),
+        mode: plan.terms.mode,
+        counts: prepared.counts,
+        items: prepared.items,
+        padded_size: prepared.padded_size,
+        peer_padded_size: saved.begun.peer_size,
+        matched,
+        rows_written,
+        unreadable_labels,
+        bins: saved.begun.bins,
+        resumed_bins: saved.begun.bins,
+        transcript,
+        phases: tally.phases,
+        bytes_sent: 0,
+        bytes_received: 0,
+        prepare_seconds,
+        deliver_seconds: began.elapsed().as_secs_f64() - prepare_seconds,
+        seconds: began.elapsed().as_secs_f64(),
+        ready: now,
+        ended: now,
+    })
+}
+
 /// A side that can say hello.
 struct Met {
     plan: Plan,

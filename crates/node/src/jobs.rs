@@ -11,7 +11,10 @@ use std::{
 use agreement::JobSpec;
 use records::Datasets;
 use session::ComputePool;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::Pins;
 
@@ -19,7 +22,7 @@ use crate::{
     admission::{Admitted, admit},
     checkpoint::Checkpoints,
     choice::Approach,
-    conduct::conduct,
+    conduct::{conclude_alone, conduct},
     config::NodeConfig,
     error::RunError,
     lines::{Calling, Expecting},
@@ -35,6 +38,22 @@ const WAITING_PER_SESSION: usize = 8;
 pub(crate) const PARTING: Duration = Duration::from_secs(10);
 /// What a stop says of the jobs that it ends.
 const STOPPING: &str = "the node is shutting down";
+
+/// How often it is looked whether an attempt has ended.
+const ENDING: Duration = Duration::from_millis(50);
+
+/// A job that is to start.
+#[derive(Clone)]
+pub(crate) struct Start {
+    pub(crate) job_id: String,
+    /// Or why it cannot be read.
+    pub(crate) spec: Result<JobSpec, String>,
+    pub(crate) listener_endpoint: String,
+    /// How often it was begun before.
+    pub(crate) attempt: u32,
+    /// Whether the other party has done its part.
+    pub(crate) peers_done: bool,
+}
 
 /// What all jobs of a node share.
 pub(crate) struct Jobs {
@@ -91,24 +110,47 @@ impl Jobs {
 
     /// Starts this node's part of a job as a task of its own. A job that has ended here already is told
     /// to have ended, and one that is under way goes on.
-    pub(crate) fn start(self: &Arc<Self>, job_id: String, spec: Result<JobSpec, String>, listener_endpoint: String) {
-        if self.shutdown.is_cancelled() || self.reports.repeat(&job_id) {
+    pub(crate) fn start(self: &Arc<Self>, start: Start) {
+        let job_id = &start.job_id;
+        if self.shutdown.is_cancelled() || self.reports.repeat(job_id) {
             return;
         }
-        let current = match self.enter(&job_id) {
+        let current = match self.enter(job_id) {
             Ok(Some(current)) => current,
+            Ok(None) if self.is_ending(job_id) => return self.start_later(start),
             Ok(None) => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
-            Err(refusal) => return self.tell(&job_id, &Err(refusal)),
+            Err(refusal) => return self.tell(&start, &Err(refusal)),
         };
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
-            let spec = spec.map_err(|what| RunError::Refused(format!("the job cannot be read: {what}")));
+            let spec = start.spec.clone().map_err(|what| RunError::Refused(format!("the job cannot be read: {what}")));
             let outcome = match spec {
-                Ok(spec) => jobs.carry_out(&job_id, spec, &listener_endpoint, &current).await,
+                Ok(spec) => jobs.carry_out(&start, spec, &current).await,
                 Err(refusal) => Err(refusal),
             };
-            jobs.current().remove(&job_id);
-            jobs.tell(&job_id, &outcome.map_err(|error| current.explain(error)));
+            jobs.current().remove(&start.job_id);
+            jobs.tell(&start, &outcome.map_err(|error| current.explain(error)));
+        });
+    }
+
+    /// Whether a job was told to end, and has not yet.
+    fn is_ending(&self, job_id: &str) -> bool {
+        self.current().get(job_id).is_some_and(|current| current.cancel.is_cancelled())
+    }
+
+    /// Starts a job once its earlier attempt has ended here.
+    fn start_later(self: &Arc<Self>, start: Start) {
+        let jobs = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let ended = async {
+                while jobs.is_ending(&start.job_id) {
+                    sleep(ENDING).await;
+                }
+            };
+            // If it does not end, the other party waits in vain, and the job is begun once more.
+            if timeout(PARTING, ended).await.is_ok() {
+                jobs.start(start);
+            }
         });
     }
 
@@ -144,13 +186,8 @@ impl Jobs {
         Ok(Some(entry))
     }
 
-    async fn carry_out(
-        &self,
-        job_id: &str,
-        spec: JobSpec,
-        listener_endpoint: &str,
-        current: &Current,
-    ) -> Result<RunReport, RunError> {
+    async fn carry_out(&self, start: &Start, spec: JobSpec, current: &Current) -> Result<RunReport, RunError> {
+        let job_id = start.job_id.as_str();
         let admitted =
             admit(&self.config, &spec, self.listens).map_err(|refusal| RunError::Refused(refusal.to_string()))?;
         let peer = &admitted.peer.participant;
@@ -174,6 +211,9 @@ impl Jobs {
         let run = self.run(job_id, spec, &admitted, current.cancel.clone())?;
         let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
         let conducting = async {
+            if start.peers_done {
+                return conclude_alone(run).await;
+            }
             let wait = bounds.rendezvous;
             if let Some(expectation) = expectation {
                 let lines = Expecting { expectation, wait, met: false };
@@ -183,7 +223,7 @@ impl Jobs {
                 me: &self.config.participant,
                 peer,
                 network: None,
-                endpoint: admitted.peer.endpoint.as_deref().unwrap_or(listener_endpoint),
+                endpoint: admitted.peer.endpoint.as_deref().unwrap_or(&start.listener_endpoint),
                 credentials: &self.config.credentials,
                 pins: &self.pins,
                 wait,
@@ -242,7 +282,8 @@ impl Jobs {
 
     /// Reports the end of a job, and logs it. What is reported says no more of matches than that there was a
     /// result; the log is this operator's own, and says what became of its rows.
-    fn tell(&self, job_id: &str, outcome: &Result<RunReport, RunError>) {
+    fn tell(&self, start: &Start, outcome: &Result<RunReport, RunError>) {
+        let job_id = start.job_id.as_str();
         if let Ok(report) = outcome
             && report.unreadable_labels > 0
         {
@@ -271,7 +312,24 @@ impl Jobs {
             ),
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
-        self.reports.ended(job_id, outcome.as_ref().map(|report| report.transcript));
+        let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
+        if outcome.is_err() && !may_resume {
+            self.forget(job_id);
+        }
+        self.reports.ended(job_id, start.attempt, outcome.as_ref().map(|report| report.transcript), may_resume);
+    }
+
+    /// Whether a job that ended so was interrupted, and can be taken up again from what is kept of it.
+    fn may_resume(&self, job_id: &str, error: &RunError) -> bool {
+        let kept = self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has(job_id));
+        kept && error.is_interruption()
+    }
+
+    /// Removes what is kept of a job that is over.
+    fn forget(&self, job_id: &str) {
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.remove(job_id);
+        }
     }
 
     fn current(&self) -> MutexGuard<'_, HashMap<String, Current>> {

@@ -61,17 +61,21 @@ impl Reports {
     }
 
     /// The job has ended here.
-    pub(crate) fn ended(&self, job_id: &str, outcome: Result<[u8; 32], &RunError>) {
+    pub(crate) fn ended(&self, job_id: &str, attempt: u32, outcome: Result<[u8; 32], &RunError>, may_resume: bool) {
         let ended = match outcome {
             Ok(transcript) => JobEnded {
                 state: JobState::Succeeded.into(),
                 cause: String::new(),
                 transcript_hash: transcript.to_vec().into(),
+                may_resume: false,
+                attempt,
             },
             Err(error) => JobEnded {
                 state: JobState::from(error.job_state()).into(),
                 cause: error.public_cause(&self.me),
                 transcript_hash: Default::default(),
+                may_resume,
+                attempt,
             },
         };
         let mut state = self.state();
@@ -81,11 +85,14 @@ impl Reports {
         self.changed.notify_one();
     }
 
-    /// Tells the end of a job once more, if it has ended here and is not forgotten.
+    /// Tells the end of a job once more, if it has ended here for good and is not forgotten.
     pub(crate) fn repeat(&self, job_id: &str) -> bool {
         let mut state = self.state();
         let place = state.ended.iter().position(|(_, report)| report.job_id == job_id);
         let Some((_, report)) = place.and_then(|place| state.ended.remove(place)) else { return false };
+        if matches!(&report.body, Some(Body::Ended(ended)) if ended.may_resume) {
+            return false;
+        }
         state.end(report);
         drop(state);
         self.changed.notify_one();
@@ -174,9 +181,9 @@ mod tests {
         reports.started("a");
         assert_eq!(words(&reports.due(&mut told, true)), ["a started"]);
         assert!(reports.due(&mut told, true).is_empty());
-        reports.ended("a", Ok([1; 32]));
+        reports.ended("a", 0, Ok([1; 32]), false);
         assert_eq!(words(&reports.due(&mut told, false)), ["a Succeeded "]);
-        reports.ended("b", Err(&RunError::Refused("no".to_owned())));
+        reports.ended("b", 0, Err(&RunError::Refused("no".to_owned())), false);
         assert_eq!(words(&reports.due(&mut told, false)), ["b Rejected anhui: no"]);
         assert!(reports.due(&mut told, true).is_empty());
         assert_eq!(words(&reports.due(&mut Told::default(), true)), ["a Succeeded ", "b Rejected anhui: no"]);
@@ -195,7 +202,7 @@ mod tests {
         assert_eq!(words(&reports.due(&mut told, false)), ["a started"]);
         assert_eq!(words(&reports.due(&mut told, true)), ["a 3/9"]);
         assert!(reports.due(&mut told, true).is_empty());
-        reports.ended("a", Ok([1; 32]));
+        reports.ended("a", 0, Ok([1; 32]), false);
         hook(at(9));
         assert_eq!(words(&reports.due(&mut told, true)), ["a Succeeded "]);
     }
@@ -203,17 +210,20 @@ mod tests {
     #[test]
     fn an_end_can_be_told_again() {
         let (reports, mut told) = (reports(), Told::default());
-        reports.ended("a", Ok([1; 32]));
-        reports.ended("b", Ok([2; 32]));
+        reports.ended("a", 0, Ok([1; 32]), false);
+        reports.ended("b", 0, Ok([2; 32]), false);
+        reports.due(&mut told, true);
+        reports.ended("d", 3, Err(&RunError::cancelled()), true);
         reports.due(&mut told, true);
         assert!(reports.repeat("a") && !reports.repeat("c"));
+        assert!(!reports.repeat("d"), "what was interrupted may begin again");
         assert_eq!(words(&reports.due(&mut told, true)), ["a Succeeded "]);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let reports = reports();
-        (0..KEPT + 9).for_each(|number| reports.ended(&format!("job-{number}"), Ok([0; 32])));
+        (0..KEPT + 9).for_each(|number| reports.ended(&format!("job-{number}"), 0, Ok([0; 32]), false));
         let due = reports.due(&mut Told::default(), true);
         assert_eq!(due.len(), KEPT);
         assert_eq!(due[0].job_id, "job-9");

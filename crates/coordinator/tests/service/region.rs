@@ -331,7 +331,14 @@ impl Node {
 
     pub(crate) async fn succeeded(&mut self, job_id: &str, transcript: &'static [u8]) {
         let state = JobState::Succeeded.into();
-        let ended = JobEnded { state, cause: String::new(), transcript_hash: transcript.into() };
+        let ended = JobEnded { state, cause: String::new(), transcript_hash: transcript.into(), ..JobEnded::default() };
+        self.report(job_id, Body::Ended(ended)).await;
+    }
+
+    /// Says that its run was broken off, and can be taken up again.
+    pub(crate) async fn interrupted(&mut self, job_id: &str, cause: &str, attempt: u32) {
+        let state = JobState::Failed.into();
+        let ended = JobEnded { state, cause: cause.to_owned(), may_resume: true, attempt, ..JobEnded::default() };
         self.report(job_id, Body::Ended(ended)).await;
     }
 

@@ -17,15 +17,71 @@ async fn region(change: impl FnOnce(&mut Patience)) -> Region {
 const SHORT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
-async fn a_node_that_leaves_in_the_middle_fails_the_job_and_is_named() {
+async fn a_node_that_leaves_in_the_middle_is_named_and_the_job_begins_again_when_it_is_back() {
     let region = region(|patience| patience.grace = SHORT).await;
     let mut running = Running::within(region, job("shanghai", "anhui")).await;
     running.both_started().await;
     drop(running.anhui);
     let cancel = running.shanghai.cancelled().await;
     assert_eq!(cancel.job_id, running.job_id);
-    let (state, cause) = running.operator.end(&running.job_id).await;
-    assert_eq!((state, cause.as_str()), (JobState::Failed, "anhui: its node left in the middle of the job"));
+    assert!(cancel.reason.contains("begun again when all nodes are there"), "{}", cancel.reason);
+    let waits = running.operator.get(&running.job_id).await.unwrap();
+    assert_eq!(
+        (waits.state(), waits.cause.as_str()),
+        (JobState::Queued, "anhui: its node left in the middle of the job")
+    );
+    // What shanghai says of the attempt that is over is no news.
+    running.shanghai.ended(&running.job_id, JobState::Cancelled, "told to").await;
+    let mut anhui = running.region.node("anhui").await;
+    for node in [&mut running.shanghai, &mut anhui] {
+        let start = node.start().await;
+        assert_eq!((start.job_id, start.attempt, start.peers_done), (running.job_id.clone(), 1, false));
+        node.started(&running.job_id).await;
+        node.succeeded(&running.job_id, &[9; 32]).await;
+    }
+    assert_eq!(running.operator.end(&running.job_id).await, (JobState::Succeeded, String::new()));
+}
+
+#[tokio::test]
+async fn a_run_that_was_interrupted_begins_again_and_not_for_ever() {
+    let region = region(|patience| patience.sweep = Duration::from_millis(5)).await;
+    let mut running = Running::within(region, job("shanghai", "anhui")).await;
+    running.both_started().await;
+    let cause = "the connection to anhui was lost: reset";
+    for attempt in 0..=100 {
+        running.shanghai.interrupted(&running.job_id, cause, attempt).await;
+        assert_eq!(running.anhui.cancelled().await.job_id, running.job_id);
+        if attempt < 100 {
+            for node in [&mut running.shanghai, &mut running.anhui] {
+                assert_eq!(node.start().await.attempt, attempt + 1);
+                node.started(&running.job_id).await;
+            }
+        }
+    }
+    let (state, reported) = running.operator.end(&running.job_id).await;
+    assert_eq!((state, reported), (JobState::Failed, format!("shanghai reports: {cause}")));
+}
+
+#[tokio::test]
+async fn a_party_that_lacks_the_end_alone_is_told_that_its_peer_is_done() {
+    let region = region(|patience| patience.grace = SHORT).await;
+    let mut running = Running::within(region, job("shanghai", "anhui")).await;
+    running.both_started().await;
+    running.shanghai.succeeded(&running.job_id, &[9; 32]).await;
+    running.shanghai.nothing_due().await;
+    drop(running.anhui);
+    let queued = async {
+        while running.operator.get(&running.job_id).await.unwrap().state() != JobState::Queued {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), queued).await.expect("the job was not interrupted");
+    let mut anhui = running.region.node("anhui").await;
+    let start = anhui.start().await;
+    assert_eq!((start.attempt, start.peers_done), (1, true));
+    anhui.succeeded(&running.job_id, &[9; 32]).await;
+    assert_eq!(running.operator.end(&running.job_id).await, (JobState::Succeeded, String::new()));
+    running.shanghai.nothing_due().await;
 }
 
 #[tokio::test]
@@ -33,7 +89,7 @@ async fn a_node_that_comes_back_in_time_keeps_its_job() {
     let region = region(|patience| patience.grace = Duration::from_secs(2)).await;
     let mut running = Running::within(region, job("shanghai", "anhui")).await;
     running.both_started().await;
-    // A second job, whose node stays away: when it fails, the grace of the first is over too.
+    // A second job, whose node stays away: when that interrupts it, the grace of the first is over too.
     let (mut jiangsu, mut zhejiang) = (running.region.node("jiangsu").await, running.region.node("zhejiang").await);
     let mut other = running.region.operator("jiangsu").await;
     let lost = other.submit(job("jiangsu", "zhejiang")).await.unwrap().job_id;
@@ -42,7 +98,7 @@ async fn a_node_that_comes_back_in_time_keeps_its_job() {
     drop(running.anhui);
     let mut anhui = running.region.node("anhui").await;
     drop(zhejiang);
-    assert_eq!(other.end(&lost).await.0, JobState::Failed);
+    assert_eq!(jiangsu.cancelled().await.job_id, lost);
     anhui.succeeded(&running.job_id, &[9; 32]).await;
     running.shanghai.succeeded(&running.job_id, &[9; 32]).await;
     assert_eq!(running.operator.end(&running.job_id).await, (JobState::Succeeded, String::new()));
@@ -56,11 +112,12 @@ async fn a_node_that_has_done_its_part_may_leave() {
     running.anhui.succeeded(&running.job_id, &[9; 32]).await;
     running.anhui.nothing_due().await;
     // A second job of the same node shows when its grace is over.
-    let _jiangsu = running.region.node("jiangsu").await;
+    let mut jiangsu = running.region.node("jiangsu").await;
     let mut other = running.region.operator("jiangsu").await;
     let lost = other.submit(job("jiangsu", "anhui")).await.unwrap().job_id;
+    jiangsu.start().await;
     drop(running.anhui);
-    assert_eq!(other.end(&lost).await.0, JobState::Failed);
+    assert_eq!(jiangsu.cancelled().await.job_id, lost);
     running.shanghai.succeeded(&running.job_id, &[9; 32]).await;
     assert_eq!(running.operator.end(&running.job_id).await.0, JobState::Succeeded);
 }

@@ -46,7 +46,8 @@ impl CoordinationService for Careless {
 
 /// The answer to the end of a job with so many bytes of cause and of transcript.
 async fn answer(cause: usize, transcript: usize) -> Result<usize, Status> {
-    let ended = JobEnded { cause: "c".repeat(cause), transcript_hash: vec![0; transcript].into(), state: 0 };
+    let ended =
+        JobEnded { cause: "c".repeat(cause), transcript_hash: vec![0; transcript].into(), ..JobEnded::default() };
     let event = Some(Event::Report(JobReport { body: Some(Body::Ended(ended)), ..JobReport::default() }));
     let mut client = CoordinationServiceClient::new(CoordinationServiceServer::new(Careless));
     let mut answers = client.attach(tokio_stream::once(AttachRequest { event })).await?.into_inner();

@@ -1,9 +1,11 @@
 //! Takes jobs through their life: waits for their nodes, starts them, and settles how they end.
 
+mod interruption;
+mod starting;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::Duration,
 };
 
 use agreement::{JobSpec, JobState, ParticipantId, printable};
@@ -12,9 +14,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wire::proto::{
-    CancelJob, Job, JobEnded, JobReport, Progress, StartJob, attach_response::Directive, job_report::Body,
-};
+use wire::proto::{CancelJob, Job, JobEnded, JobReport, Progress, attach_response::Directive, job_report::Body};
 
 use crate::{
     patience::Patience,
@@ -33,6 +33,10 @@ struct Live {
     started: BTreeMap<ParticipantId, bool>,
     transcripts: BTreeMap<ParticipantId, Vec<u8>>,
     progress: BTreeMap<ParticipantId, Progress>,
+    /// How often it was interrupted.
+    attempt: u32,
+    /// Whether it was interrupted and waits to be begun again.
+    interrupted: bool,
     /// Ends the watch over its deadline.
     over: CancellationToken,
 }
@@ -40,6 +44,11 @@ struct Live {
 impl Live {
     /// Whether this node still has to do its part of the job.
     fn busies(&self, participant: &ParticipantId) -> bool {
+        !self.interrupted && self.is_due(participant)
+    }
+
+    /// Whether this party's part is not done.
+    fn is_due(&self, participant: &ParticipantId) -> bool {
         self.spec.party_of(participant).is_some() && !self.transcripts.contains_key(participant)
     }
 }
@@ -98,48 +107,7 @@ impl Dispatcher {
     /// A node has attached: the jobs that waited for it start.
     pub(crate) async fn attached(self: &Arc<Self>, participant: &ParticipantId) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
-        self.start_queued(&mut live, |spec| spec.party_of(participant).is_some()).await
-    }
-
-    /// Starts those of the queued jobs that can be, the oldest first.
-    async fn start_queued(
-        self: &Arc<Self>,
-        live: &mut HashMap<String, Live>,
-        concerned: impl Fn(&JobSpec) -> bool,
-    ) -> Result<(), StoreError> {
-        for job in self.store.in_state(JobState::Queued).await? {
-            if concerned(&job.spec) {
-                self.start(live, &job);
-            }
-        }
-        Ok(())
-    }
-
-    /// A node's stream has ended: what it was doing fails, unless it comes back soon.
-    pub(crate) fn detached(self: &Arc<Self>, participant: ParticipantId, stream: u64) {
-        let this = Arc::clone(self);
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = this.shutdown.cancelled() => return,
-                () = sleep(this.patience.grace) => {}
-            }
-            if !this.registry.is_gone(&participant, stream) {
-                return;
-            }
-            this.left(&participant, "its node left in the middle of the job").await;
-        });
-    }
-
-    /// Fails the jobs that a node was doing.
-    pub(crate) async fn left(self: &Arc<Self>, participant: &ParticipantId, why: &str) {
-        let held = self.live.lock().await;
-        let jobs = held.iter().filter(|(_, job)| job.busies(participant)).map(|(id, _)| id.clone());
-        let jobs: Vec<String> = jobs.collect();
-        drop(held);
-        for id in jobs {
-            let cause = format!("{participant}: {why}");
-            self.settled(self.end(&id, JobState::Failed, &cause, None).await);
-        }
+        self.start_queued(&mut live, |job| job.spec.party_of(participant).is_some()).await
     }
 
     /// A node's word on its part of a job.
@@ -175,47 +143,6 @@ impl Dispatcher {
         Ok(self.watchers.watch(message(stored, live.get(id)), over))
     }
 
-    /// Tells the nodes of a queued job to start, if all are there and have room.
-    fn start(self: &Arc<Self>, live: &mut HashMap<String, Live>, job: &StoredJob) {
-        let has_room = |participant: &ParticipantId| {
-            let busy = live.values().filter(|job| job.busies(participant)).count();
-            busy < self.registry.capacity(participant) && self.registry.takes_more(participant)
-        };
-        // All at once: were each node to take jobs as they come, two could wait for each other.
-        let ready = job.spec.parties.iter().all(|party| has_room(&party.participant));
-        if !ready || live.contains_key(&job.id) {
-            return;
-        }
-        let directive = || {
-            Directive::Start(StartJob {
-                job_id: job.id.clone(),
-                spec: Some(job.spec.clone().into()),
-                listener_endpoint: self.registry.endpoint(&job.spec.listener),
-            })
-        };
-        // The listener first, so that it is likely to be ready when it is dialled.
-        let mut order: Vec<&ParticipantId> = job.spec.parties.iter().map(|party| &party.participant).collect();
-        order.sort_by_key(|participant| **participant != job.spec.listener);
-        let deaf: Vec<_> = order.into_iter().filter(|one| !self.registry.direct(one, directive())).collect();
-        let over = self.shutdown.child_token();
-        self.watch_deadline(&job.id, &job.spec, over.clone());
-        let entry = Live {
-            spec: job.spec.clone(),
-            started: BTreeMap::new(),
-            transcripts: BTreeMap::new(),
-            progress: BTreeMap::new(),
-            over,
-        };
-        live.insert(job.id.clone(), entry);
-        if let Some(participant) = deaf.first() {
-            let (this, id) = (Arc::clone(self), job.id.clone());
-            let cause = format!("{participant}: its node could not be told to start");
-            self.tasks.spawn(async move {
-                this.settled(this.end(&id, JobState::Failed, &cause, None).await);
-            });
-        }
-    }
-
     /// Goes through the queue from time to time: ends what has waited too long, and starts what can start.
     pub(crate) fn sweep(self: &Arc<Self>) {
         let this = Arc::clone(self);
@@ -235,7 +162,7 @@ impl Dispatcher {
         let waited = self.patience.queue;
         let oldest = now_ms().saturating_sub(i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
         for job in self.store.in_state(JobState::Queued).await? {
-            if job.created_ms < oldest && !live.contains_key(&job.id) {
+            if job.created_ms < oldest && live.get(&job.id).is_none_or(|job| job.interrupted) {
                 let cause = format!(
                     "the nodes of the job were not all there, with room for it, within {} seconds",
                     waited.as_secs()
@@ -246,21 +173,6 @@ impl Dispatcher {
             }
         }
         Ok(())
-    }
-
-    fn watch_deadline(self: &Arc<Self>, id: &str, spec: &JobSpec, over: CancellationToken) {
-        let within =
-            spec.deadline_seconds.map_or(self.patience.deadline, |seconds| Duration::from_secs(seconds.into()));
-        let (this, id) = (Arc::clone(self), id.to_owned());
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = over.cancelled() => {}
-                () = sleep(within + this.patience.allowance) => {
-                    let cause = format!("the job was not done after {} seconds", within.as_secs());
-                    this.settled(this.end(&id, JobState::TimedOut, &cause, None).await);
-                }
-            }
-        });
     }
 
     async fn started(&self, id: &str, from: &ParticipantId) -> Result<(), StoreError> {
@@ -277,7 +189,13 @@ impl Dispatcher {
             return Ok(());
         }
         job.started.insert(from.clone(), true);
-        if job.started.len() < job.spec.parties.len() {
+        if job.interrupted
+            || job
+                .spec
+                .parties
+                .iter()
+                .any(|party| job.is_due(&party.participant) && !job.started.contains_key(&party.participant))
+        {
             return Ok(());
         }
         let stored = self.run(id).await?;
@@ -306,6 +224,14 @@ impl Dispatcher {
 
     async fn ended(self: &Arc<Self>, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
         let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
+        // The end of an earlier attempt is known already, unless it was a success.
+        let is_stale = |job: &Live| job.interrupted || job.attempt != ended.attempt;
+        if state != JobState::Succeeded && self.live.lock().await.get(id).is_some_and(is_stale) {
+            return Ok(());
+        }
+        if state != JobState::Succeeded && ended.may_resume && self.is_party(id, from).await {
+            return self.interrupt(id, &reported(&ended.cause, from), Some(from)).await;
+        }
         if state != JobState::Succeeded {
             let state = if state.is_final() { state } else { JobState::Failed };
             return self.end(id, state, &ended.cause, Some(from)).await;
@@ -331,6 +257,10 @@ impl Dispatcher {
         }
     }
 
+    async fn is_party(&self, id: &str, from: &ParticipantId) -> bool {
+        self.live.lock().await.get(id).is_some_and(|job| job.spec.party_of(from).is_some())
+    }
+
     /// Brings a job to its end and tells everyone: watchers, and the nodes that are still at it.
     async fn end(
         self: &Arc<Self>,
@@ -342,7 +272,7 @@ impl Dispatcher {
         let mut live = self.live.lock().await;
         let Some(ended) = self.conclude(&mut live, id, (state, cause), by).await? else { return Ok(()) };
         // Its nodes have room again. That another job cannot be read takes nothing from this end.
-        self.settled(self.start_queued(&mut live, |spec| shares_a_party(spec, &ended.spec)).await);
+        self.settled(self.start_queued(&mut live, |job| shares_a_party(&job.spec, &ended.spec)).await);
         Ok(())
     }
 
@@ -414,5 +344,4 @@ fn message(stored: StoredJob, live: Option<&Live>) -> Job {
 }
 
 #[cfg(test)]
-#[path = "dispatch_tests.rs"]
 mod tests;

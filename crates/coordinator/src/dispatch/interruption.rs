@@ -1,0 +1,84 @@
+//! Jobs whose nodes leave in the middle: they wait until all are there, and are begun again.
+
+use std::sync::Arc;
+
+use agreement::{JobState, ParticipantId, printable};
+use tokio::time::sleep;
+use wire::proto::{CancelJob, attach_response::Directive};
+
+use super::{Dispatcher, message, shares_a_party};
+use crate::{store::StoreError, text::MAX_REASON};
+
+/// How often a job that was interrupted is begun again.
+const MOST_ATTEMPTS: u32 = 100;
+
+impl Dispatcher {
+    /// A node's stream has ended: what it was doing is interrupted, unless it comes back soon.
+    pub(crate) fn detached(self: &Arc<Self>, participant: ParticipantId, stream: u64) {
+        let this = Arc::clone(self);
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = this.shutdown.cancelled() => return,
+                () = sleep(this.patience.grace) => {}
+            }
+            if !this.registry.is_gone(&participant, stream) {
+                return;
+            }
+            this.left(&participant, "its node left in the middle of the job").await;
+        });
+    }
+
+    /// Interrupts the jobs that a node was doing. They are begun again when it is back.
+    pub(crate) async fn left(self: &Arc<Self>, participant: &ParticipantId, why: &str) {
+        let held = self.live.lock().await;
+        let jobs = held.iter().filter(|(_, job)| job.busies(participant)).map(|(id, _)| id.clone());
+        let jobs: Vec<String> = jobs.collect();
+        drop(held);
+        for id in jobs {
+            let cause = format!("{participant}: {why}");
+            self.settled(self.interrupt(&id, &cause, None).await);
+        }
+    }
+
+    /// Lets a job wait until it can be begun again; it fails if that happens too often. `by` has stopped by itself.
+    pub(super) async fn interrupt(
+        self: &Arc<Self>,
+        id: &str,
+        cause: &str,
+        by: Option<&ParticipantId>,
+    ) -> Result<(), StoreError> {
+        let mut live = self.live.lock().await;
+        let Some(job) = live.get_mut(id).filter(|job| !job.interrupted) else { return Ok(()) };
+        if job.attempt >= MOST_ATTEMPTS {
+            drop(live);
+            return self.end(id, JobState::Failed, cause, None).await;
+        }
+        job.attempt += 1;
+        job.interrupted = true;
+        job.started.clear();
+        job.progress.clear();
+        let reason = printable(&format!("{cause}; the job is begun again when all nodes are there"), MAX_REASON);
+        for party in job.spec.parties.iter().filter(|party| job.is_due(&party.participant)) {
+            if Some(&party.participant) != by {
+                let cancel = CancelJob { job_id: id.to_owned(), reason: reason.clone() };
+                self.registry.direct(&party.participant, Directive::Cancel(cancel));
+            }
+        }
+        // One that was not running yet is still queued.
+        if self.store.get(id).await?.state == JobState::Running {
+            self.store.change(id, JobState::Suspended, cause).await?;
+            self.store.change(id, JobState::Queued, cause).await?;
+        }
+        tracing::info!(job_id = %id, cause, "job interrupted");
+        let stored = self.store.get(id).await?;
+        self.watchers.tell(message(stored, live.get(id)), false);
+        // Its nodes have room again.
+        let spec = live.get(id).map(|job| job.spec.clone());
+        if let Some(spec) = spec {
+            self.settled(
+                self.start_queued(&mut live, |other| other.id != id && shares_a_party(&other.spec, &spec)).await,
+            );
+        }
+        Ok(())
+    }
+}
