@@ -105,7 +105,7 @@ fn what_does_not_fit_together_is_refused_with_its_reason() {
     let labelled = "mode labelled needs at least one label column of the sender";
     let labels = "label columns go with mode labelled alone";
     let no_column = "a key needs at least one column";
-    let columns = "each party needs as many key columns as there are key types";
+    let columns = "each party needs as many key columns as there are key types, or three for each ebill";
     let dataset = "each party needs a dataset";
     let refusals: [(Mode, &str, Change); 21] = [
         (Mode::Both, roles, |job| job.parties.clear()),

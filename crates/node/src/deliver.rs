@@ -144,8 +144,8 @@ fn write_rows(delivery: &mut Delivery, matches: &Matches, plan: &Plan, stop: &St
     let key = KeyColumns::new(&source.key, &columns).map_err(|error| RunError::Configuration(error.to_string()))?;
     let mut record = Record::default();
     while rows.read(&mut record)? {
-        let Some(key) = key.key(&record) else { continue };
-        if let Ok(place) = matches.items.binary_search(&Item::from(key.0)) {
+        let Ok(keyed) = key.key(&record) else { continue };
+        if let Ok(place) = matches.items.binary_search(&Item::from(keyed.key.0)) {
             sink.write(&record, &matches.labels(place, plan.terms.label_columns.len()))?;
         }
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::{
-    key::{CanonicalKey, KeySpec},
+    key::{CanonicalKey, KeySpec, Keyed, Unkeyed},
     label_list,
     record::{Record, RecordError, RecordSource},
 };
@@ -22,10 +22,24 @@ pub struct RowCounts {
     pub rows: u64,
     /// Rows whose key is empty or missing in at least one column. They are not matched.
     pub missing_keys: u64,
+    /// Rows with a key column that is not what its type says. They are not matched either.
+    pub refused_rows: u64,
     /// Rows whose key an earlier row had.
     pub duplicate_rows: u64,
     /// Of those, rows whose labels are not those of the first row with the key.
     pub label_conflicts: u64,
+}
+
+impl RowCounts {
+    /// Counts a row that has no key, or gives the key of one that has.
+    fn keyed(&mut self, row: Result<Keyed, Unkeyed>) -> Option<CanonicalKey> {
+        match row {
+            Ok(keyed) => return Some(keyed.key),
+            Err(Unkeyed::Missing) => self.missing_keys += 1,
+            Err(Unkeyed::Refused(_)) => self.refused_rows += 1,
+        }
+        None
+    }
 }
 
 /// Where a key stands in a source, and under which types.
@@ -39,15 +53,17 @@ impl<'a> KeyColumns<'a> {
     /// A key of the types of `spec` that stands in `columns`.
     ///
     /// # Errors
-    /// [`crate::KeyError::Count`] unless there are as many columns as types.
+    /// [`crate::KeyError::Count`] unless the columns are as many as [`KeySpec::admits`] takes.
     pub fn new(spec: &'a KeySpec, columns: &'a [usize]) -> Result<Self, crate::KeyError> {
         spec.admits(columns.len())?;
         Ok(Self { spec, columns })
     }
 
-    /// The key of `record`; nothing where a value is empty or missing.
-    #[must_use]
-    pub fn key(&self, record: &Record) -> Option<CanonicalKey> {
+    /// The key of `record`.
+    ///
+    /// # Errors
+    /// [`Unkeyed`] where a value is empty or missing, or not what its type says.
+    pub fn key(&self, record: &Record) -> Result<Keyed, Unkeyed> {
         self.spec.key(record, self.columns)
     }
 }
@@ -73,8 +89,8 @@ impl KeyedSet {
         let mut record = Record::default();
         while source.read(&mut record)? {
             counts.rows += 1;
-            match key.key(&record) {
-                None => counts.missing_keys += 1,
+            match counts.keyed(key.key(&record)) {
+                None => {}
                 Some(_) if keys.len() >= most => return Err(too_many(source, most)),
                 Some(key) => keys.push(key),
             }
@@ -146,10 +162,7 @@ impl LabelledSet {
         let mut record = Record::default();
         while source.read(&mut record)? {
             counts.rows += 1;
-            let Some(key) = key.key(&record) else {
-                counts.missing_keys += 1;
-                continue;
-            };
+            let Some(key) = counts.keyed(key.key(&record)) else { continue };
             let number = u32::try_from(rows.len()).map_err(|_| too_many(source, MAX_ROWS))?;
             let before = labels.len();
             label_list::encode(&record, label_columns, &mut labels)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{key::KeyType, record::SinkHeader};
+use crate::{record::SinkHeader, standard::KeyType};
 
 /// Rows that stand in memory.
 struct Rows {
@@ -51,7 +51,7 @@ fn raw() -> KeySpec {
 fn key_of(value: &str) -> CanonicalKey {
     let mut record = Record::default();
     record.push_field(value.as_bytes());
-    raw().key(&record, &[0]).unwrap()
+    raw().key(&record, &[0]).unwrap().key
 }
 
 fn labelled(rows: &mut Rows, longest: usize) -> Result<LabelledSet, RecordError> {
@@ -65,7 +65,10 @@ fn keys_are_distinct_sorted_and_counted() {
     let mut expected = vec![key_of("a"), key_of("b"), key_of("c")];
     expected.sort();
     assert_eq!(set.keys(), expected);
-    assert_eq!(set.counts(), RowCounts { rows: 6, missing_keys: 1, duplicate_rows: 2, label_conflicts: 0 });
+    assert_eq!(
+        set.counts(),
+        RowCounts { rows: 6, missing_keys: 1, refused_rows: 0, duplicate_rows: 2, label_conflicts: 0 }
+    );
     assert_eq!(set.position(&expected[1]), Some(1));
     assert_eq!(set.position(&key_of("d")), None);
     assert_eq!(set.into_keys(), expected);
@@ -107,7 +110,10 @@ fn columns_that_do_not_pair_up_are_refused() {
 fn the_first_row_of_a_key_gives_its_label_and_conflicts_are_counted() {
     let mut rows = Rows::new(&[["a", "one"], ["b", "two"], ["a", "other"], ["", "x"], ["b", "two"], ["a", "one"]]);
     let set = labelled(&mut rows, 100).unwrap();
-    assert_eq!(set.set().counts(), RowCounts { rows: 6, missing_keys: 1, duplicate_rows: 3, label_conflicts: 1 });
+    assert_eq!(
+        set.set().counts(),
+        RowCounts { rows: 6, missing_keys: 1, refused_rows: 0, duplicate_rows: 3, label_conflicts: 1 }
+    );
     let label = |key: &str| set.label(set.set().position(&key_of(key)).unwrap()).unwrap();
     assert_eq!(label_list::decode(label("a"), 1).unwrap(), [b"one"]);
     assert_eq!(label_list::decode(label("b"), 1).unwrap(), [b"two"]);
