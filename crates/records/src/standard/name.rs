@@ -52,15 +52,12 @@ pub(super) fn canonical<'v>(value: &'v [u8], warnings: &mut Warnings) -> Result<
 }
 
 fn normalise(written: &str, warnings: &mut Warnings) -> String {
-    let assigned = written.chars().map(|c| {
-        let assigned = assigned(c);
-        if assigned != c {
-            warnings.add(Warning::PrivateUse);
-        }
-        assigned
-    });
-    let compatible: String = assigned.nfkc().collect();
-    if written.chars().any(|c| matches!(c, '\u{ff01}'..='\u{ff5e}' | '\u{f900}'..='\u{faff}')) {
+    let assigned = || written.chars().map(assigned);
+    if !assigned().eq(written.chars()) {
+        warnings.add(Warning::PrivateUse);
+    }
+    let compatible: String = assigned().nfkc().collect();
+    if !assigned().eq(compatible.chars()) {
         warnings.add(Warning::FullWidth);
     }
     let mut name = String::with_capacity(compatible.len());
