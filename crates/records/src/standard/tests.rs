@@ -52,6 +52,18 @@ fn types_are_read_by_name() {
     assert!(error.starts_with("there is no key type \"Raw\"; the types are: raw, resident-id, uscc,"), "{error}");
 }
 
+#[test]
+fn the_document_has_every_type_reason_and_warning() {
+    let document = include_str!("../../../../docs/DATA-STANDARD.md");
+    let explained = Reason::ALL.map(|one| [one.name(), one.english(), one.chinese()]).into_iter();
+    for [name, english, chinese] in explained.chain(Warning::ALL.map(|one| [one.name(), one.english(), one.chinese()]))
+    {
+        assert!(document.contains(&format!("| `{name}` | {english} | {chinese} |")), "{name}");
+    }
+    assert!(KeyType::ALL.iter().all(|one| document.contains(&format!("| `{one}` |"))));
+    assert!(document.contains(&format!("Version `{DATA_STANDARD}`.")));
+}
+
 mod resident_ids {
     use super::*;
 
