@@ -65,7 +65,12 @@ pub(super) fn canonical<'v>(value: &'v [u8], warnings: &mut Warnings) -> Result<
     Code::from_bytes(&digits).map(Value::short)
 }
 
-/// The characters that count, with `-` for every separator.
+/// What stands for 年, 月 and 日 while a date is read: control characters, which no date has.
+const YEAR: u8 = 1;
+const MONTH: u8 = 2;
+const DAY: u8 = 3;
+
+/// The characters that count.
 fn clean(value: &[u8], warnings: &mut Warnings) -> Result<Code, Reason> {
     let text = str::from_utf8(value).map_err(|_| Reason::InvalidUtf8)?;
     if value.len() > LONGEST_WRITTEN {
@@ -78,9 +83,11 @@ fn clean(value: &[u8], warnings: &mut Warnings) -> Result<Code, Reason> {
             _ if is_invisible(c) => warnings.add(Warning::Invisible),
             _ if is_apostrophe(c) && code.as_bytes().is_empty() => warnings.add(Warning::Apostrophe),
             _ if is_dash(c) => code.push(b'-')?,
-            '年' | '月' => code.push(b'-')?,
-            '日' | '号' => code.push(b'd')?,
+            '年' => code.push(YEAR)?,
+            '月' => code.push(MONTH)?,
+            '日' | '号' => code.push(DAY)?,
             char::REPLACEMENT_CHARACTER => return Err(Reason::LostCharacter),
+            _ if c.is_control() => return Err(Reason::UnexpectedCharacter),
             _ => code.push(u8::try_from(c).ok().filter(u8::is_ascii).ok_or(Reason::UnexpectedCharacter)?)?,
         }
     }
@@ -93,7 +100,7 @@ fn clean(value: &[u8], warnings: &mut Warnings) -> Result<Code, Reason> {
 
 /// The eight digits of a date that is written in any of the accepted forms.
 fn digits(written: &[u8]) -> Result<[u8; 8], Reason> {
-    let written = written.strip_suffix(b"d").unwrap_or(written);
+    let written = written.strip_suffix(&[DAY]).unwrap_or(written);
     let plain = written.iter().all(u8::is_ascii_digit);
     match written.len() {
         5 if plain => return Err(Reason::DayNumber),
@@ -109,7 +116,7 @@ fn digits(written: &[u8]) -> Result<[u8; 8], Reason> {
     if !year.iter().all(u8::is_ascii_digit) {
         return Err(misshapen());
     }
-    let separated = rest.first().is_some_and(|byte| is_separator(*byte));
+    let separated = rest.first().is_some_and(|byte| is_separator(*byte, YEAR));
     let rest = if separated { rest.get(1..).unwrap_or_default() } else { rest };
     let run = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (month, day) = rest.split_at_checked(run).ok_or_else(misshapen)?;
@@ -117,7 +124,7 @@ fn digits(written: &[u8]) -> Result<[u8; 8], Reason> {
         ([m1, m2, d1, d2], []) => ([*m1, *m2], [*d1, *d2]),
         ([_, _, _], []) => return Err(Reason::AmbiguousDate),
         ([_], _) if !separated => return Err(Reason::AmbiguousDate),
-        (month, [separator, day @ ..]) if is_separator(*separator) => {
+        (month, [separator, day @ ..]) if is_separator(*separator, MONTH) => {
             (two_digits(month).ok_or_else(misshapen)?, two_digits(day).ok_or_else(misshapen)?)
         }
         _ => return Err(misshapen()),
@@ -126,8 +133,9 @@ fn digits(written: &[u8]) -> Result<[u8; 8], Reason> {
     Ok([y1, y2, y3, y4, m1, m2, d1, d2])
 }
 
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b'-' | b'/' | b'.')
+/// Whether `byte` is one of the separators of either place, or the one of this.
+fn is_separator(byte: u8, own: u8) -> bool {
+    matches!(byte, b'-' | b'/' | b'.') || byte == own
 }
 
 /// One or two digits, with a zero in front.

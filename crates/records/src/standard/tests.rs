@@ -394,6 +394,9 @@ fn dates() {
         let reason = if written == "2024年11" { Reason::UnexpectedCharacter } else { Reason::AmbiguousDate };
         assert_refused(date, written, reason);
     }
+    for written in ["2024月2月29", "2024年2年29", "2024\u{1}2\u{2}29\u{3}", "2024年2日29"] {
+        assert_refused(date, written, Reason::UnexpectedCharacter);
+    }
     assert_refused(date, "45351", Reason::DayNumber);
     assert_refused(date, "2.02402E+07", Reason::ScientificNotation);
     assert_refused(date, "20240229.0", Reason::DecimalNumber);
