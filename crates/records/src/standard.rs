@@ -14,8 +14,6 @@ mod organisation_code;
 mod reason;
 mod region;
 pub(crate) mod resident_id;
-#[cfg(test)]
-mod tests;
 mod uscc;
 mod vocabulary;
 mod warning;
@@ -216,3 +214,6 @@ impl fmt::Debug for Value<'_> {
         write!(f, "Value({} bytes)", self.as_bytes().len())
     }
 }
+
+#[cfg(test)]
+mod tests;

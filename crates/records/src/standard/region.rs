@@ -5,7 +5,7 @@
 
 use super::{
     Value,
-    code::{Code, not_digits},
+    code::{Code, not_digits, number},
     reason::Reason,
     warning::{Warning, Warnings},
 };
@@ -29,42 +29,6 @@ pub(super) fn warn_of_province(region: &[u8], warnings: &mut Warnings) {
 /// Whether two digits are those of a province, municipality, autonomous region or special
 /// administrative region; 81 to 83 with the meaning they have in residence permits.
 pub(super) fn is_province(digits: [u8; 2]) -> bool {
-    matches!(
-        &digits,
-        b"11"
-            | b"12"
-            | b"13"
-            | b"14"
-            | b"15"
-            | b"21"
-            | b"22"
-            | b"23"
-            | b"31"
-            | b"32"
-            | b"33"
-            | b"34"
-            | b"35"
-            | b"36"
-            | b"37"
-            | b"41"
-            | b"42"
-            | b"43"
-            | b"44"
-            | b"45"
-            | b"46"
-            | b"50"
-            | b"51"
-            | b"52"
-            | b"53"
-            | b"54"
-            | b"61"
-            | b"62"
-            | b"63"
-            | b"64"
-            | b"65"
-            | b"71"
-            | b"81"
-            | b"82"
-            | b"83"
-    )
+    digits.iter().all(u8::is_ascii_digit)
+        && matches!(number(&digits), 11..=15 | 21..=23 | 31..=37 | 41..=46 | 50..=54 | 61..=65 | 71 | 81..=83)
 }
