@@ -70,6 +70,16 @@ fn jobs_that_fit_together_are_valid_at_both_ends_of_the_error_budget() {
 }
 
 #[test]
+fn an_ebill_stands_in_one_column_or_in_three_and_each_party_has_its_own_way() {
+    let mut bills = job(Mode::Membership);
+    bills.key_types = vec![KeyType::Ebill];
+    bills.parties[1].key_columns = ["code", "number", "check"].map(str::to_owned).to_vec();
+    assert_eq!(bills.validate(), Ok(()));
+    bills.parties[1].key_columns.pop();
+    assert!(bills.validate().is_err());
+}
+
+#[test]
 fn what_is_planned_is_told_from_what_is_wrong() {
     let refusals: [(&str, Change); 3] = [
         ("mode sum", |job| job.mode = Mode::Sum),
