@@ -41,7 +41,7 @@ fn items(names: &[&str]) -> Result<Arc<[Item]>, Box<dyn Error>> {
     let digest = |name: &&str| {
         record.clear();
         record.push_field(name.as_bytes());
-        key.key(&record, &[0]).map(|key| Item::from(key.0))
+        key.key(&record, &[0]).ok().map(|keyed| Item::from(keyed.key.0))
     };
     names.iter().map(digest).collect::<Option<_>>().ok_or_else(|| "a name is empty".into())
 }

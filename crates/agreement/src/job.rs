@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use records::KeyType;
+use records::{KeySpec, KeyType};
 use serde::{Deserialize, Serialize};
 
 use crate::participant::{ParticipantId, Role};
@@ -210,11 +210,9 @@ impl JobSpec {
             }
             _ => {}
         }
-        if self.key_types.is_empty() {
-            return wrong("a key needs at least one column");
-        }
-        if self.parties.iter().any(|party| party.key_columns.len() != self.key_types.len()) {
-            return wrong("each party needs as many key columns as there are key types");
+        let Ok(key) = KeySpec::new(&self.key_types) else { return wrong("a key needs at least one column") };
+        if self.parties.iter().any(|party| key.admits(party.key_columns.len()).is_err()) {
+            return wrong("each party needs as many key columns as there are key types, or three for each ebill");
         }
         if self.parties.iter().any(|party| party.dataset.is_empty()) {
             return wrong("each party needs a dataset");

@@ -70,6 +70,16 @@ fn jobs_that_fit_together_are_valid_at_both_ends_of_the_error_budget() {
 }
 
 #[test]
+fn an_ebill_stands_in_one_column_or_in_three_and_each_party_has_its_own_way() {
+    let mut bills = job(Mode::Membership);
+    bills.key_types = vec![KeyType::Ebill];
+    bills.parties[1].key_columns = ["code", "number", "check"].map(str::to_owned).to_vec();
+    assert_eq!(bills.validate(), Ok(()));
+    bills.parties[1].key_columns.pop();
+    assert!(bills.validate().is_err());
+}
+
+#[test]
 fn what_is_planned_is_told_from_what_is_wrong() {
     let refusals: [(&str, Change); 3] = [
         ("mode sum", |job| job.mode = Mode::Sum),
@@ -105,7 +115,7 @@ fn what_does_not_fit_together_is_refused_with_its_reason() {
     let labelled = "mode labelled needs at least one label column of the sender";
     let labels = "label columns go with mode labelled alone";
     let no_column = "a key needs at least one column";
-    let columns = "each party needs as many key columns as there are key types";
+    let columns = "each party needs as many key columns as there are key types, or three for each ebill";
     let dataset = "each party needs a dataset";
     let refusals: [(Mode, &str, Change); 21] = [
         (Mode::Both, roles, |job| job.parties.clear()),

@@ -58,7 +58,7 @@ pub(crate) async fn conduct(
         }
     };
     let prepare_seconds = began.elapsed().as_secs_f64();
-    let Prepared { set, items, counts, padded_size, label_size, commitment, delivery } = prepared;
+    let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, delivery } = prepared;
     let own = OwnInput {
         padded_size,
         commitment,
@@ -132,6 +132,7 @@ pub(crate) async fn conduct(
         peer: plan.peer().clone(),
         mode: plan.terms.mode,
         counts,
+        tally: quality,
         items,
         padded_size,
         peer_padded_size: agreed.peer_size,
@@ -190,6 +191,7 @@ pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> 
         peer: plan.peer().clone(),
         mode: plan.terms.mode,
         counts: prepared.counts,
+        tally: prepared.tally,
         items: prepared.items,
         padded_size: prepared.padded_size,
         peer_padded_size: saved.begun.peer_size,

@@ -300,6 +300,7 @@ impl Jobs {
                 %job_id,
                 rows = report.counts.rows,
                 missing_keys = report.counts.missing_keys,
+                refused_rows = report.counts.refused_rows,
                 duplicate_rows = report.counts.duplicate_rows,
                 label_conflicts = report.counts.label_conflicts,
                 items = report.items,

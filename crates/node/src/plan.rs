@@ -5,7 +5,7 @@ use agreement::{
     IdentityPublicKey, JobParty, JobSpec, Mode, ParticipantId, Protocol, Role, RunParticipant, RunTerms,
     run::{CONTRACT_VERSION, SUITE_RISTRETTO255, SUITE_VOLE},
 };
-use records::key::DATA_STANDARD;
+use records::standard::DATA_STANDARD;
 
 use crate::{error::RunError, run::Run};
 

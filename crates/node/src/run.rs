@@ -8,7 +8,7 @@ use std::{
 };
 
 use agreement::{IdentityPublicKey, JobSpec, Mode, ParticipantId, Role};
-use records::{CanonicalKey, Datasets, RowCounts};
+use records::{CanonicalKey, Datasets, RowCounts, Tally};
 use session::{ComputePool, Limits, PhaseReport, settings::ProgressHook};
 use tokio_util::sync::CancellationToken;
 use wire::Network;
@@ -114,6 +114,8 @@ pub struct RunReport {
     pub mode: Mode,
     /// Rows of this side's source, and which of them have no key or one that stood before.
     pub counts: RowCounts,
+    /// Why rows of its source have no key, and what was noticed of those that do.
+    pub tally: Tally,
     /// Distinct keys among them.
     pub items: u64,
     /// The size of its set that this side told the peer.

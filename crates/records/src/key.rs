@@ -1,41 +1,24 @@
-//! Keys: which columns identify a record, under which data standard, and the bytes that are matched.
+//! Keys: which columns identify a record, under which types, and the bytes that are matched.
 //!
-//! The canonical key of one column is `v1|<type>|<value>`; of several columns
-//! `v1|<type>+<type>…|` and then each value behind its length (four bytes, big-endian). Sixteen
-//! bytes of its SHA-256 enter the protocols. Until the data standard is built the one type is
-//! `raw`: the bytes of the column as they are.
+//! The canonical key of one value is `v1|<type>|<value>`; of several values `v1|<type>+<type>…|` and then
+//! each behind its length (four bytes, big-endian). Sixteen bytes of its SHA-256 enter the protocols.
+//!
+//! A value stands in one column, but for an e-bill, which may stand in three. The key is the same.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, block_api::compress256};
 
-use crate::record::Record;
+use crate::{
+    record::Record,
+    standard::{self, DATA_STANDARD, Flaw, KeyType, Reason, Settings, Value, Warnings},
+};
 
-/// The version of the data standard, as runs state it.
-pub const DATA_STANDARD: &str = "v1";
-
-/// What a key column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyType {
-    /// Bytes as they are.
-    Raw,
-}
-
-/// Key types that the data standard names and this version does not have yet.
-const PLANNED: [&str; 9] =
-    ["resident-id", "uscc", "organisation-code", "ebill", "birth-certificate", "mobile", "name", "date", "region"];
-
-/// Why a key is not usable.
+/// Why a key cannot be made of these types and columns.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
-    /// A type of the data standard that is not built.
-    #[error("key type {0:?} is not built yet; this version has: raw")]
-    NotBuilt(String),
-    /// No such type.
-    #[error("there is no key type {0:?}; this version has: raw")]
-    Unknown(String),
     /// Types and columns do not pair up.
-    #[error("{columns} key columns need as many key types, not {types}")]
+    #[error("{columns} key columns need as many key types, not {types} (an ebill may stand in three columns)")]
     Count {
         /// Columns named.
         columns: usize,
@@ -47,31 +30,12 @@ pub enum KeyError {
     NoColumn,
 }
 
-impl FromStr for KeyType {
-    type Err = KeyError;
-
-    fn from_str(text: &str) -> Result<Self, KeyError> {
-        match text {
-            "raw" => Ok(Self::Raw),
-            planned if PLANNED.contains(&planned) => Err(KeyError::NotBuilt(text.to_owned())),
-            _ => Err(KeyError::Unknown(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for KeyType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Raw => "raw",
-        })
-    }
-}
-
-/// The columns of a key with the type of each.
+/// The types of a key, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySpec {
     types: Vec<KeyType>,
     prefix: Vec<u8>,
+    settings: Settings,
 }
 
 /// Sixteen bytes of the SHA-256 of a canonical key: what enters a protocol.
@@ -84,8 +48,35 @@ impl fmt::Debug for CanonicalKey {
     }
 }
 
+/// The key of a record, and what is odd about the values that it was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyed {
+    /// The key.
+    pub key: CanonicalKey,
+    /// What is odd about any of the values.
+    pub warnings: Warnings,
+}
+
+/// Why a record has no key, and is not matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unkeyed {
+    /// A key column is empty, blank or not there.
+    Missing,
+    /// A value is not what its type says.
+    Refused(Refusal),
+}
+
+/// Which value is refused, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Refusal {
+    /// The place of the column among the key columns, from 0.
+    pub column: usize,
+    /// What is wrong with its value.
+    pub reason: Reason,
+}
+
 impl KeySpec {
-    /// A key of as many columns as there are types.
+    /// A key of these types.
     ///
     /// # Errors
     /// [`KeyError::NoColumn`] without any.
@@ -93,117 +84,169 @@ impl KeySpec {
         if types.is_empty() {
             return Err(KeyError::NoColumn);
         }
-        let names: Vec<String> = types.iter().map(ToString::to_string).collect();
+        let names: Vec<&str> = types.iter().map(|key_type| key_type.name()).collect();
         let prefix = format!("{DATA_STANDARD}|{}|", names.join("+")).into_bytes();
-        Ok(Self { types: types.to_vec(), prefix })
+        Ok(Self { types: types.to_vec(), prefix, settings: Settings::default() })
     }
 
-    /// The types, one for each column.
+    /// The same key, of data of which more is known.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// The types, in order.
     #[must_use]
     pub fn types(&self) -> &[KeyType] {
         &self.types
     }
 
-    /// Checks that a key of this kind can stand in that many columns.
+    /// Checks that a key of this kind can stand in that many columns: one for each type, or one for each
+    /// and three for every e-bill.
     ///
     /// # Errors
-    /// [`KeyError::Count`] unless there is one for each type.
+    /// [`KeyError::Count`] for any other number.
     pub fn admits(&self, columns: usize) -> Result<(), KeyError> {
         let types = self.types.len();
-        if columns == types { Ok(()) } else { Err(KeyError::Count { columns, types }) }
+        let admitted = columns == types || columns == self.columns_in_parts();
+        if admitted { Ok(()) } else { Err(KeyError::Count { columns, types }) }
     }
 
-    /// The key of `record`, whose key stands in `columns`; nothing where one is empty or missing, or
-    /// where there are not as many columns as types.
-    #[must_use]
-    pub fn key(&self, record: &Record, columns: &[usize]) -> Option<CanonicalKey> {
-        if columns.len() != self.types.len() {
-            return None;
+    /// The columns of a key whose e-bills stand in three each.
+    fn columns_in_parts(&self) -> usize {
+        self.types.iter().map(|key_type| if *key_type == KeyType::Ebill { 3 } else { 1 }).sum()
+    }
+
+    /// The key of `record`, whose key stands in `columns`.
+    ///
+    /// # Errors
+    /// [`Unkeyed::Missing`] where any value is empty or missing, or where the columns are not as many as
+    /// [`admits`](Self::admits) takes; [`Unkeyed::Refused`] with the first value that is not what its type
+    /// says.
+    pub fn key(&self, record: &Record, columns: &[usize]) -> Result<Keyed, Unkeyed> {
+        let mut warnings = Warnings::NONE;
+        if let ([key_type], [column]) = (self.types.as_slice(), columns) {
+            let value = record.field(*column).ok_or(Unkeyed::Missing)?;
+            let value = key_type.canonical(value, &self.settings, &mut warnings).map_err(|flaw| unkeyed(flaw, 0))?;
+            let key = digest(&self.prefix, value.as_bytes());
+            return Ok(Keyed { key, warnings });
         }
+        let key = self.key_of_several(record, columns, &mut warnings).map_err(|unkeyed| {
+            // A row without one of its values counts as that, whatever the others are.
+            if self.is_any_missing(record, columns) { Unkeyed::Missing } else { unkeyed }
+        })?;
+        Ok(Keyed { key, warnings })
+    }
+
+    fn key_of_several(
+        &self,
+        record: &Record,
+        columns: &[usize],
+        warnings: &mut Warnings,
+    ) -> Result<CanonicalKey, Unkeyed> {
+        self.admits(columns.len()).map_err(|_| Unkeyed::Missing)?;
+        let in_parts = columns.len() != self.types.len();
         let mut hash = Sha256::new_with_prefix(&self.prefix);
-        for &column in columns {
-            let value = record.field(column).filter(|value| !value.is_empty())?;
-            if columns.len() > 1 {
-                hash.update(u32::try_from(value.len()).ok()?.to_be_bytes());
+        let mut rest = columns;
+        for key_type in &self.types {
+            let place = columns.len() - rest.len();
+            let value;
+            (value, rest) = match (key_type, rest) {
+                (KeyType::Ebill, [code, number, check, rest @ ..]) if in_parts => {
+                    (bill_of_columns(record, [*code, *number, *check], place, warnings)?, rest)
+                }
+                (_, [column, rest @ ..]) => {
+                    let value = record.field(*column).ok_or(Unkeyed::Missing)?;
+                    let value = key_type.canonical(value, &self.settings, warnings);
+                    (value.map_err(|flaw| unkeyed(flaw, place))?, rest)
+                }
+                (_, []) => return Err(Unkeyed::Missing),
+            };
+            let value = value.as_bytes();
+            if self.types.len() > 1 {
+                let length = u32::try_from(value.len())
+                    .map_err(|_| Unkeyed::Refused(Refusal { column: place, reason: Reason::WrongLength }))?;
+                hash.update(length.to_be_bytes());
             }
             hash.update(value);
         }
-        let digest: [u8; 32] = hash.finalize().into();
-        digest.first_chunk().copied().map(CanonicalKey)
+        Ok(first_half(hash.finalize().into()))
     }
+
+    /// Whether any of the values is not there.
+    fn is_any_missing(&self, record: &Record, columns: &[usize]) -> bool {
+        // Blank counts as missing for all types but one, which is never beside its own parts.
+        let in_parts = columns.len() != self.types.len();
+        let types = self.types.iter().flat_map(|key_type| {
+            std::iter::repeat_n(*key_type, if in_parts && *key_type == KeyType::Ebill { 3 } else { 1 })
+        });
+        columns
+            .iter()
+            .zip(types)
+            .any(|(&column, key_type)| record.field(column).is_none_or(|value| key_type.is_missing(value)))
+    }
+}
+
+/// The bill of which code, number and check stand in `columns`, the first of which is the key's column
+/// number `place`.
+fn bill_of_columns(
+    record: &Record,
+    columns: [usize; 3],
+    place: usize,
+    warnings: &mut Warnings,
+) -> Result<Value<'static>, Unkeyed> {
+    let mut parts: [&[u8]; 3] = [&[]; 3];
+    for (part, column) in parts.iter_mut().zip(columns) {
+        *part = record.field(column).filter(|value| !KeyType::Ebill.is_missing(value)).ok_or(Unkeyed::Missing)?;
+    }
+    standard::bill_of_parts(parts, warnings)
+        .map_err(|(part, reason)| Unkeyed::Refused(Refusal { column: place + part, reason }))
+}
+
+fn unkeyed(flaw: Flaw, column: usize) -> Unkeyed {
+    match flaw {
+        Flaw::Missing => Unkeyed::Missing,
+        Flaw::Refused(reason) => Unkeyed::Refused(Refusal { column, reason }),
+    }
+}
+
+/// The key of the bytes of both parts.
+fn digest(prefix: &[u8], value: &[u8]) -> CanonicalKey {
+    match one_block(prefix, value) {
+        Some(block) => {
+            let mut state = INITIAL;
+            compress256(&mut state, &[block]);
+            let mut key = [0; 16];
+            key.as_chunks_mut::<4>().0.iter_mut().zip(state).for_each(|(to, word)| *to = word.to_be_bytes());
+            CanonicalKey(key)
+        }
+        None => first_half(Sha256::new_with_prefix(prefix).chain_update(value).finalize().into()),
+    }
+}
+
+/// The state that SHA-256 begins with (FIPS 180-4, section 5.3.3).
+const INITIAL: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The only block of SHA-256 over both parts, if they fit into one: padding and length as FIPS 180-4,
+/// section 5.1.1.
+fn one_block(prefix: &[u8], value: &[u8]) -> Option<[u8; 64]> {
+    let length = prefix.len() + value.len();
+    let bits = u8::try_from(length).ok().filter(|length| *length < 56).map(|length| u16::from(length) * 8)?;
+    let mut block = [0; 64];
+    let (to_prefix, rest) = block.split_at_mut_checked(prefix.len())?;
+    let (to_value, rest) = rest.split_at_mut_checked(value.len())?;
+    to_prefix.copy_from_slice(prefix);
+    to_value.copy_from_slice(value);
+    *rest.first_mut()? = 0x80;
+    *rest.last_chunk_mut()? = bits.to_be_bytes();
+    Some(block)
+}
+
+fn first_half(digest: [u8; 32]) -> CanonicalKey {
+    CanonicalKey(digest.first_chunk().copied().unwrap_or_default())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(fields: &[&[u8]]) -> Record {
-        let mut record = Record::default();
-        fields.iter().for_each(|field| record.push_field(field));
-        record
-    }
-
-    fn spec(columns: usize) -> KeySpec {
-        KeySpec::new(&vec![KeyType::Raw; columns]).unwrap()
-    }
-
-    /// The first half of the SHA-256 of `bytes`.
-    fn half_digest(bytes: &[u8]) -> CanonicalKey {
-        CanonicalKey(Sha256::digest(bytes)[..16].try_into().unwrap())
-    }
-
-    #[test]
-    fn the_bytes_of_a_key_are_pinned() {
-        let one = spec(1).key(&record(&[b"31019919850101001X"]), &[0]).unwrap();
-        assert_eq!(one, half_digest(b"v1|raw|31019919850101001X"));
-        assert_eq!(hex::encode(one.0), "1e52134cd87a34453cc243def7eea521");
-        let two = spec(2).key(&record(&[b"x", b"ab", b"c"]), &[1, 2]).unwrap();
-        assert_eq!(two, half_digest(b"v1|raw+raw|\0\0\0\x02ab\0\0\0\x01c"));
-    }
-
-    #[test]
-    fn values_do_not_run_into_each_other() {
-        let (spec, columns) = (spec(2), [0, 1]);
-        assert_ne!(spec.key(&record(&[b"ab", b"c"]), &columns), spec.key(&record(&[b"a", b"bc"]), &columns));
-    }
-
-    #[test]
-    fn values_are_taken_as_they_are() {
-        let spec = spec(1);
-        let plain = spec.key(&record(&[b"7"]), &[0]);
-        for other in [b" 7".as_slice(), b"7 ", b"07", b"7\0", "７".as_bytes(), b"\xff7"] {
-            assert!(spec.key(&record(&[other]), &[0]).is_some_and(|key| Some(key) != plain));
-        }
-    }
-
-    #[test]
-    fn an_empty_or_missing_value_makes_no_key() {
-        assert_eq!(spec(1).key(&record(&[b""]), &[0]), None);
-        assert_eq!(spec(1).key(&record(&[b"a"]), &[1]), None);
-        assert_eq!(spec(2).key(&record(&[b"a", b""]), &[0, 1]), None);
-    }
-
-    #[test]
-    fn columns_and_types_must_pair_up() {
-        assert_eq!(KeySpec::new(&[]), Err(KeyError::NoColumn));
-        assert_eq!(spec(2).admits(2), Ok(()));
-        assert_eq!(spec(2).admits(1), Err(KeyError::Count { columns: 1, types: 2 }));
-        assert_eq!(spec(2).key(&record(&[b"a", b"b"]), &[0]), None);
-        assert_eq!(spec(1).key(&record(&[b"a", b"b"]), &[0, 1]), None);
-    }
-
-    #[test]
-    fn key_types_are_read_by_name() {
-        assert_eq!("raw".parse(), Ok(KeyType::Raw));
-        assert_eq!(KeyType::Raw.to_string(), "raw");
-        for planned in PLANNED {
-            assert_eq!(planned.parse::<KeyType>(), Err(KeyError::NotBuilt(planned.to_owned())));
-        }
-        assert_eq!("Raw".parse::<KeyType>(), Err(KeyError::Unknown("Raw".to_owned())));
-    }
-
-    #[test]
-    fn a_printed_key_shows_nothing() {
-        assert_eq!(format!("{:?}", CanonicalKey([7; 16])), "CanonicalKey(..)");
-    }
-}
+#[path = "key_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@
 //! has those that touch disks.
 //!
 //! A party's way through this crate: a [`RecordSource`] gives [`Record`]s, a [`KeySpec`] gives the
-//! key of each, [`keyed_set`] collects the distinct ones, [`commitment`] fixes them before the run,
+//! key of each by the [data standard](standard), a [`Tally`] counts them, [`commitment`] fixes the distinct ones before the run,
 //! and after it the matched records, read again and held to their [`Fingerprint`], go to a [`RecordSink`].
 
 #![warn(missing_docs)]
@@ -12,12 +12,14 @@
 pub mod commitment;
 pub mod fingerprint;
 pub mod key;
-pub mod keyed_set;
 pub mod label_list;
 pub mod record;
 pub mod residents;
+pub mod standard;
+pub mod tally;
 
 pub use fingerprint::{Fingerprint, Fingerprinted};
-pub use key::{CanonicalKey, KeyError, KeySpec, KeyType};
-pub use keyed_set::{KeyColumns, KeyedSet, LabelledSet, RowCounts};
+pub use key::{CanonicalKey, KeyError, KeySpec, Keyed, Refusal, Unkeyed};
 pub use record::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader};
+pub use standard::{KeyType, Reason, Warning, Warnings};
+pub use tally::{RowCounts, Tally};

@@ -9,6 +9,8 @@
 //! distinct by construction, however many there are, and rows are made one at a time.
 
 mod calendar;
+pub mod dirt;
+pub mod lists;
 mod names;
 mod number;
 mod shuffle;
@@ -16,6 +18,9 @@ mod shuffle;
 use sha2::{Digest, Sha256};
 
 use calendar::Day;
+pub use dirt::{Dirt, Share};
+use dirt::{DirtyRows, Parts};
+pub use lists::{LIST_COLUMNS, ListPlan, ResidentLists};
 pub use number::check_character;
 use number::{CITIES, SEQUENCES, resident_number};
 use shuffle::Shuffle;
@@ -86,9 +91,24 @@ pub enum PopulationError {
         /// Residents on the hardship list.
         hardship: u64,
     },
+    /// The same of plain lists.
+    #[error("{shared} residents cannot be on both of two lists of {receiver} and {sender}")]
+    ListOverlap {
+        /// Residents on both.
+        shared: u64,
+        /// Rows of the receiver's list.
+        receiver: u64,
+        /// Rows of the sender's list.
+        sender: u64,
+    },
     /// More rows than there are resident IDs to give out.
-    #[error("at most {MAX_RESIDENTS} residents can be made up, both lists together; {0} are too many")]
-    TooMany(u64),
+    #[error("at most {most} residents can be made up, both lists together; {asked} are too many")]
+    TooMany {
+        /// Rows of both lists.
+        asked: u64,
+        /// How many there can be.
+        most: u64,
+    },
 }
 
 /// First day of the oldest, and the day after the last day of the youngest pupils' birth dates: twelve
@@ -116,6 +136,7 @@ pub struct Populations {
     adult_ids: Shuffle,
     student_order: Shuffle,
     hardship_order: Shuffle,
+    dirt: Option<[DirtyRows; 2]>,
 }
 
 /// Somebody who is on a list.
@@ -145,7 +166,7 @@ impl Populations {
         }
         let total = students.saturating_add(hardship);
         if total > MAX_RESIDENTS {
-            return Err(PopulationError::TooMany(total));
+            return Err(PopulationError::TooMany { asked: total, most: MAX_RESIDENTS });
         }
         let shuffle = |size, name| Shuffle::new(size, &derive(&seed, name, 0));
         Ok(Self {
@@ -155,17 +176,40 @@ impl Populations {
             adult_ids: shuffle(ids_in(ADULTS), "adult ids"),
             student_order: shuffle(students, "student order"),
             hardship_order: shuffle(hardship, "hardship order"),
+            dirt: None,
         })
+    }
+
+    /// The same populations, some of whose rows are dirty.
+    #[must_use]
+    pub fn with_dirt(self, dirt: Dirt) -> Self {
+        let rows = |rows, list| DirtyRows::new(dirt, rows, &self.seed, list);
+        let dirt = [rows(self.plan.students, "student dirt"), rows(self.plan.hardship, "hardship dirt")];
+        Self { dirt: Some(dirt), ..self }
     }
 
     /// The student list: rows with [`STUDENT_COLUMNS`].
     pub fn students(&self) -> impl Iterator<Item = [String; 5]> {
-        (0..self.plan.students).map(|row| self.student(Resident::Pupil(self.student_order.at(row))))
+        (0..self.plan.students).map(|row| {
+            let mut student = self.student(Resident::Pupil(self.student_order.at(row)));
+            if let Some([dirt, _]) = &self.dirt {
+                let [_, id, name, ..] = &mut student;
+                dirt.soil(row, Parts { id, name, dates: &mut [] });
+            }
+            student
+        })
     }
 
     /// The hardship list: rows with [`HARDSHIP_COLUMNS`].
     pub fn hardship_list(&self) -> impl Iterator<Item = [String; 6]> {
-        (0..self.plan.hardship).map(|row| self.in_hardship(self.on_hardship_list(self.hardship_order.at(row))))
+        (0..self.plan.hardship).map(|row| {
+            let mut entry = self.in_hardship(self.on_hardship_list(self.hardship_order.at(row)));
+            if let Some([_, dirt]) = &self.dirt {
+                let [id, name, _, _, dates @ ..] = &mut entry;
+                dirt.soil(row, Parts { id, name, dates });
+            }
+            entry
+        })
     }
 
     /// The `index`th of the hardship list before it is put in disorder: those on both lists, then

@@ -148,7 +148,7 @@ impl Outsider {
         let digest = |text: &str| {
             record.clear();
             record.push_field(text.as_bytes());
-            key.key(&record, &[0])
+            key.key(&record, &[0]).ok().map(|keyed| keyed.key)
         };
         let keys = table.keys().into_iter().filter_map(digest).collect();
         let identities = vec![self.participant.pin(), world.node(peer)?.participant.pin()];

@@ -1,5 +1,6 @@
 //! `yuandang generate`: made-up residents, or keys of random text, in two CSV files with a known overlap.
 
+mod dirt;
 pub mod strings;
 
 use std::{
@@ -10,7 +11,10 @@ use std::{
 
 use clap::Args;
 use datasets::push_csv_row;
-use records::residents::{HARDSHIP_COLUMNS, PopulationPlan, Populations, Province, STUDENT_COLUMNS, seed_from_number};
+use records::residents::{
+    Dirt, HARDSHIP_COLUMNS, LIST_COLUMNS, ListPlan, PopulationPlan, Populations, Province, ResidentLists,
+    STUDENT_COLUMNS, seed_from_number,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,23 +32,30 @@ const ROWS_BETWEEN_PROGRESS: u64 = 1024;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Rows of students.csv
-    #[arg(long, value_name = "N", default_value_t = 10_000, conflicts_with = "strings")]
+    #[arg(long, value_name = "N", default_value_t = 10_000, conflicts_with = "pair")]
     students: u64,
     /// Rows of hardship.csv
-    #[arg(long, value_name = "N", default_value_t = 3_000, conflicts_with = "strings")]
+    #[arg(long, value_name = "N", default_value_t = 3_000, conflicts_with = "pair")]
     hardship: u64,
     /// Residents, or keys, that are in both files
     #[arg(long, value_name = "K", default_value_t = 300)]
     overlap: u64,
     /// Make up keys of 1 to 100 characters instead of residents: receiver.csv and sender.csv
-    #[arg(long, requires_all = ["receiver", "sender"])]
+    #[arg(long, group = "pair", requires_all = ["receiver", "sender"], conflicts_with = "dirt")]
     strings: bool,
+    /// Make plain lists of residents for large benchmarks, sixty bytes a row: receiver.csv and sender.csv
+    #[arg(long, group = "pair", requires_all = ["receiver", "sender"])]
+    residents: bool,
     /// Rows of receiver.csv
-    #[arg(long, value_name = "N", requires = "strings")]
+    #[arg(long, value_name = "N", requires = "pair")]
     receiver: Option<u64>,
     /// Rows of sender.csv
-    #[arg(long, value_name = "N", requires = "strings")]
+    #[arg(long, value_name = "N", requires = "pair")]
     sender: Option<u64>,
+    /// Percent of the residents' rows that are written differently and have the same key, and percent that are
+    /// damaged and have none [default: none]
+    #[arg(long, value_name = "VARIANTS[,DAMAGED]", value_parser = dirt::parse)]
+    dirt: Option<Dirt>,
     /// The same seed gives the same files
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -73,7 +84,17 @@ impl Arguments {
     fn write(&self, lang: Lang, stop: &CancellationToken) -> Result<(), Failure> {
         let progress = Progress::to_standard_error();
         let mut writer = Writer { folder: &self.out_dir, overwrite: self.overwrite, progress: &progress, stop };
+        let dirt = self.dirt.unwrap_or_default();
         let written = match (self.receiver, self.sender) {
+            (Some(receiver), Some(sender)) if self.residents => {
+                let plan = ListPlan { receiver, sender, shared: self.overlap };
+                let lists = ResidentLists::new(seed_from_number(self.seed), plan, dirt).map_err(Failure::usage)?;
+                let [ours, theirs] = lists.rows();
+                vec![
+                    (writer.file("receiver.csv", &LIST_COLUMNS, receiver, ours)?, receiver),
+                    (writer.file("sender.csv", &LIST_COLUMNS, sender, theirs)?, sender),
+                ]
+            }
             (Some(receiver), Some(sender)) => {
                 let plan = StringPlan { receiver, sender, shared: self.overlap, seed: self.seed };
                 let [ours, theirs] = plan.files()?;
@@ -83,7 +104,7 @@ impl Arguments {
                 ]
             }
             _ => {
-                let residents = residents(self.students, self.hardship, self.overlap, self.seed)?;
+                let residents = residents(self.students, self.hardship, self.overlap, self.seed)?.with_dirt(dirt);
                 vec![
                     (writer.students(&residents, self.students)?, self.students),
                     (writer.hardship_list(&residents, self.hardship)?, self.hardship),

@@ -9,7 +9,7 @@ use agreement::{KeyType, Mode, Protocol, Role};
 use clap::Args;
 use datasets::Files;
 use psi::cost::Reason;
-use records::Datasets;
+use records::{Datasets, KeySpec};
 use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 
@@ -181,13 +181,9 @@ impl Arguments {
         let raw = vec![KeyType::Raw; self.key.len()];
         let key_types = if self.key_type.is_empty() { &raw } else { &self.key_type };
         let sender_key = if self.sender_key.is_empty() { &self.key } else { &self.sender_key };
-        for (option, number) in [("--sender-key", sender_key.len()), ("--key-type", key_types.len())] {
-            if number != self.key.len() {
-                return Err(Failure::usage(format_args!(
-                    "{option} has {number} parts and --key {}; each key column needs one",
-                    self.key.len()
-                )));
-            }
+        let key = KeySpec::new(key_types).map_err(Failure::usage)?;
+        for (option, columns) in [("--key", &self.key), ("--sender-key", sender_key)] {
+            key.admits(columns.len()).map_err(|error| Failure::usage(format_args!("{option}: {error}")))?;
         }
         let job = PairJob {
             job_id: format!("match-{}", fresh_hex()?),

@@ -78,8 +78,6 @@ fn values_of_later_versions_say_so() {
     let cases = [
         arguments(&["--mode", "sum"]),
         arguments(&["--protocol", "vole-malicious"]),
-        arguments(&["--key-type", "resident-id"]),
-        arguments(&["--key-type", "uscc"]),
         ["match", "--receiver", "a.parquet", "--sender", &files.path("list.csv"), "--key", "id"]
             .map(str::to_owned)
             .to_vec(),

@@ -1,5 +1,7 @@
 //! What the service's tests cannot bring about from outside.
 
+use std::time::Duration;
+
 use agreement::{JobParty, Mode, Protocol, Role};
 use tokio::sync::mpsc;
 use wire::proto::NodeInfo;

@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use psi::Item;
 use records::{
-    CanonicalKey, Datasets, Fingerprint, Fingerprinted, KeySpec, RecordSink, RecordSource, RowCounts, commitment,
-    keyed_set,
+    CanonicalKey, Datasets, Fingerprint, Fingerprinted, KeySpec, RecordSink, RecordSource, RowCounts, Tally, commitment,
 };
 use tokio_util::sync::DropGuard;
 use zeroize::Zeroizing;
@@ -33,6 +32,8 @@ use reading::Columns;
 
 /// The most bytes of a padded label.
 pub(crate) const MAX_LABEL: u32 = 4096;
+/// The most items that a set is padded to.
+const MOST_PADDED: u64 = 1 << 36;
 /// Padded labels are a multiple of this, so that a size says little of the longest label.
 const LABEL_STEP: u32 = 16;
 /// Bytes in a padded label that say how long the label is.
@@ -46,6 +47,8 @@ pub(crate) struct Prepared {
     pub(crate) items: u64,
     /// What the pass over the source counted.
     pub(crate) counts: RowCounts,
+    /// Why rows have no key, and what was noticed of those that do.
+    pub(crate) tally: Tally,
     /// The size that the peer is told.
     pub(crate) padded_size: u64,
     /// The padded size of a labelled sender's labels; 0 where there are none.
@@ -133,6 +136,7 @@ struct Read {
     buckets: Buckets,
     beside: Beside,
     counts: RowCounts,
+    tally: Tally,
     delivery: Option<Delivery>,
 }
 
@@ -147,6 +151,7 @@ impl Read {
             set: Set::Entries(Box::new(self.buckets), self.beside),
             items: committed.items,
             counts: self.counts,
+            tally: self.tally,
             padded_size: padded_size(committed.items, agreed)?,
             label_size,
             commitment: committed.root,
@@ -170,6 +175,7 @@ fn from_items(
         counts: RowCounts { rows: rows as u64, duplicate_rows, ..RowCounts::default() },
         padded_size: padded_size(items.len() as u64, agreed)?,
         label_size: 0,
+        tally: Tally::default(),
         commitment: committing::commit_items(&items, secret),
         set: Set::Items(items),
         delivery: None,
@@ -200,10 +206,16 @@ fn read_rows(
     let beside = if labels.is_some() { Beside::Label } else { Beside::Row };
     let mut buckets = Buckets::new(commitment::PARTS, space.held(), Spill::new(&space.folder));
     let columns = Arc::new(Columns { key, key_columns, labels });
-    let counts = reading::read_all(&mut rows, &columns, &mut buckets, pool)?;
+    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool)?;
+    let counts = RowCounts {
+        rows: tally.rows(),
+        missing_keys: tally.missing(),
+        refused_rows: tally.refused(),
+        ..RowCounts::default()
+    };
     let entered = rows.fingerprint();
     let delivery = sink.map(|sink| Delivery { sink, source: source.clone(), entered });
-    Ok(Read { buckets, beside, counts, delivery })
+    Ok(Read { buckets, beside, counts, tally, delivery })
 }
 
 /// The size that is told for so many items.
@@ -212,8 +224,8 @@ fn padded_size(items: u64, agreed: Option<u64>) -> Result<u64, RunError> {
         Some(agreed) if items > agreed => {
             Err(RunError::Data(format!("the dataset has more distinct keys than the {agreed} that the job pads it to")))
         }
-        Some(agreed) if agreed > keyed_set::MAX_ROWS as u64 => {
-            Err(RunError::Data(format!("a set is padded to at most {} items", keyed_set::MAX_ROWS)))
+        Some(agreed) if agreed > MOST_PADDED => {
+            Err(RunError::Data(format!("a set is padded to at most {} items", MOST_PADDED)))
         }
         Some(agreed) => Ok(agreed),
         None => Ok(items),

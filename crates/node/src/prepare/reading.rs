@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, mem, sync::Arc};
 
 use records::{
-    CanonicalKey, KeySpec, Record, RecordError, RecordSource, RowCounts,
+    CanonicalKey, KeySpec, Record, RecordError, RecordSource, Tally,
     commitment::{PARTS, part_of},
     label_list,
 };
@@ -35,26 +35,26 @@ pub(crate) fn read_all(
     columns: &Arc<Columns>,
     buckets: &mut Buckets,
     pool: &ComputePool,
-) -> Result<RowCounts, RunError> {
-    let mut counts = RowCounts::default();
+) -> Result<Tally, RunError> {
+    let (mut tally, mut rows) = (Tally::default(), 0);
     let mut under_way = VecDeque::new();
     let mut spare = Vec::new();
     let ahead = 2 * pool.threads();
     let mut done = false;
     while !done || !under_way.is_empty() {
         if !done {
-            let mut batch = Batch { first: counts.rows, ..spare.pop().unwrap_or_default() };
+            let mut batch = Batch { first: rows, ..spare.pop().unwrap_or_default() };
             done = batch.fill(source)?;
-            counts.rows += batch.used as u64;
+            rows += batch.used as u64;
             let columns = Arc::clone(columns);
             under_way.push_back(pool.begin(move || batch.keyed(&columns)));
         }
         if done || under_way.len() > ahead {
             let Some(pending) = under_way.pop_front() else { break };
-            spare.push(collect(pending, source, buckets, &mut counts)?);
+            spare.push(collect(pending, source, buckets, &mut tally)?);
         }
     }
-    Ok(counts)
+    Ok(tally)
 }
 
 /// Takes what became of a batch, and gives its memory back.
@@ -62,10 +62,10 @@ fn collect(
     pending: Pending<Keyed>,
     source: &dyn RecordSource,
     buckets: &mut Buckets,
-    counts: &mut RowCounts,
+    tally: &mut Tally,
 ) -> Result<Batch, RunError> {
     let keyed = pending.wait().map_err(|error| RunError::Own(error.to_string()))?;
-    counts.missing_keys += keyed.missing;
+    tally.merge(&keyed.tally);
     if let Some((row, problem)) = keyed.problem {
         let place = format!("{}, row {row}", source.place());
         return Err(RecordError::Malformed { place, problem }.into());
@@ -95,7 +95,7 @@ struct Keyed {
     bytes: Vec<u8>,
     /// Bytes of each part.
     lengths: Vec<usize>,
-    missing: u64,
+    tally: Tally,
     /// The first row that is in the way of everything, counted from 1, and what is wrong with it.
     problem: Option<(u64, String)>,
 }
@@ -120,14 +120,13 @@ impl Batch {
     }
 
     fn keyed(self, columns: &Columns) -> Keyed {
-        let (mut missing, mut problem) = (0, None);
+        let (mut tally, mut problem) = (Tally::default(), None);
         let mut entries: Vec<(CanonicalKey, u32, u32)> = Vec::with_capacity(self.used);
         let mut labels = Vec::new();
         for (number, record) in self.records.iter().take(self.used).enumerate() {
-            let Some(key) = columns.key.key(record, &columns.key_columns) else {
-                missing += 1;
-                continue;
-            };
+            let keyed = columns.key.key(record, &columns.key_columns);
+            tally.count(&keyed);
+            let Ok(records::Keyed { key, .. }) = keyed else { continue };
             let before = labels.len();
             if let Err(what) = columns.label(record, &mut labels) {
                 problem = problem.or(Some((self.first + number as u64 + 1, what)));
@@ -135,7 +134,7 @@ impl Batch {
             entries.push((key, place(number), place(labels.len() - before)));
         }
         let (bytes, lengths) = dealt(&entries, self.first, columns.labels.is_some().then_some(labels.as_slice()));
-        Keyed { batch: self, bytes, lengths, missing, problem }
+        Keyed { batch: self, bytes, lengths, tally, problem }
     }
 }
 

@@ -13,7 +13,7 @@ const LABEL: &str = "minimum living allowance";
 fn digest(identifier: &str) -> [u8; 16] {
     let mut record = Record::default();
     record.push_field(identifier.as_bytes());
-    KeySpec::new(&[KeyType::Raw]).unwrap().key(&record, &[0]).unwrap().0
+    KeySpec::new(&[KeyType::Raw]).unwrap().key(&record, &[0]).unwrap().key.0
 }
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {

@@ -2,9 +2,7 @@
 //! and a check character.
 
 use super::calendar::Day;
-
-/// What the check sum stands for, by its remainder.
-const CHECK: &[u8; 11] = b"10X98765432";
+pub use crate::standard::resident_id::check_character;
 
 /// The third pair of digits of every made-up number: a county code that is not assigned, so that no
 /// number is that of a person.
@@ -15,16 +13,6 @@ pub(super) const SEQUENCES: u64 = 995;
 
 /// City codes used, from 01.
 pub(super) const CITIES: u64 = 20;
-
-/// The check character of the first seventeen digits. Other bytes than digits give a character of no
-/// meaning.
-#[must_use]
-pub fn check_character(digits: &[u8; 17]) -> char {
-    let sum: usize = digits.iter().zip(WEIGHTS).map(|(&digit, weight)| usize::from(digit & 0x0f) * weight).sum();
-    CHECK.get(sum % 11).map_or('0', |&check| char::from(check))
-}
-
-const WEIGHTS: [usize; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 
 /// The number of somebody born on `birth` who is `place`th of that day in `province`: every `place`
 /// below [`CITIES`] × [`SEQUENCES`] gives another one.

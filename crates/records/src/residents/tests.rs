@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::*;
+use crate::{KeySpec, KeyType, Record};
 
 fn plan(students: u64, hardship: u64, shared: u64) -> PopulationPlan {
     PopulationPlan { students, hardship, shared, study: Province::Shanghai, home: Province::Anhui }
@@ -131,9 +132,38 @@ fn shared_residents_are_spread_over_both_lists() {
 #[test]
 fn plans_that_cannot_be_carried_out_are_refused() {
     let new = |plan| Populations::new([0; 32], plan).err();
+    let too_many = |asked| PopulationError::TooMany { asked, most: MAX_RESIDENTS };
     assert_eq!(new(plan(5, 3, 4)), Some(PopulationError::Overlap { shared: 4, students: 5, hardship: 3 }));
-    assert_eq!(new(plan(MAX_RESIDENTS, 1, 0)), Some(PopulationError::TooMany(MAX_RESIDENTS + 1)));
-    assert_eq!(new(plan(u64::MAX, u64::MAX, 0)), Some(PopulationError::TooMany(u64::MAX)));
+    assert_eq!(new(plan(MAX_RESIDENTS, 1, 0)), Some(too_many(MAX_RESIDENTS + 1)));
+    assert_eq!(new(plan(u64::MAX, u64::MAX, 0)), Some(too_many(u64::MAX)));
     assert_eq!(new(plan(MAX_RESIDENTS - 1, 1, 1)), None);
     const { assert!(MAX_RESIDENTS > 80_000_000) };
+}
+
+/// Of the same residents in the same order, some are written differently and some are past mending.
+#[test]
+fn dirt_changes_as_many_rows_as_asked_and_no_key_of_a_varied_one() {
+    let share = |points| Share::of_basis_points(points).unwrap();
+    let clean = populations(5, plan(2_000, 1_000, 300));
+    let dirty = clean.clone().with_dirt(Dirt { variants: share(3_000), damaged: share(500) });
+    let key = |types: &[KeyType], values: &[&str]| {
+        let mut record = Record::default();
+        values.iter().for_each(|value| record.push_field(value.as_bytes()));
+        let columns: Vec<usize> = (0..values.len()).collect();
+        KeySpec::new(types).unwrap().key(&record, &columns).map(|keyed| keyed.key)
+    };
+    let types = [KeyType::ResidentId, KeyType::Name, KeyType::Date, KeyType::Date];
+    let (mut varied, mut damaged) = (0, 0);
+    for ([id, name, .., from, to], [other_id, other_name, .., other_from, other_to]) in
+        clean.hardship_list().zip(dirty.hardship_list())
+    {
+        let other = key(&types, &[&other_id, &other_name, &other_from, &other_to]);
+        damaged += u32::from(other.is_err());
+        varied += u32::from(other.is_ok() && other_id != id);
+        assert!(other.is_err() || other == key(&types, &[&id, &name, &from, &to]));
+    }
+    assert_eq!((varied, damaged), (300, 50));
+    let differing = clean.students().zip(dirty.students()).filter(|(one, other)| one != other).count();
+    assert_eq!(differing, 600 + 100);
+    assert!(dirty.students().eq(dirty.clone().students()));
 }

@@ -179,7 +179,7 @@ fn jobs_with_a_field_that_means_nothing_are_refused_by_its_name() {
             ("mode", |job| job.mode = -1),
             ("protocol", |job| job.protocol = 0),
             ("protocol", |job| job.protocol = i32::MAX),
-            ("key_types", |job| job.key_types[0] = "resident-id".to_owned()),
+            ("key_types", |job| job.key_types[0] = "Resident-ID".to_owned()),
             ("key_types", |job| job.key_types.push(String::new())),
             ("error_budget", |job| job.error_budget = None),
             ("agreement_digest", |job| job.agreement_digest = vec![0; 31].into()),

@@ -36,7 +36,7 @@ fn texts(most: usize) -> impl Strategy<Value = Vec<String>> {
 }
 
 fn key_types() -> impl Strategy<Value = Vec<KeyType>> {
-    vec(Just(KeyType::Raw), 0..=16)
+    vec(select(KeyType::ALL.to_vec()), 0..=16)
 }
 
 fn budget() -> impl Strategy<Value = ErrorBudget> {
