@@ -248,5 +248,8 @@ async fn keep<O>(
         })
         .await?;
     work.tally.lock().unwrap_or_else(PoisonError::into_inner).add(bin, finished);
+    if work.bins.count() > 1 {
+        tracing::info!(job_id = work.run.job_id, bin, of = work.bins.count(), "bin finished");
+    }
     Ok(())
 }

@@ -11,6 +11,8 @@ use crate::{
 
 /// Buckets with fewer bytes than this stay in memory when others go to disk: small blocks are dear.
 const SMALL_BLOCK: usize = 16 << 10;
+/// Bytes that a bucket's memory grows by, once it has so many: doubling would take twice what is needed.
+const STEP: usize = 64 << 10;
 
 /// Numbered buckets.
 pub(crate) struct Buckets {
@@ -23,8 +25,26 @@ pub(crate) struct Buckets {
 
 #[derive(Default)]
 struct Bucket {
-    open: Vec<u8>,
     blocks: Vec<Block>,
+    /// What is in memory, in its order: pieces that are full, and one that grows.
+    full: Vec<Vec<u8>>,
+    open: Vec<u8>,
+}
+
+impl Bucket {
+    /// Bytes in memory.
+    fn held(&self) -> usize {
+        self.full.iter().map(Vec::len).sum::<usize>() + self.open.len()
+    }
+
+    /// Takes what is in memory.
+    fn take_held(&mut self) -> Vec<u8> {
+        let (full, open) = (mem::take(&mut self.full), mem::take(&mut self.open));
+        if full.is_empty() {
+            return open;
+        }
+        full.into_iter().chain([open]).collect::<Vec<_>>().concat()
+    }
 }
 
 impl Buckets {
@@ -41,6 +61,9 @@ impl Buckets {
         let Some(bucket) = self.buckets.get_mut(index) else {
             return Err(RunError::Own("a fault in this program: there is no such bucket".to_owned()));
         };
+        if bucket.open.capacity() - bucket.open.len() < bytes.len() && bucket.open.len() >= STEP {
+            bucket.full.push(mem::replace(&mut bucket.open, Vec::with_capacity(STEP.max(bytes.len()))));
+        }
         bucket.open.extend_from_slice(bytes);
         self.held += bytes.len();
         if self.held > self.most { self.make_room() } else { Ok(()) }
@@ -61,11 +84,13 @@ impl Buckets {
     /// # Errors
     /// [`RunError::Own`] if the disk does not give them back.
     pub(crate) fn read(&self, index: usize) -> Result<Vec<u8>, RunError> {
-        let mut bytes = Vec::new();
-        let Some(bucket) = self.buckets.get(index) else { return Ok(bytes) };
+        let Some(bucket) = self.buckets.get(index) else { return Ok(Vec::new()) };
+        let sealed: u64 = bucket.blocks.iter().map(Block::bytes).sum();
+        let mut bytes = Vec::with_capacity(usize::try_from(sealed).unwrap_or(0) + bucket.held());
         for block in &bucket.blocks {
             bytes.append(&mut self.spill.get(*block)?);
         }
+        bucket.full.iter().for_each(|piece| bytes.extend_from_slice(piece));
         bytes.extend_from_slice(&bucket.open);
         Ok(bytes)
     }
@@ -77,12 +102,13 @@ impl Buckets {
     pub(crate) fn take(&mut self, index: usize) -> Result<Vec<u8>, RunError> {
         let in_memory = self.buckets.get_mut(index).filter(|bucket| bucket.blocks.is_empty());
         if let Some(bucket) = in_memory {
-            self.held = self.held.saturating_sub(bucket.open.len());
-            return Ok(mem::take(&mut bucket.open));
+            let bytes = bucket.take_held();
+            self.held = self.held.saturating_sub(bytes.len());
+            return Ok(bytes);
         }
         let bytes = self.read(index)?;
         if let Some(bucket) = self.buckets.get_mut(index) {
-            self.held = self.held.saturating_sub(bucket.open.len());
+            self.held = self.held.saturating_sub(bucket.held());
             *bucket = Bucket::default();
         }
         Ok(bytes)
@@ -91,8 +117,8 @@ impl Buckets {
     /// Sends all buckets to disk that are worth a block, and the others too if that does not make room.
     fn make_room(&mut self) -> Result<(), RunError> {
         for least in [SMALL_BLOCK, 1] {
-            for bucket in self.buckets.iter_mut().filter(|bucket| bucket.open.len() >= least) {
-                let bytes = mem::take(&mut bucket.open);
+            for bucket in self.buckets.iter_mut().filter(|bucket| bucket.held() >= least) {
+                let bytes = bucket.take_held();
                 self.held = self.held.saturating_sub(bytes.len());
                 bucket.blocks.push(self.spill.put(bytes)?);
             }

@@ -41,6 +41,13 @@ pub(crate) struct Block {
     length: u32,
 }
 
+impl Block {
+    /// Bytes on disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.length.into()
+    }
+}
+
 impl Spill {
     /// A file to come, in `folder`.
     pub(crate) fn new(folder: &Path) -> Self {

@@ -96,15 +96,20 @@ impl Stop {
     }
 }
 
-/// A source that ends with an error as soon as the run has to end.
+/// A source that ends with an error soon after the run has to end.
 pub(crate) struct StoppableSource {
     source: Box<dyn RecordSource>,
     stop: Stop,
+    /// Rows until the stop is asked again: a look at the clock takes as long as a row.
+    unasked: u32,
 }
+
+/// Rows that are read between two looks at the clock.
+const ROWS_UNASKED: u32 = 256;
 
 impl StoppableSource {
     pub(crate) fn new(source: Box<dyn RecordSource>, stop: Stop) -> Self {
-        Self { source, stop }
+        Self { source, stop, unasked: 0 }
     }
 }
 
@@ -122,6 +127,11 @@ impl RecordSource for StoppableSource {
     }
 
     fn read(&mut self, record: &mut Record) -> Result<bool, RecordError> {
+        if let Some(left) = self.unasked.checked_sub(1) {
+            self.unasked = left;
+            return self.source.read(record);
+        }
+        self.unasked = ROWS_UNASKED;
         match self.stop.check() {
             Ok(()) => self.source.read(record),
             // Whoever reads asks the stop for the reason.

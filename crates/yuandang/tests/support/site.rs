@@ -88,6 +88,15 @@ impl Site {
         Self { folder }
     }
 
+    /// Adds to the configuration of both nodes.
+    pub(crate) fn configure(&self, more: &str) {
+        for name in ["shanghai", "anhui"] {
+            let path = self.path(&format!("{name}/config.toml"));
+            let config = fs::read_to_string(&path).unwrap();
+            fs::write(&path, format!("{config}\n{more}")).unwrap();
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }

@@ -1,0 +1,71 @@
+//! Nodes that are killed in the middle of a job of many bins: it goes on from the bins that are missing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::{collections::BTreeSet, fs, thread::sleep, time::Duration};
+
+use nix::sys::signal::Signal;
+use support::site::{Server, Site};
+
+/// Bins of the job, and how many are matched at a time.
+const BINS: u64 = 32;
+const IN_FLIGHT: usize = 2;
+
+/// The rows of the students that are on the hardship list, by a plain join.
+fn expected(site: &Site) -> Vec<String> {
+    let read = |file| fs::read_to_string(site.path(file)).unwrap();
+    let listed: BTreeSet<String> =
+        read("anhui/hardship.csv").lines().skip(1).map(|row| row.split(',').next().unwrap().to_owned()).collect();
+    let students = read("shanghai/students.csv");
+    let id = |row: &str| row.split(',').nth(1).unwrap().to_owned();
+    students.lines().skip(1).filter(|row| listed.contains(&id(row))).map(str::to_owned).collect()
+}
+
+fn finished_bins(log: &str) -> usize {
+    log.lines().filter(|line| line.contains("bin finished")).count()
+}
+
+/// Kills one of the nodes again and again while a job of so many students runs, each time at another moment.
+fn killed_while_it_runs(students: u64, kills: u32) {
+    let site = Site::new(students, students, students / 3);
+    site.configure(&format!("[space]\nbin_items = {}\nin_flight = {IN_FLIGHT}\n", students / BINS));
+    let _coordinator = site.start("coordinator");
+    let mut nodes: [Server; 2] = ["shanghai", "anhui"].map(|name| site.start(name));
+    let job = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
+    let (mut matched, mut moment) = (0, 17_u64);
+    for kill in 0..kills {
+        site.until_state(&job, &["Running"]);
+        moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        sleep(Duration::from_millis(moment >> 33 & 0xff));
+        let (which, name) = if kill % 2 == 0 { (0, "shanghai") } else { (1, "anhui") };
+        assert_eq!(nodes[which].signal(Signal::SIGKILL), None);
+        matched += if which == 0 { finished_bins(&nodes[0].log()) } else { 0 };
+        nodes[which] = site.start(name);
+    }
+    let ended = site.until_state(&job, &["Succeeded", "Failed", "Rejected", "Cancelled", "TimedOut"]);
+    assert_eq!(ended["state"], "Succeeded", "{ended}");
+    matched += finished_bins(&nodes[0].log());
+
+    let result = fs::read_to_string(site.path(&format!("shanghai/results/{job}.csv"))).unwrap();
+    assert_eq!(result.lines().skip(1).collect::<Vec<_>>(), expected(&site));
+    // Each kill can cost the bins that were in flight, and no other.
+    let most = BINS as usize + kills as usize * IN_FLIGHT;
+    assert!((BINS as usize..=most).contains(&matched), "{matched} bins were matched");
+    for name in ["shanghai", "anhui"] {
+        let left = support::site::names(&site.path(&format!("{name}/runs")));
+        assert_eq!(left, ["storage.key"], "{name}");
+    }
+}
+
+#[test]
+fn a_job_whose_nodes_are_killed_ends_with_the_exact_result() {
+    killed_while_it_runs(16_000, 3);
+}
+
+/// Takes about a minute: `cargo test -p yuandang --test resuming -- --ignored`.
+#[test]
+#[ignore = "takes a minute"]
+fn a_job_whose_nodes_are_killed_twenty_times_ends_with_the_exact_result() {
+    killed_while_it_runs(64_000, 20);
+}
