@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::{
-    key::{CanonicalKey, KeySpec},
+    key::{CanonicalKey, KeySpec, KeyType},
     label_list,
     record::{Record, RecordError, RecordSource},
 };
@@ -45,6 +45,13 @@ impl<'a> KeyColumns<'a> {
         Ok(Self { spec, columns })
     }
 
+    /// Asks `source` for text, if a type is more than bytes.
+    fn require(&self, source: &mut dyn RecordSource) {
+        if self.spec.types().iter().any(|kind| *kind != KeyType::Raw) {
+            source.require_text();
+        }
+    }
+
     /// The key of `record`; nothing where a value is empty or missing.
     #[must_use]
     pub fn key(&self, record: &Record) -> Option<CanonicalKey> {
@@ -71,6 +78,7 @@ impl KeyedSet {
         let mut keys = Vec::new();
         let mut counts = RowCounts::default();
         let mut record = Record::default();
+        key.require(source);
         while source.read(&mut record)? {
             counts.rows += 1;
             match key.key(&record) {
@@ -144,6 +152,7 @@ impl LabelledSet {
         let mut labels = Vec::new();
         let mut counts = RowCounts::default();
         let mut record = Record::default();
+        key.require(source);
         while source.read(&mut record)? {
             counts.rows += 1;
             let Some(key) = key.key(&record) else {
