@@ -36,11 +36,6 @@ impl ResultColumns {
         Ok(Self { own, labels })
     }
 
-    /// All names, in order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
-        self.own.names.iter().chain(&self.labels).map(String::as_str)
-    }
-
     /// Checks that a row has as many label values as there are label columns.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod arrow_text;
 mod chosen;
 mod csv_row;
 mod csv_sink;
@@ -15,6 +16,8 @@ mod fault;
 mod framing;
 mod header;
 mod label_names;
+mod parquet_sink;
+mod parquet_source;
 #[cfg(test)]
 mod round_trip_tests;
 mod target;
@@ -23,11 +26,14 @@ mod watched;
 
 use std::path::{Path, PathBuf};
 
-use records::{Datasets, RecordError, RecordSink, RecordSource, SinkHeader};
+use records::{Datasets, Encoding, RecordError, RecordSink, RecordSource, SinkHeader};
 
 use crate::{
     address::{Address, Format, Options, Place},
     chosen::Chosen,
+    parquet_sink::ParquetSink,
+    parquet_source::ParquetSource,
+    target::{NewFile, Target},
     watched::{Watch, Watched},
 };
 
@@ -93,7 +99,8 @@ impl Datasets for Files {
         match place {
             Place::File(path) => {
                 options.admit(&[])?;
-                Ok(Box::new(CsvSink::create(&path, header, labels, overwrite)?))
+                let file = NewFile::create(&path, overwrite)?;
+                begin(Box::new(file), Format::of(&path), header, labels)
             }
             Place::Postgres(_) | Place::Object(_) => todo!(),
         }
@@ -109,8 +116,27 @@ fn open_file(path: &Path, options: &Options) -> Result<Box<dyn RecordSource>, Re
             let source = Watched { source: CsvSource::with_encoding(place, file, options.encoding()?)?, watch };
             with_columns(source, options)
         }
-        Format::Parquet => todo!(),
+        Format::Parquet if options.encoding()? != Encoding::Unknown => {
+            Err(address::wrong("the option encoding is for CSV; Parquet says itself what it holds"))
+        }
+        Format::Parquet => {
+            let source = ParquetSource::open(path, file, options.columns()?.as_deref())?;
+            Ok(Box::new(Watched { source, watch }))
+        }
     }
+}
+
+/// A sink that writes `format` to `target`.
+fn begin(
+    target: Box<dyn Target>,
+    format: Format,
+    header: &SinkHeader,
+    labels: &[String],
+) -> Result<Box<dyn RecordSink>, RecordError> {
+    Ok(match format {
+        Format::Csv => Box::new(CsvSink::begin(target, header, labels)?),
+        Format::Parquet => Box::new(ParquetSink::begin(target, header, labels)?),
+    })
 }
 
 /// `source`, or what of it the options ask for.

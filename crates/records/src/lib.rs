@@ -20,4 +20,4 @@ pub mod residents;
 pub use fingerprint::{Fingerprint, Fingerprinted};
 pub use key::{CanonicalKey, KeyError, KeySpec, KeyType};
 pub use keyed_set::{KeyColumns, KeyedSet, LabelledSet, RowCounts};
-pub use record::{Datasets, Encoding, Record, RecordError, RecordSink, RecordSource, SinkHeader};
+pub use record::{Datasets, Encoding, Record, RecordError, RecordSink, RecordSource, SinkHeader, find_column};

@@ -191,8 +191,11 @@ pub trait RecordSource: Send {
     }
 }
 
-/// The index of `wanted` in `columns`, by exact name first and by trimmed name second.
-fn find_column(place: &str, columns: &[String], wanted: &str) -> Result<usize, RecordError> {
+/// The index of `wanted` in `columns` of `place`, by exact name first and by trimmed name second.
+///
+/// # Errors
+/// As [`RecordSource::column`].
+pub fn find_column(place: &str, columns: &[String], wanted: &str) -> Result<usize, RecordError> {
     let only = |fits: &dyn Fn(&str) -> bool| {
         let mut fitting = columns.iter().enumerate().filter(|(_, name)| fits(name)).map(|(index, _)| index);
         fitting.next().map(|first| match fitting.next() {
