@@ -274,7 +274,9 @@ mod tests {
 
     #[test]
     fn wrong_addresses_are_refused_without_what_may_be_secret() {
-        for wrong in ["", "file:", "file://", "file://a.csv", "http://h/a.csv", "s3://b", "s3:///k", "s3://b/k/", "a?b", "?a=b"] {
+        for wrong in
+            ["", "file:", "file://", "file://a.csv", "http://h/a.csv", "s3://b", "s3:///k", "s3://b/k/", "a?b", "?a=b"]
+        {
             assert!(matches!(parse(wrong), Err(RecordError::Address(_))), "{wrong}");
         }
         let error = parse("mysql://u:secret@h/d").unwrap_err().to_string();

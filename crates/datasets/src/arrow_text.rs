@@ -5,13 +5,13 @@
 //! | integers, decimals, floating-point numbers | plain: `-7`, `12.30`, `0.5` |
 //! | booleans | `true`, `false` |
 //! | dates | `2024-02-29` |
-//! | timestamps | RFC 3339: `2024-02-29T08:00:00Z`; without an offset where the type has no time zone |
+//! | timestamps | RFC 3339, in UTC: `2024-02-29T08:00:00Z`; without `Z` where the type has no time zone |
 //! | text, and bytes that are UTF-8 | as it is |
 //! | missing | the empty text |
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use arrow_array::{Array, ArrayRef, GenericByteArray, RecordBatch, cast::AsArray, types::ByteArrayType};
+use arrow_array::{Array, ArrayRef, GenericByteArray, RecordBatch, cast::AsArray, make_array, types::ByteArrayType};
 use arrow_cast::{
     CastOptions, can_cast_types, cast_with_options,
     display::{ArrayFormatter, FormatOptions},
@@ -20,6 +20,8 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 const FORMAT: FormatOptions<'static> =
     FormatOptions::new().with_display_error(false).with_null("").with_datetime_format(Some("%Y-%m-%d"));
+
+const UTC: &str = "+00:00";
 
 /// A column of a batch as text, value after value.
 pub(crate) struct TextColumn {
@@ -39,6 +41,11 @@ impl TextColumn {
             DataType::LargeUtf8 => column.copy(array.as_string::<i64>()),
             DataType::Binary => column.copy(array.as_binary::<i32>()),
             DataType::LargeBinary => column.copy(array.as_binary::<i64>()),
+            // The values count from 1970 in UTC; names of zones would need their history.
+            DataType::Timestamp(unit, Some(_)) => {
+                let kind = DataType::Timestamp(*unit, Some(UTC.into()));
+                column.format(&make_array(array.to_data().into_builder().data_type(kind).build()?))?;
+            }
             _ => column.format(array)?,
         }
         Ok(column)
@@ -103,6 +110,7 @@ pub(crate) fn result_schema<'a>(
 fn stored_type(kind: &DataType) -> DataType {
     match kind {
         DataType::Dictionary(_, values) => stored_type(values),
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some(UTC.into())),
         // Its text is hexadecimal.
         DataType::FixedSizeBinary(_) => DataType::Utf8,
         kind if can_cast_types(&DataType::Utf8, kind) => kind.clone(),
@@ -127,8 +135,9 @@ pub(crate) fn typed_batch(schema: &Arc<Schema>, columns: Vec<ArrayRef>) -> Resul
 #[cfg(test)]
 mod tests {
     use arrow_array::{
-        BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array,
-        StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray, types::Int32Type,
+        BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, DictionaryArray, Float64Array,
+        Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+        types::Int32Type,
     };
 
     use super::*;
@@ -156,11 +165,14 @@ mod tests {
                 &["2024-02-29T00:00:00.500Z"],
             ),
             (
-                Arc::new(TimestampMicrosecondArray::from(vec![1_709_164_800_000_000]).with_timezone("+08:00")),
-                &["2024-02-29T08:00:00+08:00"],
+                Arc::new(TimestampMicrosecondArray::from(vec![1_709_164_800_000_000]).with_timezone("Asia/Shanghai")),
+                &["2024-02-29T00:00:00Z"],
             ),
             (Arc::new(StringArray::from(vec![Some("张三"), None, Some("")])), &["张三", "", ""]),
-            (Arc::new(StringViewArray::from(vec!["a name longer than twelve", "b"])), &["a name longer than twelve", "b"]),
+            (
+                Arc::new(StringViewArray::from(vec!["a name longer than twelve", "b"])),
+                &["a name longer than twelve", "b"],
+            ),
             (Arc::new(BinaryArray::from(vec![&b"abc"[..]])), &["abc"]),
             (Arc::new(["x", "y", "x"].into_iter().collect::<DictionaryArray<Int32Type>>()), &["x", "y", "x"]),
         ];
@@ -180,7 +192,8 @@ mod tests {
         let types = Schema::new(vec![Field::new("born", DataType::Date32, true)]);
         let schema = Arc::new(result_schema(["born"].into_iter(), Some(&types), ["label"].into_iter()));
         assert_eq!(schema.field(1).data_type(), &DataType::Utf8);
-        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(vec!["x1985"])), Arc::new(StringArray::from(vec!["y"]))];
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(StringArray::from(vec!["x1985"])), Arc::new(StringArray::from(vec!["y"]))];
         let error = typed_batch(&schema, columns).unwrap_err();
         assert_eq!(error, "a value of column \"born\" is no Date32");
     }

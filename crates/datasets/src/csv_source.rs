@@ -14,6 +14,7 @@ use std::io::{Cursor, Read};
 use records::{Encoding, Record, RecordError, RecordSource, SinkHeader};
 
 use crate::{
+    csv_row::push_csv_row,
     fault,
     framing::{FramingError, RecordLimits, RecordReader},
     header::ColumnNames,
@@ -93,6 +94,20 @@ impl<R: Read> CsvSource<R> {
         text.check(&mut record).map_err(|problem| at_line(&place, reader.line(), problem))?;
         let header = SinkHeader { raw, crlf, encoding: text.encoding(), types: None };
         Ok(Self { place, columns, header, reader, limits, text })
+    }
+
+    /// Rows in UTF-8 without a header line, of columns called `names`. Nothing is read yet.
+    pub(crate) fn of_rows(place: String, names: Vec<String>, input: R) -> Self {
+        let mut raw = Vec::new();
+        push_csv_row(&mut raw, &names);
+        Self {
+            place,
+            limits: RecordLimits { bytes: MAX_RECORD_BYTES, fields: names.len() },
+            columns: ColumnNames::in_utf_8(names),
+            header: SinkHeader { raw, crlf: false, encoding: Encoding::Utf8, types: None },
+            reader: RecordReader::new(Cursor::new(Vec::new()).chain(input)),
+            text: Text::of(Encoding::Utf8, false, &[]),
+        }
     }
 
     /// The names of the columns, with their encoding.

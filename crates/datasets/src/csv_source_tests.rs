@@ -127,7 +127,10 @@ fn a_row_shorter_than_the_header_lacks_its_last_fields() {
 fn a_short_row_at_a_cut_end_is_refused() {
     for data in ["a,b,c\n1,2,3\n1,2", "a,b,c\n1,2,3\n1", "a,b,c\n1,2,3\n\"1\",2"] {
         let error = error(data.as_bytes());
-        assert!(error.starts_with("a.csv, line 3: the file ends within this row, which has fewer than the 3"), "{error}");
+        assert!(
+            error.starts_with("a.csv, line 3: the file ends within this row, which has fewer than the 3"),
+            "{error}"
+        );
     }
     assert_eq!(raws(b"a,b,c\n1,2\n").len(), 1);
 }

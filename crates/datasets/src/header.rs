@@ -30,7 +30,15 @@ impl ColumnNames {
                 return Self { names, encoding };
             }
         }
-        Self { names: header.fields().map(|name| String::from_utf8_lossy(name).into_owned()).collect(), encoding: UTF_8 }
+        Self {
+            names: header.fields().map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
+            encoding: UTF_8,
+        }
+    }
+
+    /// Names that are text already.
+    pub(crate) fn in_utf_8(names: Vec<String>) -> Self {
+        Self { names, encoding: UTF_8 }
     }
 
     /// `name` in the encoding of the other names.

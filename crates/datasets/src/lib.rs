@@ -8,6 +8,7 @@
 
 mod address;
 mod arrow_text;
+mod background;
 mod chosen;
 mod csv_row;
 mod csv_sink;
@@ -18,6 +19,7 @@ mod header;
 mod label_names;
 mod parquet_sink;
 mod parquet_source;
+mod postgres;
 #[cfg(test)]
 mod round_trip_tests;
 mod target;
@@ -33,6 +35,7 @@ use crate::{
     chosen::Chosen,
     parquet_sink::ParquetSink,
     parquet_source::ParquetSource,
+    postgres::TableSink,
     target::{NewFile, Target},
     watched::{Watch, Watched},
 };
@@ -84,7 +87,8 @@ impl Datasets for Files {
         let Address { place, options } = Address::parse(address, &self.folder)?;
         match place {
             Place::File(path) => open_file(&path, &options),
-            Place::Postgres(_) | Place::Object(_) => todo!(),
+            Place::Postgres(url) => postgres::open(&url, &options),
+            Place::Object(_) => todo!(),
         }
     }
 
@@ -102,7 +106,8 @@ impl Datasets for Files {
                 let file = NewFile::create(&path, overwrite)?;
                 begin(Box::new(file), Format::of(&path), header, labels)
             }
-            Place::Postgres(_) | Place::Object(_) => todo!(),
+            Place::Postgres(url) => Ok(Box::new(TableSink::create(&url, &options, header, labels, overwrite)?)),
+            Place::Object(_) => todo!(),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Records from Parquet, one batch of rows in memory at a time.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
@@ -59,10 +63,8 @@ impl Choice {
         let order = given.iter().filter_map(|column| read.binary_search(column).ok()).collect();
         let schema = schema.project(&given).map_err(|error| malformed(error.to_string()))?;
         if let Some(nested) = schema.fields().iter().find(|field| !is_flat(field.data_type())) {
-            let problem = format!(
-                "column {:?} has values within values; name the columns to read with ?columns=",
-                nested.name()
-            );
+            let problem =
+                format!("column {:?} has values within values; name the columns to read with ?columns=", nested.name());
             return Err(malformed(problem));
         }
         Ok(Self { mask: ProjectionMask::roots(stored, read), order, schema })
@@ -92,12 +94,20 @@ impl ParquetSource {
     /// [`RecordError::Malformed`] if it is no Parquet, and as [`Choice::of`].
     pub(crate) fn open(path: &Path, file: File, wanted: Option<&[String]>) -> Result<Self, RecordError> {
         let place = path.display().to_string();
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| describe(&place, error))?;
+        let builder = unless_it_panics(&place, || ParquetRecordBatchReaderBuilder::try_new(file))?;
         let choice = Choice::of(&place, builder.schema(), builder.parquet_schema(), wanted)?;
-        let reader = builder.with_projection(choice.mask.clone()).with_batch_size(BATCH_ROWS).build();
-        let reader = reader.map_err(|error| describe(&place, error))?;
+        let builder = builder.with_projection(choice.mask.clone()).with_batch_size(BATCH_ROWS);
+        let mut reader = unless_it_panics(&place, || builder.build())?;
         let named = place.clone();
-        let batches = reader.map(move |batch| batch.map_err(|error| describe(&named, error.into())));
+        let mut failed = false;
+        let batches = std::iter::from_fn(move || {
+            if failed {
+                return None;
+            }
+            let batch = unless_it_panics(&named, || reader.next().transpose().map_err(Into::into)).transpose();
+            failed = matches!(batch, Some(Err(_)));
+            batch
+        });
         Self::new(place, choice, Box::new(batches))
     }
 
@@ -132,7 +142,10 @@ impl ParquetSource {
         let Some(batch) = self.batches.next().transpose()? else { return Ok(false) };
         let columns = batch.columns().iter().map(|array| TextColumn::of(array.as_ref()));
         self.columns = columns.collect::<Result<_, _>>().map_err(|_| {
-            self.malformed(format!("a value behind row {} has no text form, as a date outside of all calendars", self.before))
+            self.malformed(format!(
+                "a value behind row {} has no text form, as a date outside of all calendars",
+                self.before
+            ))
         })?;
         self.rows = batch.num_rows();
         Ok(true)
@@ -182,6 +195,14 @@ impl RecordSource for ParquetSource {
         record.set_raw(&self.line);
         self.row += 1;
         Ok(true)
+    }
+}
+
+/// What `decode` gives. On damaged files the decoder does not always return an error: it may panic.
+fn unless_it_panics<T>(place: &str, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, RecordError> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => result.map_err(|error| describe(place, error)),
+        Err(_) => Err(malformed(place, "the decoder gave up")),
     }
 }
 

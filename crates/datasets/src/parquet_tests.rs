@@ -80,9 +80,10 @@ fn the_same_rows_in_parquet_and_csv_are_the_same_records() {
 fn rows_go_from_parquet_to_csv_and_to_parquet_with_their_types() {
     let (folder, files) = place();
     assert_eq!(copy(&files, "people.parquet", "out.csv", &[("category", "低保")]).unwrap(), 6);
-    let expected: String = PEOPLE_CSV.lines().enumerate().fold(String::new(), |text, (index, line)| {
-        text + line + if index == 0 { ",category\n" } else { ",低保\n" }
-    });
+    let expected: String = PEOPLE_CSV
+        .lines()
+        .enumerate()
+        .fold(String::new(), |text, (index, line)| text + line + if index == 0 { ",category\n" } else { ",低保\n" });
     let written = fs::read_to_string(folder.path().join("out.csv")).unwrap();
     assert!(written.starts_with(&expected) && written.lines().count() == 7, "{written}");
 

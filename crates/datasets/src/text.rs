@@ -68,7 +68,9 @@ impl Text {
         self.decoded.set_raw(record.raw());
         for field in record.fields() {
             let Some(text) = GB18030.decode_without_bom_handling_and_without_replacement(field) else {
-                return Err("the row is not GB 18030, which was declared; the file mixes encodings, or is damaged".to_owned());
+                return Err(
+                    "the row is not GB 18030, which was declared; the file mixes encodings, or is damaged".to_owned()
+                );
             };
             self.decoded.push_field(text.as_bytes());
         }
@@ -124,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_beginning_in_utf_8_binds_what_follows() {
-        for mut text in [Text::of(Encoding::Unknown, false, "张三".as_bytes()), Text::of(Encoding::Unknown, true, b"a")] {
+        for mut text in [Text::of(Encoding::Unknown, false, "张三".as_bytes()), Text::of(Encoding::Unknown, true, b"a")]
+        {
             assert_eq!(text.encoding(), Encoding::Utf8);
             assert!(check(&mut text, "李四".as_bytes()).is_ok());
             assert!(check(&mut text, GBK).unwrap_err().contains("mixes encodings"));

@@ -142,8 +142,13 @@ mod tests {
         };
         let remove = |path: &Path| fs::remove_file(path).unwrap();
         let malformed = |path: &Path| fs::write(path, "x,".repeat(600_000)).unwrap();
-        let changes: [(&str, &dyn Fn(&Path)); 5] =
-            [("append", &append), ("shrink", &shrink), ("replace", &replace), ("remove", &remove), ("malformed", &malformed)];
+        let changes: [(&str, &dyn Fn(&Path)); 5] = [
+            ("append", &append),
+            ("shrink", &shrink),
+            ("replace", &replace),
+            ("remove", &remove),
+            ("malformed", &malformed),
+        ];
         for (name, change) in changes {
             let error = ends_with(change).unwrap_err().to_string();
             assert!(error.contains("a.csv changed while it was read"), "{name}: {error}");
