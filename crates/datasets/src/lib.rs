@@ -17,6 +17,7 @@ mod fault;
 mod framing;
 mod header;
 mod label_names;
+mod objects;
 mod parquet_sink;
 mod parquet_source;
 mod postgres;
@@ -33,6 +34,7 @@ use records::{Datasets, Encoding, RecordError, RecordSink, RecordSource, SinkHea
 use crate::{
     address::{Address, Format, Options, Place},
     chosen::Chosen,
+    objects::{NewObject, Object},
     parquet_sink::ParquetSink,
     parquet_source::ParquetSource,
     postgres::TableSink,
@@ -48,10 +50,13 @@ pub use csv_source::{CsvSource, MAX_COLUMNS, MAX_RECORD_BYTES};
 ///
 /// | Address | What it names |
 /// |---|---|
-/// | `people.csv`, `file:people.csv`, `file:///data/people.csv` | a file |
+/// | `people.csv`, `file:people.csv`, `file:///data/people.csv` | a file; Parquet if its name ends in `.parquet`, otherwise CSV |
+/// | `postgres://user@host:port/database?table=schema.table` or `?query=SELECT…` | a table, or what a query gives |
+/// | `s3://bucket/key.csv`, `oss://bucket/key.parquet` | an object, in the same two formats |
 ///
 /// Behind `?` stand options, `name=value` joined by `&`: `columns=a,b` takes those columns alone, in that
-/// order; `encoding=gb18030` says how a CSV file is encoded.
+/// order, from any source; `encoding=gb18030` says how CSV is encoded. Those of a database stand in
+/// docs/OPERATIONS.md.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     folder: PathBuf,
@@ -88,7 +93,7 @@ impl Datasets for Files {
         match place {
             Place::File(path) => open_file(&path, &options),
             Place::Postgres(url) => postgres::open(&url, &options),
-            Place::Object(_) => todo!(),
+            Place::Object(name) => objects::open(Object::of(&name)?, Format::of(Path::new(&name.key)), &options),
         }
     }
 
@@ -107,7 +112,11 @@ impl Datasets for Files {
                 begin(Box::new(file), Format::of(&path), header, labels)
             }
             Place::Postgres(url) => Ok(Box::new(TableSink::create(&url, &options, header, labels, overwrite)?)),
-            Place::Object(_) => todo!(),
+            Place::Object(name) => {
+                options.admit(&[])?;
+                let object = NewObject::create(Object::of(&name)?, overwrite)?;
+                begin(Box::new(object), Format::of(Path::new(&name.key)), header, labels)
+            }
         }
     }
 }
