@@ -122,7 +122,7 @@ fn stored_type(kind: &DataType) -> DataType {
 ///
 /// # Errors
 /// If a text is none of its column's type; it is not repeated in the message.
-pub(crate) fn typed_batch(schema: &Arc<Schema>, columns: Vec<ArrayRef>) -> Result<RecordBatch, String> {
+pub(crate) fn typed_batch(schema: &Arc<Schema>, columns: &[ArrayRef]) -> Result<RecordBatch, String> {
     let options = CastOptions { safe: false, format_options: FORMAT };
     let typed = columns.iter().zip(schema.fields()).map(|(column, field)| {
         cast_with_options(column, field.data_type(), &options)
@@ -182,7 +182,7 @@ mod tests {
             let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), false)]);
             let schema = Arc::new(result_schema(["c"].into_iter(), Some(&schema), std::iter::empty()));
             let values: StringArray = expected.iter().map(|text| (!text.is_empty()).then_some(*text)).collect();
-            let batch = typed_batch(&schema, vec![Arc::new(values)]).unwrap();
+            let batch = typed_batch(&schema, &[Arc::new(values)]).unwrap();
             assert_eq!(texts(batch.column(0)), expected, "{} and back", array.data_type());
         }
     }
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(schema.field(1).data_type(), &DataType::Utf8);
         let columns: Vec<ArrayRef> =
             vec![Arc::new(StringArray::from(vec!["x1985"])), Arc::new(StringArray::from(vec!["y"]))];
-        let error = typed_batch(&schema, columns).unwrap_err();
+        let error = typed_batch(&schema, &columns).unwrap_err();
         assert_eq!(error, "a value of column \"born\" is no Date32");
     }
 }

@@ -103,19 +103,13 @@ impl<R, T> Iterator for Pieces<R, T> {
         if let Some(go) = self.go.take() {
             let _ = go.send(());
         }
-        match self.said.recv() {
-            Ok(Said::Piece(piece)) => return Some(Ok(piece)),
-            Ok(Said::End(Ok(()))) => {
-                self.ended = true;
-                return None;
-            }
-            other => {
-                self.ended = true;
-                match other {
-                    Ok(Said::End(Err(error))) => Some(Err(error)),
-                    _ => Some(Err(died(&self.place))),
-                }
-            }
+        let said = self.said.recv();
+        self.ended = !matches!(said, Ok(Said::Piece(_)));
+        match said {
+            Ok(Said::Piece(piece)) => Some(Ok(piece)),
+            Ok(Said::End(Ok(()))) => None,
+            Ok(Said::End(Err(error))) => Some(Err(error)),
+            Ok(Said::Ready(_)) | Err(_) => Some(Err(died(&self.place))),
         }
     }
 }

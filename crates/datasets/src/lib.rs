@@ -15,6 +15,8 @@ mod csv_sink;
 mod csv_source;
 mod fault;
 mod framing;
+#[cfg(test)]
+mod full_disk_tests;
 mod header;
 mod label_names;
 mod objects;
@@ -84,6 +86,21 @@ impl Files {
             Place::File(path) => Some(path),
             Place::Postgres(_) | Place::Object(_) => None,
         })
+    }
+}
+
+/// `address` as it may be shown: of a URL of a database without user, password and options.
+#[must_use]
+pub fn public_name(address: &str) -> String {
+    match address.split_once("://") {
+        Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("postgres") => {
+            // Even where a password has characters that should have been percent-encoded.
+            let behind_user = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            let (host, options) = behind_user.split_once('?').unwrap_or((behind_user, ""));
+            let table = options.split('&').find_map(|option| option.strip_prefix("table="));
+            format!("{scheme}://{host}{}", table.map(|table| format!(", table {table}")).unwrap_or_default())
+        }
+        _ => address.to_owned(),
     }
 }
 
@@ -191,6 +208,18 @@ mod tests {
             assert_eq!(record.raw(), b"7");
             assert_eq!(source.place(), absolute);
         }
+    }
+
+    #[test]
+    fn a_public_name_has_no_password() {
+        let named = public_name("postgres://u:p@ss?w@h:5432/d?connect_timeout=7&table=s.t");
+        assert!(!named.contains("ss"), "{named}");
+        assert_eq!(
+            public_name("postgres://u:secret@h:5432/d?connect_timeout=7&table=s.t"),
+            "postgres://h:5432/d, table s.t"
+        );
+        assert_eq!(public_name("a@b.csv?columns=c"), "a@b.csv?columns=c");
+        assert_eq!(public_name("s3://b/k@2.csv"), "s3://b/k@2.csv");
     }
 
     #[test]

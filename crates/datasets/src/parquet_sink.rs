@@ -63,8 +63,9 @@ impl ParquetSink {
     }
 
     fn flush(&mut self) -> Result<(), RecordError> {
-        let columns = self.builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
-        let batch = typed_batch(&self.schema, columns).map_err(|problem| self.malformed(problem))?;
+        let columns = self.builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef);
+        let columns: Vec<ArrayRef> = columns.collect();
+        let batch = typed_batch(&self.schema, &columns).map_err(|problem| self.malformed(problem))?;
         (self.gathered_rows, self.gathered_bytes) = (0, 0);
         self.writer.write(&batch).map_err(|error| describe_writing(&self.place, error))
     }

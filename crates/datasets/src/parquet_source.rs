@@ -9,6 +9,7 @@ use std::{
 use arrow_array::RecordBatch;
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use arrow_schema::{Schema, SchemaRef};
+use futures_util::FutureExt;
 use parquet::{
     arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder},
     errors::ParquetError,
@@ -201,6 +202,17 @@ impl RecordSource for ParquetSource {
 /// What `decode` gives. On damaged files the decoder does not always return an error: it may panic.
 fn unless_it_panics<T>(place: &str, decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, RecordError> {
     match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => result.map_err(|error| describe(place, error)),
+        Err(_) => Err(malformed(place, "the decoder gave up")),
+    }
+}
+
+/// The same for what is decoded as it comes over a network.
+pub(crate) async fn unless_it_panics_async<T>(
+    place: &str,
+    decode: impl Future<Output = Result<T, ParquetError>>,
+) -> Result<T, RecordError> {
+    match AssertUnwindSafe(decode).catch_unwind().await {
         Ok(result) => result.map_err(|error| describe(place, error)),
         Err(_) => Err(malformed(place, "the decoder gave up")),
     }

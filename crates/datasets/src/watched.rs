@@ -106,6 +106,8 @@ mod tests {
         "1234567,a\n".repeat(100_000)
     }
 
+    type Change<'a> = &'a dyn Fn(&Path);
+
     /// What the end of reading is after `change` happened in the middle.
     fn ends_with(change: impl FnOnce(&Path)) -> Result<usize, RecordError> {
         let folder = tempfile::tempdir().unwrap();
@@ -142,7 +144,7 @@ mod tests {
         };
         let remove = |path: &Path| fs::remove_file(path).unwrap();
         let malformed = |path: &Path| fs::write(path, "x,".repeat(600_000)).unwrap();
-        let changes: [(&str, &dyn Fn(&Path)); 5] = [
+        let changes: [(&str, Change<'_>); 5] = [
             ("append", &append),
             ("shrink", &shrink),
             ("replace", &replace),

@@ -20,7 +20,7 @@ use crate::{
     CsvSource,
     address::{Format, Options, wrong},
     background::{self, ByteStream, Giver},
-    parquet_source::{BATCH_ROWS, Choice, ParquetSource, describe},
+    parquet_source::{BATCH_ROWS, Choice, ParquetSource, describe, unless_it_panics_async},
     with_columns,
 };
 
@@ -125,16 +125,15 @@ async fn give_batches(
 ) -> Result<(), RecordError> {
     let place = object.place.clone();
     let opened = Opened::of(object).await?;
-    let builder = ParquetRecordBatchStreamBuilder::new(opened.clone()).await;
-    let builder = builder.map_err(|error| describe(&place, error))?;
+    let builder = unless_it_panics_async(&place, ParquetRecordBatchStreamBuilder::new(opened.clone())).await?;
     let choice = Choice::of(&place, builder.schema(), builder.parquet_schema(), wanted)?;
     let batches = builder.with_projection(choice.mask.clone()).with_batch_size(BATCH_ROWS).build();
     let mut batches = batches.map_err(|error| describe(&place, error))?;
     if !giver.ready(choice) {
         return Ok(());
     }
-    while let Some(batch) = batches.next().await {
-        if !giver.give(batch.map_err(|error| describe(&place, error))?) {
+    while let Some(batch) = unless_it_panics_async(&place, async { batches.next().await.transpose() }).await? {
+        if !giver.give(batch) {
             return Ok(());
         }
     }

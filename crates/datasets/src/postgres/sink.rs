@@ -103,9 +103,9 @@ impl RecordSink for TableSink {
             }
             // Alone on a line this would be the end of the data.
             if value == b"\\." {
-                self.gathered.extend_from_slice(b"\"\\.\"")
+                self.gathered.extend_from_slice(b"\"\\.\"");
             } else {
-                push_csv_field(&mut self.gathered, value)
+                push_csv_field(&mut self.gathered, value);
             }
         }
         self.gathered.push(b'\n');
