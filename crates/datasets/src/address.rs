@@ -2,13 +2,16 @@
 //!
 //! Messages never repeat a URL: it may hold a password.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use percent_encoding::percent_decode_str;
 use records::{Encoding, RecordError};
 
-/// Where a dataset is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a dataset is. `Debug` shows no URL of a database.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// A file on this machine.
     File(PathBuf),
@@ -16,6 +19,16 @@ pub(crate) enum Place {
     Postgres(String),
     /// An object in a store.
     Object(ObjectName),
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Postgres(_) => f.write_str("Postgres(..)"),
+            Self::Object(name) => f.debug_tuple("Object").field(name).finish(),
+        }
+    }
 }
 
 /// Which interface and account an object store has.

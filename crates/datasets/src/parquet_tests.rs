@@ -5,11 +5,11 @@ use std::{fs, sync::Arc};
 use arrow_array::{ArrayRef, Date32Array, Int64Array, ListArray, StringArray, types::Int32Type};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
-use records::Datasets;
+use records::{Datasets, Fingerprint, Fingerprinted};
 use tempfile::TempDir;
 
 use super::*;
-use crate::Files;
+use crate::{CsvSource, Files};
 
 /// id, name, born; the second row lacks what it can.
 fn people() -> RecordBatch {
@@ -74,6 +74,22 @@ fn the_same_rows_in_parquet_and_csv_are_the_same_records() {
     }
     let error = all(&files, "people.parquet?columns=absent").unwrap_err().to_string();
     assert!(error.ends_with("there is no column \"absent\"; the columns are: id, name, born"), "{error}");
+}
+
+#[test]
+fn the_fingerprint_does_not_depend_on_the_kind_of_source() {
+    fn fingerprint(source: impl RecordSource) -> Fingerprint {
+        let mut source = Fingerprinted::new(source);
+        while source.read(&mut Record::default()).unwrap() {}
+        source.fingerprint()
+    }
+    let (folder, _files) = place();
+    write(&folder, "once.parquet", &[people()]);
+    let path = folder.path().join("once.parquet");
+    let open = |wanted: Option<&[String]>| ParquetSource::open(&path, File::open(&path).unwrap(), wanted).unwrap();
+    let csv = fingerprint(CsvSource::new("people.csv", PEOPLE_CSV.as_bytes()).unwrap());
+    assert!(fingerprint(open(None)) == csv);
+    assert!(fingerprint(open(Some(&["id".to_owned()]))) != csv);
 }
 
 #[test]
