@@ -1,16 +1,19 @@
 //! Tests of [`super`]: what is written, and that nothing half-written is ever seen.
 
+use std::fs;
+
 use records::RecordSource;
 use tempfile::TempDir;
 
 use super::*;
+use crate::CsvSource;
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 fn header(raw: &[u8]) -> SinkHeader {
-    SinkHeader { raw: raw.to_vec(), crlf: false }
+    SinkHeader::of_line(raw)
 }
 
 fn names(labels: &[&str]) -> Vec<String> {
@@ -47,7 +50,7 @@ fn rows_are_written_as_they_stood_with_the_line_ends_of_the_source() {
         written(&header(b"h, i,j"), &[], &[(&odd, &[]), (&record(b",,", 3), &[])]),
         b"h, i,j\n\"a\"\"\",\xff,\"x\ny\"\n,,\n"
     );
-    let marked = SinkHeader { raw: b"\xef\xbb\xbf\"h\",i".to_vec(), crlf: true };
+    let marked = SinkHeader { crlf: true, ..SinkHeader::of_line(b"\xef\xbb\xbf\"h\",i") };
     assert_eq!(written(&marked, &[], &[(&record(b"1,2", 2), &[])]), b"\xef\xbb\xbf\"h\",i\r\n1,2\r\n");
 }
 
@@ -58,6 +61,17 @@ fn labels_are_appended_and_quoted_where_they_have_to_be() {
     assert_eq!(
         written(&header(b"id"), &["cat,egory", "until"], &rows),
         b"id,\"cat,egory\",until\n1,\"a,\"\"b\"\"\",\n\"2\",\"x\r\n\", y\n"
+    );
+}
+
+#[test]
+fn labels_are_written_in_the_encoding_of_the_rows() {
+    // 姓名 and 张三 in GBK.
+    let header = SinkHeader { encoding: Encoding::Gb18030, ..SinkHeader::of_line(b"\xd0\xd5\xc3\xfb") };
+    let row = record(b"\xd5\xc5\xc8\xfd", 1);
+    assert_eq!(
+        written(&header, &["类别"], &[(&row, &["低保,".as_bytes()])]),
+        b"\xd0\xd5\xc3\xfb,\xc0\xe0\xb1\xf0\n\xd5\xc5\xc8\xfd,\"\xb5\xcd\xb1\xa3,\"\n"
     );
 }
 

@@ -124,6 +124,60 @@ fn a_row_shorter_than_the_header_lacks_its_last_fields() {
 }
 
 #[test]
+fn a_short_row_at_a_cut_end_is_refused() {
+    for data in ["a,b,c\n1,2,3\n1,2", "a,b,c\n1,2,3\n1", "a,b,c\n1,2,3\n\"1\",2"] {
+        let error = error(data.as_bytes());
+        assert!(
+            error.starts_with("a.csv, line 3: the file ends within this row, which has fewer than the 3"),
+            "{error}"
+        );
+    }
+    assert_eq!(raws(b"a,b,c\n1,2\n").len(), 1);
+}
+
+#[test]
+fn a_file_in_two_encodings_is_refused_with_the_line() {
+    let mixed = "id,name\n1,张三\n2,".as_bytes();
+    let error_of = |data: &[u8]| error(&[mixed, data].concat());
+    // The whole of it stands in the beginning that is looked at, so nothing is known.
+    assert_eq!(fields(&[mixed, b"\xd5\xc5\xc8\xfd\n"].concat()).len(), 2);
+    let filler = "3,a\n".repeat(100_000);
+    let error = error_of([b"b\n", filler.as_bytes(), b"4,\xd5\xc5\xc8\xfd\n"].concat().as_slice());
+    assert!(error.starts_with("a.csv, line 100004: the row is not UTF-8, as what stands before it is"), "{error}");
+    let declared = |data: &[u8], encoding| {
+        let mut source = CsvSource::with_encoding("a.csv", data, encoding)?;
+        while source.read(&mut Record::default())? {}
+        Ok::<_, RecordError>(())
+    };
+    let error = declared(b"id\nx\n\xd5\xc5\xc8\xfd\n", Encoding::Utf8).unwrap_err().to_string();
+    assert!(error.starts_with("a.csv, line 3: the row is not UTF-8"), "{error}");
+    let error = declared(b"id\n\xd5\xc5\n\xff\xff\n", Encoding::Gb18030).unwrap_err().to_string();
+    assert!(error.starts_with("a.csv, line 3: the row is not GB 18030, which was declared"), "{error}");
+}
+
+#[test]
+fn declared_gb_18030_is_read_as_text_and_kept_raw() {
+    let data: &[u8] = b"id,\xd0\xd5\xc3\xfb\n1,\xd5\xc5\xc8\xfd\n2,\"\xd5\xc5,\"\n";
+    let mut source = CsvSource::with_encoding("a.csv", data, Encoding::Gb18030).unwrap();
+    assert_eq!(source.columns(), ["id", "姓名"]);
+    assert_eq!(source.header().encoding, Encoding::Gb18030);
+    let mut record = Record::default();
+    assert!(source.read(&mut record).unwrap());
+    assert_eq!((record.raw(), record.field(1)), (&b"1,\xd5\xc5\xc8\xfd"[..], Some("张三".as_bytes())));
+    assert!(source.read(&mut record).unwrap());
+    assert_eq!((record.raw(), record.field(1)), (&b"2,\"\xd5\xc5,\""[..], Some("张,".as_bytes())));
+}
+
+#[test]
+fn undeclared_gb_18030_is_named_where_text_is_required() {
+    let data: &[u8] = b"id,name\n1,\xd5\xc5\xc8\xfd\n";
+    let mut source = CsvSource::new("a.csv", data).unwrap();
+    source.require_text();
+    let error = source.read(&mut Record::default()).unwrap_err().to_string();
+    assert!(error.ends_with("it looks like GB 18030; add ?encoding=gb18030 to the address"), "{error}");
+}
+
+#[test]
 fn a_row_longer_than_the_header_is_refused_with_its_line() {
     let expected = "a.csv, line 5: the row has more than the 2 fields of the header";
     assert_eq!(error(b"a,b\n1,\"x\ny\"\n\n1,2,3\n"), expected);
@@ -143,7 +197,7 @@ fn open_quotation_marks_are_refused_with_the_line_they_open_on() {
 #[test]
 fn a_record_without_end_is_refused_before_it_fills_memory() {
     let endless = b"a,b\n1,2\n3,\"".chain(std::io::repeat(b'\n'));
-    let mut source = CsvSource::with_limit("a.csv".to_owned(), endless, 1 << 20).unwrap();
+    let mut source = CsvSource::with_limit("a.csv".to_owned(), endless, Encoding::Unknown, 1 << 20).unwrap();
     let mut record = Record::default();
     assert!(source.read(&mut record).unwrap());
     let error = source.read(&mut record).unwrap_err().to_string();
@@ -153,8 +207,8 @@ fn a_record_without_end_is_refused_before_it_fills_memory() {
 #[test]
 fn a_record_may_be_as_long_as_the_limit() {
     let read_with = |limit: usize, end: &str| {
-        let data = format!("a,b\n{}{end}", "x".repeat(1000));
-        let mut source = CsvSource::with_limit("a.csv".to_owned(), data.as_bytes(), limit).unwrap();
+        let data = format!("a\n{}{end}", "x".repeat(1000));
+        let mut source = CsvSource::with_limit("a.csv".to_owned(), data.as_bytes(), Encoding::Unknown, limit).unwrap();
         source.read(&mut Record::default())
     };
     for end in ["", "\n", "\r\n"] {
@@ -168,7 +222,7 @@ fn empty_lines_without_end_take_no_memory() {
     // Far more than a record may have; they are skipped and not kept.
     let blank = std::io::repeat(b'\n').take(3_000_000);
     let data = b"a\n".chain(blank).chain(&b"7,8"[..]);
-    let mut source = CsvSource::with_limit("a.csv".to_owned(), data, 1000).unwrap();
+    let mut source = CsvSource::with_limit("a.csv".to_owned(), data, Encoding::Unknown, 1000).unwrap();
     let error = source.read(&mut Record::default()).unwrap_err().to_string();
     assert_eq!(error, "a.csv, line 3000002: the row has more than the 1 fields of the header");
 }

@@ -1,7 +1,7 @@
 //! The header line of a CSV file: the names of the columns, and the encoding that they are in.
 
 use encoding_rs::{Encoding, GB18030, UTF_8};
-use records::Record;
+use records::{Encoding as Declared, Record};
 
 /// Column names as text. Only names are ever decoded; values stay the bytes that they are.
 pub(crate) struct ColumnNames {
@@ -10,31 +10,41 @@ pub(crate) struct ColumnNames {
 }
 
 impl ColumnNames {
-    /// The names in a header record: UTF-8, or else GB 18030 (and so GBK and GB 2312), as Chinese
-    /// spreadsheets save them, or else UTF-8 with the wrong bytes replaced.
-    pub(crate) fn of(header: &Record) -> Self {
+    /// The names in a header record: in the encoding that is known, or else UTF-8, or else GB 18030 (and
+    /// so GBK and GB 2312), as Chinese spreadsheets save them, or else UTF-8 with the wrong bytes replaced.
+    pub(crate) fn of(header: &Record, known: Declared) -> Self {
         let decode = |encoding: &'static Encoding| -> Option<Vec<String>> {
-            fields(header)
+            header
+                .fields()
                 .map(|field| encoding.decode_without_bom_handling_and_without_replacement(field))
                 .map(|name| name.map(std::borrow::Cow::into_owned))
                 .collect()
         };
-        for encoding in [UTF_8, GB18030] {
+        let candidates: &[_] = match known {
+            Declared::Unknown => &[UTF_8, GB18030],
+            Declared::Utf8 => &[UTF_8],
+            Declared::Gb18030 => &[GB18030],
+        };
+        for &encoding in candidates {
             if let Some(names) = decode(encoding) {
                 return Self { names, encoding };
             }
         }
-        Self { names: fields(header).map(|name| String::from_utf8_lossy(name).into_owned()).collect(), encoding: UTF_8 }
+        Self {
+            names: header.fields().map(|name| String::from_utf8_lossy(name).into_owned()).collect(),
+            encoding: UTF_8,
+        }
+    }
+
+    /// Names that are text already.
+    pub(crate) fn in_utf_8(names: Vec<String>) -> Self {
+        Self { names, encoding: UTF_8 }
     }
 
     /// `name` in the encoding of the other names.
     pub(crate) fn encode(&self, name: &str) -> Vec<u8> {
         self.encoding.encode(name).0.into_owned()
     }
-}
-
-fn fields(header: &Record) -> impl Iterator<Item = &[u8]> {
-    (0..header.len()).map(|index| header.field(index).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -44,7 +54,7 @@ mod tests {
     fn names(fields: &[&[u8]]) -> ColumnNames {
         let mut record = Record::default();
         fields.iter().for_each(|field| record.push_field(field));
-        ColumnNames::of(&record)
+        ColumnNames::of(&record, Declared::Unknown)
     }
 
     #[test]

@@ -1,34 +1,64 @@
-//! Datasets on disk behind the traits of [`records`]: where a node's records come from and where
-//! its results go.
+//! Datasets behind the traits of [`records`]: where a node's records come from and where its results go.
 //!
-//! This version has CSV files ([`CsvSource`], [`CsvSink`]). Parquet, PostgreSQL and object stores
-//! are recognised by their addresses and refused as not built yet.
+//! All kinds are named by one form of address ([`Files`]), are read as a stream, and are written all or
+//! nothing. Bytes go through this crate's own [`std::io`] pieces: a source of CSV reads them from
+//! wherever they are, a sink writes them to wherever they go.
 
 #![warn(missing_docs)]
 
 mod address;
+mod arrow_text;
+mod background;
+mod chosen;
 mod csv_row;
 mod csv_sink;
 mod csv_source;
+mod fault;
 mod framing;
+#[cfg(test)]
+mod full_disk_tests;
 mod header;
+mod label_names;
+mod objects;
+mod parquet_sink;
+mod parquet_source;
+mod postgres;
 #[cfg(test)]
 mod round_trip_tests;
+mod target;
+mod text;
+mod watched;
 
-use std::{
-    fs::{self, File},
-    path::{Path, PathBuf},
+use std::path::{Path, PathBuf};
+
+use records::{Datasets, Encoding, RecordError, RecordSink, RecordSource, SinkHeader};
+
+use crate::{
+    address::{Address, Format, Options, Place},
+    chosen::Chosen,
+    objects::{NewObject, Object},
+    parquet_sink::ParquetSink,
+    parquet_source::ParquetSource,
+    postgres::TableSink,
+    target::{NewFile, Target},
+    watched::{Watch, Watched},
 };
-
-use records::{Datasets, RecordError, RecordSink, RecordSource, SinkHeader};
 
 pub use csv_row::{push_csv_field, push_csv_row};
 pub use csv_sink::CsvSink;
 pub use csv_source::{CsvSource, MAX_COLUMNS, MAX_RECORD_BYTES};
 
-/// Datasets in files.
+/// Datasets by address.
 ///
-/// An address is a path, with or without `file:` before it, or `file:///an/absolute/path`.
+/// | Address | What it names |
+/// |---|---|
+/// | `people.csv`, `file:people.csv`, `file:///data/people.csv` | a file; Parquet if its name ends in `.parquet`, otherwise CSV |
+/// | `postgres://user@host:port/database?table=schema.table` or `?query=SELECT…` | a table, or what a query gives |
+/// | `s3://bucket/key.csv`, `oss://bucket/key.parquet` | an object, in the same two formats |
+///
+/// Behind `?` stand options, `name=value` joined by `&`: `columns=a,b` takes those columns alone, in that
+/// order, from any source; `encoding=gb18030` says how CSV is encoded. Those of a database stand in
+/// docs/OPERATIONS.md.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     folder: PathBuf,
@@ -47,17 +77,41 @@ impl Files {
         Self { folder: folder.into() }
     }
 
-    fn path(&self, address: &str) -> Result<PathBuf, RecordError> {
-        Ok(self.folder.join(address::csv_path(address)?))
+    /// The file that `address` names, if it names one.
+    ///
+    /// # Errors
+    /// [`RecordError::Address`] if it is none.
+    pub fn local_path(&self, address: &str) -> Result<Option<PathBuf>, RecordError> {
+        Ok(match Address::parse(address, &self.folder)?.place {
+            Place::File(path) => Some(path),
+            Place::Postgres(_) | Place::Object(_) => None,
+        })
+    }
+}
+
+/// `address` as it may be shown: of a URL of a database without user, password and options.
+#[must_use]
+pub fn public_name(address: &str) -> String {
+    match address.split_once("://") {
+        Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("postgres") => {
+            // Even where a password has characters that should have been percent-encoded.
+            let behind_user = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            let (host, options) = behind_user.split_once('?').unwrap_or((behind_user, ""));
+            let table = options.split('&').find_map(|option| option.strip_prefix("table="));
+            format!("{scheme}://{host}{}", table.map(|table| format!(", table {table}")).unwrap_or_default())
+        }
+        _ => address.to_owned(),
     }
 }
 
 impl Datasets for Files {
     fn open(&self, address: &str) -> Result<Box<dyn RecordSource>, RecordError> {
-        let path = self.path(address)?;
-        let place = path.display().to_string();
-        let file = open_regular(&path).map_err(|cause| RecordError::Io { place: place.clone(), cause })?;
-        Ok(Box::new(CsvSource::new(place, file)?))
+        let Address { place, options } = Address::parse(address, &self.folder)?;
+        match place {
+            Place::File(path) => open_file(&path, &options),
+            Place::Postgres(url) => postgres::open(&url, &options),
+            Place::Object(name) => objects::open(Object::of(&name)?, Format::of(Path::new(&name.key)), &options),
+        }
     }
 
     fn create(
@@ -67,21 +121,67 @@ impl Datasets for Files {
         labels: &[String],
         overwrite: bool,
     ) -> Result<Box<dyn RecordSink>, RecordError> {
-        Ok(Box::new(CsvSink::create(&self.path(address)?, header, labels, overwrite)?))
+        let Address { place, options } = Address::parse(address, &self.folder)?;
+        match place {
+            Place::File(path) => {
+                options.admit(&[])?;
+                let file = NewFile::create(&path, overwrite)?;
+                begin(Box::new(file), Format::of(&path), header, labels)
+            }
+            Place::Postgres(url) => Ok(Box::new(TableSink::create(&url, &options, header, labels, overwrite)?)),
+            Place::Object(name) => {
+                options.admit(&[])?;
+                let object = NewObject::create(Object::of(&name)?, overwrite)?;
+                begin(Box::new(object), Format::of(Path::new(&name.key)), header, labels)
+            }
+        }
     }
 }
 
-/// Opens a file that can be read from its beginning more than once; a pipe would block for ever, and
-/// a second pass would find it empty.
-fn open_regular(path: &Path) -> std::io::Result<File> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("is not a regular file"));
+fn open_file(path: &Path, options: &Options) -> Result<Box<dyn RecordSource>, RecordError> {
+    options.admit(&["columns", "encoding"])?;
+    let place = path.display().to_string();
+    let (file, watch) = Watch::open(path).map_err(|cause| RecordError::Io { place: place.clone(), cause })?;
+    match Format::of(path) {
+        Format::Csv => {
+            let source = Watched { source: CsvSource::with_encoding(place, file, options.encoding()?)?, watch };
+            with_columns(source, options)
+        }
+        Format::Parquet if options.encoding()? != Encoding::Unknown => {
+            Err(address::wrong("the option encoding is for CSV; Parquet says itself what it holds"))
+        }
+        Format::Parquet => {
+            let source = ParquetSource::open(path, file, options.columns()?.as_deref())?;
+            Ok(Box::new(Watched { source, watch }))
+        }
     }
-    File::open(path)
+}
+
+/// A sink that writes `format` to `target`.
+fn begin(
+    target: Box<dyn Target>,
+    format: Format,
+    header: &SinkHeader,
+    labels: &[String],
+) -> Result<Box<dyn RecordSink>, RecordError> {
+    Ok(match format {
+        Format::Csv => Box::new(CsvSink::begin(target, header, labels)?),
+        Format::Parquet => Box::new(ParquetSink::begin(target, header, labels)?),
+    })
+}
+
+/// `source`, or what of it the options ask for.
+fn with_columns(source: impl RecordSource + 'static, options: &Options) -> Result<Box<dyn RecordSource>, RecordError> {
+    Ok(match options.columns()? {
+        Some(wanted) => Box::new(Chosen::of(source, &wanted)?),
+        None => Box::new(source),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use records::Record;
 
     use super::*;
@@ -99,6 +199,7 @@ mod tests {
             (&Files::new(), format!("file://{absolute}")),
             (&here, "people.csv".to_owned()),
             (&here, "file:people.csv".to_owned()),
+            (&here, "people.csv?columns=id".to_owned()),
             (&here, absolute.to_owned()),
         ] {
             let mut source = files.open(&address).unwrap();
@@ -110,6 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn a_public_name_has_no_password() {
+        let named = public_name("postgres://u:p@ss?w@h:5432/d?connect_timeout=7&table=s.t");
+        assert!(!named.contains("ss"), "{named}");
+        assert_eq!(
+            public_name("postgres://u:secret@h:5432/d?connect_timeout=7&table=s.t"),
+            "postgres://h:5432/d, table s.t"
+        );
+        assert_eq!(public_name("a@b.csv?columns=c"), "a@b.csv?columns=c");
+        assert_eq!(public_name("s3://b/k@2.csv"), "s3://b/k@2.csv");
+    }
+
+    #[test]
     fn what_cannot_be_opened_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::relative_to(folder.path());
@@ -118,25 +231,5 @@ mod tests {
         fs::create_dir(folder.path().join("sub.csv")).unwrap();
         let error = files.open("sub.csv").err().unwrap().to_string();
         assert!(error.ends_with("sub.csv: is not a regular file"), "{error}");
-    }
-
-    #[test]
-    fn addresses_of_later_versions_are_not_built_yet() {
-        let header = SinkHeader { raw: b"id".to_vec(), crlf: false };
-        for address in [
-            "a.parquet",
-            "file:a.PARQUET",
-            "postgres://u:secret@h/d?table=t",
-            "postgresql://h/d",
-            "s3://b/k",
-            "OSS://b/k",
-        ] {
-            for error in [Files::new().open(address).err(), Files::new().create(address, &header, &[], true).err()] {
-                let error = error.unwrap();
-                assert!(matches!(error, RecordError::NotBuilt(_)), "{address}: {error}");
-                assert!(error.to_string().contains("is not built yet"), "{error}");
-                assert!(!error.to_string().contains("secret"), "{error}");
-            }
-        }
     }
 }

@@ -78,6 +78,12 @@ fn raw(row: &[Written]) -> Vec<u8> {
 fn file() -> impl Strategy<Value = File> {
     (any::<bool>(), prop::collection::vec((row(4), terminator()), 0..8), any::<bool>())
         .prop_map(|(mark, rows, open_end)| File { mark, rows, open_end })
+        .prop_map(|mut file| {
+            // A marked file is UTF-8, and one that ends within a short row was cut.
+            file.mark &= std::str::from_utf8(&file.bytes()).is_ok();
+            file.open_end &= file.rows.last().is_some_and(|(row, _)| row.len() == 4);
+            file
+        })
 }
 
 /// Gives at most `piece` bytes at a time, and is interrupted in between.
@@ -143,7 +149,9 @@ proptest! {
                 Ok(found) => prop_assert!(found),
                 // The csv crate takes a record whose quotation marks are open at the end; we do not.
                 Err(error) => {
-                    prop_assert!(error.to_string().contains("within quotation marks"), "{}", error);
+                    let error = error.to_string();
+                    let cut = error.contains("within this row") && their.len() < 64;
+                    prop_assert!(cut || error.contains("within quotation marks"), "{}", error);
                     return Ok(());
                 }
             }

@@ -36,7 +36,7 @@ pub(crate) fn begin(
 ) -> Result<Box<dyn RecordSink>, RunError> {
     Ok(match plan.terms.mode {
         Mode::Cardinality => {
-            let header = SinkHeader { raw: COUNT_HEADER.to_vec(), crlf: false };
+            let header = SinkHeader::of_line(COUNT_HEADER);
             datasets.create(output, &header, &[], overwrite)?
         }
         _ => datasets.create(output, header, &plan.terms.label_columns, overwrite)?,

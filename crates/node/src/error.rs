@@ -146,9 +146,8 @@ impl RunError {
         match self {
             Self::Job(_) | Self::Configuration(_) => 2,
             Self::Records(error) => match error {
-                RecordError::Malformed { .. } | RecordError::Io { .. } => 3,
+                RecordError::Malformed { .. } | RecordError::Changed(_) | RecordError::Io { .. } => 3,
                 RecordError::Address(_)
-                | RecordError::NotBuilt(_)
                 | RecordError::MissingColumn { .. }
                 | RecordError::AmbiguousColumn { .. }
                 | RecordError::Exists(_) => 2,
@@ -290,7 +289,7 @@ fn public_connect_error(error: &ConnectError) -> &'static str {
 fn public_record_error(error: &RecordError) -> String {
     match error {
         RecordError::Address(_) => "the address of its dataset or result cannot be used".to_owned(),
-        RecordError::NotBuilt(_) => "its dataset or result is of a kind that is not built yet".to_owned(),
+        RecordError::Changed(_) => "its dataset changed while it was read".to_owned(),
         RecordError::MissingColumn { wanted, .. } => format!("its dataset has no column {wanted:?}"),
         RecordError::AmbiguousColumn { wanted, .. } => format!("its dataset has more than one column {wanted:?}"),
         RecordError::Malformed { .. } => "its dataset is malformed".to_owned(),

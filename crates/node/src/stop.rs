@@ -142,6 +142,10 @@ impl RecordSource for StoppableSource {
         }
     }
 
+    fn require_text(&mut self) {
+        self.source.require_text();
+    }
+
     fn column(&self, wanted: &str) -> Result<usize, RecordError> {
         self.source.column(wanted)
     }

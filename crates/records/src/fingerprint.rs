@@ -18,7 +18,7 @@ pub struct Fingerprinted<S> {
 impl<S: RecordSource> Fingerprinted<S> {
     /// Begins with the header of `source`, of which nothing has been read yet.
     pub fn new(source: S) -> Self {
-        let SinkHeader { raw, crlf } = source.header();
+        let SinkHeader { raw, crlf, .. } = source.header();
         let mut hash = Sha256::new_with_prefix([u8::from(crlf)]);
         absorb(&mut hash, &raw);
         Self { source, hash }
@@ -60,6 +60,10 @@ impl<S: RecordSource> RecordSource for Fingerprinted<S> {
         Ok(found)
     }
 
+    fn require_text(&mut self) {
+        self.source.require_text();
+    }
+
     fn column(&self, wanted: &str) -> Result<usize, RecordError> {
         self.source.column(wanted)
     }
@@ -96,7 +100,7 @@ mod tests {
     }
 
     fn fingerprint(header: &str, crlf: bool, rows: &[&str]) -> Fingerprint {
-        let header = SinkHeader { raw: header.as_bytes().to_vec(), crlf };
+        let header = SinkHeader { crlf, ..SinkHeader::of_line(header.as_bytes()) };
         let mut source = Fingerprinted::new(Rows { header, rows: rows.iter() });
         let mut record = Record::default();
         while source.read(&mut record).unwrap() {}

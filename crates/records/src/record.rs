@@ -8,9 +8,9 @@ pub enum RecordError {
     /// The address of a source or sink is wrong.
     #[error("{0}")]
     Address(String),
-    /// The address is of a kind that a later version has.
-    #[error("{0} is not built yet; this version reads and writes CSV files")]
-    NotBuilt(String),
+    /// A source that is no longer what it was when its pass began.
+    #[error("{0} changed while it was read; run again when nobody writes to it")]
+    Changed(String),
     /// A column that was asked for is not there.
     #[error("{place}: there is no column {wanted:?}; the columns are: {present}")]
     MissingColumn {
@@ -51,15 +51,19 @@ pub enum RecordError {
     },
 }
 
-/// One record: the bytes that stood in the source, and where its fields are, decoded.
+/// One record: its row as CSV, and its fields, decoded.
 ///
-/// `raw` has no line terminator. A field is the value without quoting. `Debug` shows lengths alone:
-/// a record holds what is known of a person, and what is printed ends up in logs.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// `raw` has no line terminator; of a CSV source it is the bytes that stood there, of any other the row
+/// as CSV in UTF-8. A field is the value without quoting. `Debug` shows lengths alone: a record holds
+/// what is known of a person, and what is printed ends up in logs.
+#[derive(Clone, Default)]
 pub struct Record {
     raw: Vec<u8>,
     values: Vec<u8>,
+    /// Where each field ends: in `raw` if that is `split`, otherwise in `values`.
     ends: Vec<usize>,
+    /// Fields are what stands between the commas of `raw`.
+    split: bool,
 }
 
 impl fmt::Debug for Record {
@@ -68,27 +72,57 @@ impl fmt::Debug for Record {
     }
 }
 
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw && self.fields().eq(other.fields())
+    }
+}
+
+impl Eq for Record {}
+
 impl Record {
     /// Empties the record and keeps its memory.
     pub fn clear(&mut self) {
         self.raw.clear();
         self.values.clear();
         self.ends.clear();
+        self.split = false;
     }
 
-    /// Sets the bytes as they stood in the source.
+    /// Sets the row as CSV. Fields that were pushed stay.
     pub fn set_raw(&mut self, raw: &[u8]) {
+        self.unsplit();
         self.raw.clear();
         self.raw.extend_from_slice(raw);
     }
 
+    /// Makes the record the row `raw` without quotation marks, whose commas stand at `commas`, ascending.
+    /// Its fields then take no memory of their own.
+    pub fn set_plain(&mut self, raw: &[u8], commas: impl Iterator<Item = usize>) {
+        self.clear();
+        self.raw.extend_from_slice(raw);
+        self.ends.extend(commas);
+        self.ends.push(raw.len());
+        self.split = true;
+    }
+
     /// Appends a field.
     pub fn push_field(&mut self, value: &[u8]) {
+        self.unsplit();
         self.values.extend_from_slice(value);
         self.ends.push(self.values.len());
     }
 
-    /// The bytes as they stood in the source.
+    /// Gives the fields memory of their own.
+    fn unsplit(&mut self) {
+        if self.split {
+            let mut own = Self::default();
+            self.fields().for_each(|field| own.push_field(field));
+            (self.values, self.ends, self.split) = (own.values, own.ends, false);
+        }
+    }
+
+    /// The row as CSV.
     #[must_use]
     pub fn raw(&self) -> &[u8] {
         &self.raw
@@ -99,10 +133,17 @@ impl Record {
     pub fn field(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
         let start = match index.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
+            // Behind the comma, where the fields are those of the raw row.
+            Some(before) => self.ends.get(before)?.checked_add(usize::from(self.split))?,
             None => 0,
         };
-        self.values.get(Range { start, end })
+        let bytes = if self.split { &self.raw } else { &self.values };
+        bytes.get(Range { start, end })
+    }
+
+    /// The fields, in order.
+    pub fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|index| self.field(index).unwrap_or_default())
     }
 
     /// How many fields there are.
@@ -135,6 +176,10 @@ pub trait RecordSource: Send {
     /// [`RecordError`] if the source cannot be read or is malformed.
     fn read(&mut self, record: &mut Record) -> Result<bool, RecordError>;
 
+    /// Says that values are to be text: from here on, [`read`](Self::read) refuses a record that is not
+    /// UTF-8, where it might give one. Whoever compares bytes alone need not ask for it.
+    fn require_text(&mut self) {}
+
     /// Where column `wanted` stands: the column of exactly this name, otherwise the one whose name
     /// is the same but for spaces around it.
     ///
@@ -146,8 +191,11 @@ pub trait RecordSource: Send {
     }
 }
 
-/// The index of `wanted` in `columns`, by exact name first and by trimmed name second.
-fn find_column(place: &str, columns: &[String], wanted: &str) -> Result<usize, RecordError> {
+/// The index of `wanted` in `columns` of `place`, by exact name first and by trimmed name second.
+///
+/// # Errors
+/// As [`RecordSource::column`].
+pub fn find_column(place: &str, columns: &[String], wanted: &str) -> Result<usize, RecordError> {
     let only = |fits: &dyn Fn(&str) -> bool| {
         let mut fitting = columns.iter().enumerate().filter(|(_, name)| fits(name)).map(|(index, _)| index);
         fitting.next().map(|first| match fitting.next() {
@@ -164,19 +212,46 @@ fn find_column(place: &str, columns: &[String], wanted: &str) -> Result<usize, R
     })
 }
 
-/// How records of a source are framed, so that a sink delivers them byte for byte.
+/// The encoding of a source's rows as they stand in [`Record::raw`]. Fields are UTF-8, but for those of a
+/// source whose encoding is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    /// Bytes as they are; nobody said what they mean.
+    #[default]
+    Unknown,
+    /// UTF-8.
+    Utf8,
+    /// GB 18030, of which GBK and GB 2312 are parts.
+    Gb18030,
+}
+
+/// What a sink needs to know of a source. Rows of a CSV source are delivered to a CSV sink byte for byte;
+/// any other pair goes by fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkHeader {
-    /// The header line as it stood, without terminator, with its byte-order mark if it had one.
+    /// The names of the columns as a CSV line, without terminator: as it stood, with its byte-order mark if
+    /// it had one.
     pub raw: Vec<u8>,
     /// Whether lines end in CR LF.
     pub crlf: bool,
+    /// The encoding of `raw` and of the rows.
+    pub encoding: Encoding,
+    /// The types of the columns, if they are more than text: an Arrow schema as an IPC message.
+    pub types: Option<Vec<u8>>,
 }
 
-/// Where results go. A sink writes the header first, then the rows. Nothing shows under the final name until [`commit`](RecordSink::commit); a sink
-/// dropped before that leaves nothing behind.
+impl SinkHeader {
+    /// The header of rows of text whose names stand in the CSV line `raw`.
+    #[must_use]
+    pub fn of_line(raw: &[u8]) -> Self {
+        Self { raw: raw.to_vec(), ..Self::default() }
+    }
+}
+
+/// Where results go. A sink writes the header first, then the rows. Nothing shows under the final name
+/// until [`commit`](RecordSink::commit); a sink dropped before that leaves nothing behind.
 pub trait RecordSink: Send {
-    /// Writes a record as it stood, followed by as many label values as there are label columns.
+    /// Writes a record, followed by as many label values as there are label columns. Label values are UTF-8.
     ///
     /// # Errors
     /// [`RecordError`] if it cannot be written.
@@ -194,7 +269,7 @@ pub trait Datasets: Send + Sync {
     /// Opens a source for one pass.
     ///
     /// # Errors
-    /// [`RecordError`] if there is none, or of a kind that is not built.
+    /// [`RecordError`] if there is none, or none that can be read.
     fn open(&self, address: &str) -> Result<Box<dyn RecordSource>, RecordError>;
 
     /// Creates a sink for records framed as `header`, with `labels` as further columns.
@@ -234,6 +309,26 @@ mod tests {
         record.clear();
         assert_eq!(record, Record::default());
         assert_eq!((record.field(0), record.is_empty()), (None, true));
+    }
+
+    #[test]
+    fn a_plain_row_and_its_fields_are_the_same_record() {
+        let mut plain = Record::default();
+        plain.set_plain(b"a,,c", [1, 2].into_iter());
+        let mut pushed = Record::default();
+        pushed.set_raw(b"a,,c");
+        for field in [b"a".as_slice(), b"", b"c"] {
+            pushed.push_field(field);
+        }
+        assert_eq!(plain, pushed);
+        assert_eq!((plain.field(2), plain.field(3), plain.len()), (Some(&b"c"[..]), None, 3));
+        plain.push_field(b"d");
+        pushed.push_field(b"d");
+        assert_eq!(plain, pushed);
+        plain.set_plain(b"", [].into_iter());
+        assert_eq!((plain.field(0), plain.len()), (Some(&b""[..]), 1));
+        plain.set_raw(b"\"\"");
+        assert_eq!((plain.raw(), plain.field(0)), (&b"\"\""[..], Some(&b""[..])));
     }
 
     #[test]

@@ -108,11 +108,10 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let status = match error {
             RecordError::Address(_)
-            | RecordError::NotBuilt(_)
             | RecordError::MissingColumn { .. }
             | RecordError::AmbiguousColumn { .. }
             | RecordError::Exists(_) => Status::Usage,
-            RecordError::Malformed { .. } | RecordError::Io { .. } => Status::Data,
+            RecordError::Malformed { .. } | RecordError::Changed(_) | RecordError::Io { .. } => Status::Data,
         };
         Self::new(status, error)
     }

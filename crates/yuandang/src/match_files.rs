@@ -28,7 +28,7 @@ use crate::{
 /// Arguments of `match`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The receiver's records: a CSV file with a header
+    /// The receiver's records: a CSV or Parquet file, postgres://…?table=…, s3://… or oss://…
     #[arg(long, value_name = "A")]
     receiver: String,
     /// The sender's records
@@ -53,7 +53,7 @@ pub struct Arguments {
     /// birth-certificate, mobile, name, date, region [default: raw]
     #[arg(long, value_name = "T", value_delimiter = ',')]
     key_type: Vec<KeyType>,
-    /// Where the receiver's rows that match go; without it only the summary is printed
+    /// Where the receiver's rows that match go: a file, table or object; without it only the summary is printed
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Where the sender's rows that match go; mode both alone
@@ -171,8 +171,8 @@ impl Arguments {
             Format::Text => screen::line(&text::matching::summary(
                 lang,
                 &summary,
-                self.output.as_deref(),
-                self.sender_output.as_deref(),
+                shown(self.output.as_deref()).as_deref(),
+                shown(self.sender_output.as_deref()).as_deref(),
             )),
         }
     }
@@ -238,12 +238,19 @@ impl Arguments {
     }
 }
 
+/// How an output is named on the screen: without what may be secret.
+fn shown(output: Option<&Path>) -> Option<PathBuf> {
+    output.map(|output| PathBuf::from(datasets::public_name(&output.to_string_lossy())))
+}
+
 /// Refuses an output that cannot be written, or whose writing would destroy something.
 fn check_output(output: &Path, overwrite: bool, inputs: [&String; 2]) -> Result<(), Failure> {
     let wrong = |problem: &str| Err(Failure::usage(format_args!("{}: {problem}", output.display())));
-    if output.to_str().is_none() {
+    let Some(address) = output.to_str() else {
         return wrong("the name of an output must be UTF-8");
-    }
+    };
+    // A database or a store says itself what is in the way, when the result begins.
+    let Some(output) = Files::new().local_path(address)? else { return Ok(()) };
     if output.is_dir() {
         return wrong("is a folder; name a file");
     }
@@ -255,8 +262,8 @@ fn check_output(output: &Path, overwrite: bool, inputs: [&String; 2]) -> Result<
         return wrong("there is no such folder; make it first");
     }
     let same = |input: &String| {
-        let input = fs::canonicalize(input.strip_prefix("file:").unwrap_or(input)).ok();
-        input.is_some() && input == fs::canonicalize(output).ok()
+        let input = Files::new().local_path(input).ok().flatten().and_then(|path| fs::canonicalize(path).ok());
+        input.is_some() && input == fs::canonicalize(&output).ok()
     };
     if inputs.into_iter().any(same) {
         return wrong("is one of the inputs; name another output");

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, mem, sync::Arc};
 
 use records::{
-    CanonicalKey, KeySpec, Record, RecordError, RecordSource, Tally,
+    CanonicalKey, KeySpec, KeyType, Record, RecordError, RecordSource, Tally,
     commitment::{PARTS, part_of},
     label_list,
 };
@@ -36,6 +36,9 @@ pub(crate) fn read_all(
     buckets: &mut Buckets,
     pool: &ComputePool,
 ) -> Result<Tally, RunError> {
+    if columns.key.types().iter().any(|kind| *kind != KeyType::Raw) {
+        source.require_text();
+    }
     let (mut tally, mut rows) = (Tally::default(), 0);
     let mut under_way = VecDeque::new();
     let mut spare = Vec::new();

@@ -128,7 +128,8 @@ fn datasets_and_results_must_be_usable() {
     fs::write(place.0.path().join("file"), "").unwrap();
     for (from, to, expected) in [
         ("students.csv", "absent.csv", "node.toml:20: datasets.source: absent.csv: No such file"),
-        ("students.csv", "x.parquet", "node.toml:20: datasets.source: x.parquet: Parquet is not built yet"),
+        ("students.csv", "x.parquet", "node.toml:20: datasets.source: x.parquet: No such file"),
+        ("students.csv", "s3://bucket", "node.toml:20: datasets.source: an object is named s3://bucket/key.csv"),
         ("students.csv", "file", "node.toml:20: datasets.source: file: is empty"),
         ("\"results\"", "\"file\"", "node.toml:3: results: "),
         ("\"results\"", "\"file/results\"", "node.toml:3: results: "),

@@ -1,0 +1,43 @@
+//! A result that does not fit: the error says so, and nothing is left.
+//!
+//! A disk is full in a process of its own, whose files may not grow beyond a limit.
+
+use std::{env, fs, process::Command};
+
+use records::{Datasets, Record, SinkHeader};
+
+use crate::Files;
+
+const FOLDER: &str = "YUANDANG_TEST_FULL_DISK";
+
+#[test]
+fn a_result_that_does_not_fit_leaves_nothing() {
+    let Some(folder) = env::var_os(FOLDER) else { return within_limits() };
+    let mut record = Record::default();
+    record.set_plain(&[b'x'; 1000], std::iter::empty());
+    for name in ["out.csv", "out.parquet"] {
+        let files = Files::relative_to(&folder);
+        let mut sink = files.create(name, &SinkHeader::of_line(b"id"), &[], false).unwrap();
+        // Different in every row, so that no format makes little of them.
+        let written = (0..20_000_u32).try_for_each(|row| {
+            let text: String =
+                (0..100_u32).map(|part| format!("{:08x}", (row * 100 + part).wrapping_mul(2_654_435_761))).collect();
+            record.set_plain(text.as_bytes(), std::iter::empty());
+            sink.write(&record, &[])
+        });
+        let error = written.and_then(|()| sink.commit().map(drop)).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("File too large"), "{error}");
+    }
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "something was left");
+    println!("held");
+}
+
+/// Runs this test again where no file gets larger than a few megabytes.
+fn within_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = "trap '' XFSZ; ulimit -f 4000; exec \"$0\" --exact full_disk_tests::a_result_that_does_not_fit_leaves_nothing --nocapture";
+    let this = env::current_exe().unwrap();
+    let output = Command::new("sh").args(["-c", limits]).arg(this).env(FOLDER, folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("held"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
