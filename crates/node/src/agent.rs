@@ -159,7 +159,9 @@ impl Stream {
                 tracing::info!(coordinator = harmless(&registered.coordinator), "attached to the coordinator");
             }
             Some(Directive::Start(start)) => self.start(start),
-            Some(Directive::Cancel(cancel)) => self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason)),
+            Some(Directive::Cancel(cancel)) => {
+                self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason), cancel.begins_again)
+            }
             Some(Directive::Heartbeat(_)) | None => {}
         }
         Ok(())

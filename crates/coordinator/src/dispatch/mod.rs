@@ -180,7 +180,8 @@ impl Dispatcher {
         let Some(job) = live.get_mut(id) else {
             // It may have ended while this node was away, or this coordinator was.
             if self.store.get(id).await?.state.is_final() {
-                let over = CancelJob { job_id: id.to_owned(), reason: "the job is over".to_owned() };
+                let over =
+                    CancelJob { job_id: id.to_owned(), reason: "the job is over".to_owned(), begins_again: false };
                 self.registry.direct(from, Directive::Cancel(over));
             }
             return Ok(());
@@ -295,7 +296,8 @@ impl Dispatcher {
             job.over.cancel();
             for party in job.spec.parties.iter().filter(|party| Some(&party.participant) != by) {
                 if state != JobState::Succeeded && !job.transcripts.contains_key(&party.participant) {
-                    let cancel = CancelJob { job_id: id.to_owned(), reason: printable(&cause, MAX_REASON) };
+                    let cancel =
+                        CancelJob { job_id: id.to_owned(), reason: printable(&cause, MAX_REASON), begins_again: false };
                     self.registry.direct(&party.participant, Directive::Cancel(cancel));
                 }
             }

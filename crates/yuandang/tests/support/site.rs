@@ -198,6 +198,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("log of process {}:\n{}", self.process.id(), self.log());
+        }
     }
 }
 
