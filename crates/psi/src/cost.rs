@@ -13,6 +13,7 @@
 
 use std::{fmt, time::Duration};
 
+use crate::bins::Bins;
 use crate::matching::tag_set::Shape;
 use crate::party::Header;
 use crate::vole_oprf::{MOST_ITEMS, Plan};
@@ -78,6 +79,8 @@ pub struct Facts {
     pub task: Task,
     /// Padded sizes of the sets.
     pub sizes: Sizes,
+    /// How many items a bin is to have, about; the most there is for sets in one piece.
+    pub bin_items: u64,
     /// How likely a statistical error may be.
     pub budget: ErrorBudget,
     /// Threads that each party has to itself.
@@ -137,10 +140,27 @@ pub fn vole_limit() -> u64 {
 /// What a run would take; nothing if the engine cannot do it.
 #[must_use]
 pub fn estimate(engine: Engine, facts: &Facts) -> Option<Estimate> {
-    match engine {
-        Engine::Ecdh => ecdh(facts),
-        Engine::Vole => vole(facts),
-    }
+    let bins = bins(facts)?;
+    let one = Facts { sizes: bins.sizes(), budget: bins.budget(), bin_items: u64::MAX, ..*facts };
+    let estimate = match engine {
+        Engine::Ecdh => ecdh(&one),
+        Engine::Vole => vole(&one),
+    }?;
+    let count = u64::from(bins.count());
+    Some(Estimate {
+        bytes_to_receiver: estimate.bytes_to_receiver.saturating_mul(count),
+        bytes_to_sender: estimate.bytes_to_sender.saturating_mul(count),
+        seconds: estimate.seconds * count as f64,
+    })
+}
+
+/// The bins that the sets are cut into; nothing if the budget does not allow for so many.
+fn bins(facts: &Facts) -> Option<Bins> {
+    let count = match facts.task {
+        Task::Cardinality => 1,
+        _ => Bins::best_count(facts.sizes, facts.bin_items),
+    };
+    Bins::new(facts.sizes, count, facts.budget).ok()
 }
 
 /// Chooses among `engines`: the one that would be done first, and Diffie-Hellman where they are even. It
@@ -153,7 +173,7 @@ pub fn choose(facts: &Facts, engines: &[Engine]) -> (Engine, Reason) {
     if facts.task == Task::Cardinality {
         return (Engine::Ecdh, Reason::OnlyForTask(Engine::Ecdh));
     }
-    if facts.sizes.receiver > vole_limit() {
+    if bins(facts).is_some_and(|bins| bins.sizes().receiver > vole_limit()) {
         return (Engine::Ecdh, Reason::TooMany { engine: Engine::Ecdh, limit: vole_limit() });
     }
     let seconds = |engine| estimate(engine, facts).map(|estimate| (engine, estimate.seconds));
@@ -265,7 +285,11 @@ impl fmt::Display for Reason {
             Self::OnlyOne => f.write_str("auto: the only protocol of this version"),
             Self::OnlyForTask(engine) => write!(f, "auto: {engine}, the only protocol that can answer this"),
             Self::TooMany { engine, limit } => {
-                write!(f, "auto: {engine}, since another takes at most {} items of the receiver", Grouped(*limit))
+                write!(
+                    f,
+                    "auto: {engine}, since another takes at most {} items of the receiver in a bin",
+                    Grouped(*limit)
+                )
             }
             Self::Sooner { chosen, other, sizes, round_trip, bits_per_second } => {
                 let (receiver, sender) = (Grouped(sizes.receiver), Grouped(sizes.sender));

@@ -11,6 +11,7 @@ fn facts(receiver: u64, sender: u64) -> Facts {
     Facts {
         task: Task::Membership,
         sizes: Sizes { receiver, sender },
+        bin_items: u64::MAX,
         budget: ErrorBudget::new(40).unwrap(),
         threads: 1,
         round_trip: Duration::from_micros(200),
@@ -116,7 +117,7 @@ fn a_reason_is_one_plain_sentence() {
     let small = said(&far(facts(399, 400), 20, 100));
     assert!(small.starts_with("auto: ecdh, since 399 × 400 items would take about 76 ms against "), "{small}");
     assert!(small.ends_with(" with vole at a round trip of 20 ms and 100 Mbit/s"), "{small}");
-    assert_eq!(said(&facts(1 << 25, 1)), "auto: ecdh, since another takes at most 16,777,216 items of the receiver");
+    assert_eq!(said(&facts(1 << 25, 1)), "auto: ecdh, since another takes at most 16,777,216 items of the receiver in a bin");
     assert_eq!(
         said(&Facts { task: Task::Cardinality, ..facts(1, 1) }),
         "auto: ecdh, the only protocol that can answer this"
@@ -152,4 +153,18 @@ proptest! {
             prop_assert!(facts.bits_per_second.is_some() || less.seconds <= more.seconds);
         }
     }
+}
+
+#[test]
+fn bins_take_as_much_as_all_of_them() {
+    let whole = facts(3 << 20, 3 << 20);
+    let cut = Facts { bin_items: 1 << 20, ..whole };
+    for engine in BOTH {
+        let (whole, cut) = (estimate(engine, &whole).unwrap(), estimate(engine, &cut).unwrap());
+        assert!(cut.bytes_to_sender >= whole.bytes_to_sender && cut.bytes_to_sender < whole.bytes_to_sender * 11 / 10);
+        assert!((0.95..1.1).contains(&(cut.seconds / whole.seconds)), "{engine}: {cut:?}");
+    }
+    // In bins a set may be as large as it likes.
+    let large = Facts { bin_items: 1 << 20, ..facts(1 << 28, 1 << 28) };
+    assert_eq!(choose(&large, &BOTH).0, Engine::Vole);
 }

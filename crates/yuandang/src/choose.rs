@@ -3,6 +3,7 @@
 use std::{fmt, num::NonZero, thread::available_parallelism, time::Duration};
 
 use agreement::{ErrorBudget, JobSpecError, Mode, Protocol, job::built};
+use node::Space;
 use psi::{
     Sizes,
     cost::{self, Engine, Facts, Reason, Task},
@@ -67,6 +68,7 @@ pub fn protocol(order: &Order, receiver: Met, sender: Met) -> Result<(Protocol, 
     let facts = Facts {
         task,
         sizes: Sizes { receiver: receiver.items, sender: sender.items },
+        bin_items: Space::from(order.space.clone()).wanted_bin_items(),
         budget: psi::ErrorBudget::new(ErrorBudget::default().lambda).map_err(Failure::other)?,
         threads: order.threads.min(own_cores()),
         round_trip: Duration::try_from_secs_f64(round_trip).map_err(Failure::other)?,
@@ -99,8 +101,6 @@ pub fn as_sentence<S: Serializer>(reason: &Option<Reason>, to: S) -> Result<S::O
 #[cfg(test)]
 mod tests {
     use agreement::Role;
-
-    use node::Space;
 
     use super::*;
     use crate::pair::{PairJob, PartyInput};
