@@ -103,6 +103,10 @@ impl<R: Read + Send> RecordSource for CsvSource<R> {
     fn read(&mut self, record: &mut Record) -> Result<bool, RecordError> {
         self.reader.next(record, self.limits).map_err(|error| describe(&self.place, self.limits, error))
     }
+
+    fn encoded(&self, text: &str) -> Vec<u8> {
+        self.columns.encode(text)
+    }
 }
 
 /// Up to the four bytes that an input begins with; a pipe may give them one at a time.

@@ -18,6 +18,7 @@ mod round_trip_tests;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use records::{Datasets, RecordError, RecordSink, RecordSource, SinkHeader};
@@ -45,6 +46,16 @@ impl Files {
     #[must_use]
     pub fn relative_to(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
+    }
+
+    /// When the file at `address` was last changed.
+    ///
+    /// # Errors
+    /// [`RecordError`] if there is no such file, or its system does not say.
+    pub fn modified(&self, address: &str) -> Result<SystemTime, RecordError> {
+        let path = self.path(address)?;
+        let modified = fs::metadata(&path).and_then(|found| found.modified());
+        modified.map_err(|cause| RecordError::Io { place: path.display().to_string(), cause })
     }
 
     fn path(&self, address: &str) -> Result<PathBuf, RecordError> {
@@ -106,7 +117,9 @@ mod tests {
             assert!(source.read(&mut record).unwrap(), "{address}");
             assert_eq!(record.raw(), b"7");
             assert_eq!(source.place(), absolute);
+            assert_eq!(files.modified(&address).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
         }
+        assert!(here.modified("absent.csv").unwrap_err().to_string().contains("absent.csv: No such file"));
     }
 
     #[test]
