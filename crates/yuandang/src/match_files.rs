@@ -210,7 +210,7 @@ impl Arguments {
         }
         let outputs: Vec<&Path> = self.output.iter().chain(&self.sender_output).map(PathBuf::as_path).collect();
         for output in &outputs {
-            check_output(output, self.overwrite, [&self.receiver, &self.sender])?;
+            check_output(output, self.overwrite, &[&self.receiver, &self.sender])?;
         }
         if let [one, other] = outputs.as_slice()
             && one == other
@@ -239,7 +239,10 @@ impl Arguments {
 }
 
 /// Refuses an output that cannot be written, or whose writing would destroy something.
-fn check_output(output: &Path, overwrite: bool, inputs: [&String; 2]) -> Result<(), Failure> {
+///
+/// # Errors
+/// What is in its way.
+pub fn check_output(output: &Path, overwrite: bool, inputs: &[&String]) -> Result<(), Failure> {
     let wrong = |problem: &str| Err(Failure::usage(format_args!("{}: {problem}", output.display())));
     if output.to_str().is_none() {
         return wrong("the name of an output must be UTF-8");
@@ -258,7 +261,7 @@ fn check_output(output: &Path, overwrite: bool, inputs: [&String; 2]) -> Result<
         let input = fs::canonicalize(input.strip_prefix("file:").unwrap_or(input)).ok();
         input.is_some() && input == fs::canonicalize(output).ok()
     };
-    if inputs.into_iter().any(same) {
+    if inputs.iter().copied().any(same) {
         return wrong("is one of the inputs; name another output");
     }
     Ok(())
