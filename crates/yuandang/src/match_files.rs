@@ -14,10 +14,11 @@ use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
+    check::{Refused, Warned},
     choose::{ProtocolChoice, as_sentence},
     failure::Failure,
     logs,
-    pair::{self, Order, PairJob, PairReport, PartyInput, Phase},
+    pair::{self, Order, PairJob, PairReport, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows},
     progress::Progress,
     screen::{self, Format},
     space::SpaceArguments,
@@ -100,6 +101,18 @@ pub struct Summary {
     pub receiver_missing_keys: u64,
     /// Rows of the sender without a key.
     pub sender_missing_keys: u64,
+    /// Rows of the receiver that were refused.
+    pub receiver_refused_rows: u64,
+    /// Rows of the sender that were refused.
+    pub sender_refused_rows: u64,
+    /// The same of the receiver, by key column and reason.
+    pub receiver_refusals: Vec<Refused>,
+    /// The same of the sender.
+    pub sender_refusals: Vec<Refused>,
+    /// Rows of the receiver with a key, by what was odd about them.
+    pub receiver_warnings: Vec<Warned>,
+    /// The same of the sender.
+    pub sender_warnings: Vec<Warned>,
     /// Rows of the receiver whose key an earlier row had.
     pub receiver_duplicate_rows: u64,
     /// Rows of the sender whose key an earlier row had.
@@ -309,6 +322,12 @@ fn summary(job: &PairJob, report: PairReport) -> Result<Summary, Failure> {
         sender_items: sender.items,
         receiver_missing_keys: receiver.missing_keys,
         sender_missing_keys: sender.missing_keys,
+        receiver_refused_rows: receiver.refusals.iter().map(|one| one.rows).sum(),
+        sender_refused_rows: sender.refusals.iter().map(|one| one.rows).sum(),
+        receiver_refusals: refusals(&receiver, &job.receiver_key)?,
+        sender_refusals: refusals(&sender, &job.sender_key)?,
+        receiver_warnings: warnings(&receiver)?,
+        sender_warnings: warnings(&sender)?,
         receiver_duplicate_rows: receiver.duplicate_rows,
         sender_duplicate_rows: sender.duplicate_rows,
         label_conflicts: sender.label_conflicts,
@@ -329,4 +348,19 @@ fn summary(job: &PairJob, report: PairReport) -> Result<Summary, Failure> {
         receiver_phases: receiver.phases,
         sender_phases: sender.phases,
     })
+}
+
+/// Why rows of a party were refused, with the names of its key columns.
+fn refusals(party: &PartyReport, key: &[String]) -> Result<Vec<Refused>, Failure> {
+    let named = |one: &RefusedRows| {
+        let column = key.get(one.column).cloned().unwrap_or_default();
+        Ok(Refused { column, reason: one.reason.parse().map_err(Failure::other)?, rows: one.rows })
+    };
+    party.refusals.iter().map(named).collect()
+}
+
+/// What was odd about rows of a party.
+fn warnings(party: &PartyReport) -> Result<Vec<Warned>, Failure> {
+    let named = |one: &WarnedRows| Ok(Warned { warning: one.warning.parse().map_err(Failure::other)?, rows: one.rows });
+    party.warnings.iter().map(named).collect()
 }

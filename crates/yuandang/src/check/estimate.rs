@@ -6,12 +6,14 @@
 //! ```text
 //! seconds = the longer of    bins · seconds of a bin without a network's delay
 //!                     and    bins / bins at a time · seconds of a bin
-//! memory  = 20 MB + what is held of 24 bytes a row + bins at a time · (160 bytes · items of the larger bin
-//!           + 3 · bytes of its labels)
+//! memory  = 30 MB + held + bins at a time · (170 bytes · items of the larger bin + 2 · bytes of its labels)
+//! held    = 2 · (24 bytes and the label of each row), and no more than the memory for preparing
 //! ```
 //!
-//! 160 bytes an item is what the fast engine takes at 2^20 and 2^24 (docs/PERFORMANCE.md); the other takes a
-//! third of it to the same. So the memory is about the most that a node needs.
+//! 170 bytes an item is a little above what the fast engine takes at 2^20 and 2^24 (docs/PERFORMANCE.md). Lists of
+//! a million rows, matched by it in 1, 4, 8 and 10 bins in the development profile, peaked within a tenth of
+//! this. The other engine takes less, and so does the side with the smaller set. What is held counts twice,
+//! since buckets grow by doubling.
 
 use std::time::Duration;
 
@@ -32,13 +34,13 @@ use crate::{
 };
 
 /// Bytes of a process before it has a set.
-const PROCESS: u64 = 20_000_000;
+const PROCESS: u64 = 30_000_000;
 /// Bytes of a row's key and number between reading and matching.
 const ENTRY: u64 = 24;
 /// Bytes of an item while its bin is matched.
-const ITEM: u64 = 160;
+const ITEM: u64 = 170;
 /// Copies of a label while its bin is matched.
-const LABEL_COPIES: u64 = 3;
+const LABEL_COPIES: u64 = 2;
 /// Bytes in a padded label that say how long the label is, and the step of its size.
 const LABEL_LENGTH: u32 = 2;
 const LABEL_STEP: u32 = 16;
@@ -230,7 +232,7 @@ fn taken(engine: Engine, facts: &Facts, bins: &Bins, in_flight: u32) -> Option<T
 /// Bytes of memory, at the most, about, for a set of so many rows.
 fn memory(rows: u64, bins: &Bins, label_size: u32, space: &Space) -> u64 {
     let Sizes { receiver, sender } = bins.sizes();
-    let held = rows.saturating_mul(ENTRY + u64::from(label_size)).min(space.memory / 2);
+    let held = rows.saturating_mul(2 * (ENTRY + u64::from(label_size))).min(space.memory);
     let items = receiver.max(sender).saturating_mul(ITEM);
     let labels = sender.saturating_mul(LABEL_COPIES * u64::from(label_size));
     let at_a_time = u64::from(space.in_flight.min(bins.count()));

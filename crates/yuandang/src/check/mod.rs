@@ -28,7 +28,7 @@ use tracing::level_filters::LevelFilter;
 
 pub use chart::{Bar, Colour, LINE, Paint, columns_of, wrapped};
 pub use estimate::Estimate;
-pub use report::{Report, Share};
+pub use report::{Refused, Report, Share, Warned};
 pub use snapshot::{Age, Origin};
 
 use crate::{
