@@ -58,7 +58,11 @@ impl Files {
         modified.map_err(|cause| RecordError::Io { place: path.display().to_string(), cause })
     }
 
-    fn path(&self, address: &str) -> Result<PathBuf, RecordError> {
+    /// The path of the file that `address` names.
+    ///
+    /// # Errors
+    /// [`RecordError`] if it names none.
+    pub fn path(&self, address: &str) -> Result<PathBuf, RecordError> {
         Ok(self.folder.join(address::csv_path(address)?))
     }
 }

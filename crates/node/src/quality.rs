@@ -4,7 +4,7 @@
 //! The counts may leave the node, rows never. Refused rows go to a reject file of this node's own if it is
 //! asked for, each as it stands in the source, with four columns behind it.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use records::{
     Datasets, KeySpec, KeyType, Reason, Record, RecordError, RecordSink, RecordSource, Refusal, Tally, commitment,
@@ -163,25 +163,48 @@ impl RejectFile {
 
 /// Says at the start of a job what its rows are like, and nothing of what stands in them.
 pub(crate) fn log(job_id: &str, tally: &Tally, key_columns: &[String]) {
-    let mut refused = String::new();
-    for (Refusal { column, reason }, rows) in tally.refusals() {
-        let gap = if refused.is_empty() { "" } else { ", " };
-        let column = key_columns.get(column).map(String::as_str).unwrap_or_default();
-        // Writing to a string does not fail.
-        let _ = write!(refused, "{gap}{column} {reason} {rows}");
-    }
-    let mut warnings = String::new();
-    for (warning, rows) in tally.warnings() {
-        let gap = if warnings.is_empty() { "" } else { ", " };
-        let _ = write!(warnings, "{gap}{warning} {rows}");
-    }
     tracing::info!(
         job_id,
         rows = tally.rows(),
         missing_keys = tally.missing(),
         refused_rows = tally.refused(),
-        refused,
-        warnings,
+        refused = refusals_of(tally, key_columns),
+        warnings = warnings_of(tally),
         "rows were read"
     );
+}
+
+/// `id check-digit 7, id wrong-length 2`
+fn refusals_of(tally: &Tally, key_columns: &[String]) -> String {
+    let name = |column| key_columns.get(column).map(String::as_str).unwrap_or_default();
+    let one = |(Refusal { column, reason }, rows)| format!("{} {reason} {rows}", name(column));
+    tally.refusals().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// `spaces 7, full-width 2`
+fn warnings_of(tally: &Tally) -> String {
+    tally.warnings().map(|(warning, rows)| format!("{warning} {rows}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use records::{CanonicalKey, Keyed, Unkeyed, Warning};
+
+    use super::*;
+
+    #[test]
+    fn what_is_logged_has_columns_reasons_and_counts() {
+        let mut tally = Tally::default();
+        assert_eq!([refusals_of(&tally, &[]), warnings_of(&tally)], ["", ""]);
+        let refused = |column, reason| Err(Unkeyed::Refused(Refusal { column, reason }));
+        let warnings = [Warning::FullWidth, Warning::Spaces].into_iter().collect();
+        let odd = Ok(Keyed { key: CanonicalKey([7; 16]), warnings });
+        for row in [refused(1, Reason::DayNumber), refused(0, Reason::CheckDigit), refused(0, Reason::CheckDigit), odd]
+        {
+            tally.count(&row);
+        }
+        let columns = ["id".to_owned(), "day".to_owned()];
+        assert_eq!(refusals_of(&tally, &columns), "id check-digit 2, day spreadsheet-day-number 1");
+        assert_eq!(warnings_of(&tally), "spaces 1, full-width 1");
+    }
 }

@@ -257,23 +257,25 @@ impl Arguments {
 /// What is in its way.
 pub fn check_output(output: &Path, overwrite: bool, inputs: &[&String]) -> Result<(), Failure> {
     let wrong = |problem: &str| Err(Failure::usage(format_args!("{}: {problem}", output.display())));
-    if output.to_str().is_none() {
+    let Some(address) = output.to_str() else {
         return wrong("the name of an output must be UTF-8");
-    }
-    if output.is_dir() {
+    };
+    let files = Files::new();
+    // An output may be written as an address, as an input may.
+    let path = files.path(address)?;
+    if path.is_dir() {
         return wrong("is a folder; name a file");
     }
-    if output.exists() && !overwrite {
+    if path.exists() && !overwrite {
         return wrong("exists already; name another output or add --overwrite");
     }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if !folder.unwrap_or(Path::new(".")).is_dir() {
         return wrong("there is no such folder; make it first");
     }
-    let same = |input: &String| {
-        let input = fs::canonicalize(input.strip_prefix("file:").unwrap_or(input)).ok();
-        input.is_some() && input == fs::canonicalize(output).ok()
-    };
+    let place = |path| fs::canonicalize(path).ok();
+    let written = place(path);
+    let same = |input: &String| written.is_some() && files.path(input).ok().and_then(place) == written;
     if inputs.iter().copied().any(same) {
         return wrong("is one of the inputs; name another output");
     }

@@ -105,9 +105,13 @@ fn a_dirty_list_is_counted_and_its_refused_rows_kept() {
     }
     assert_eq!(fails(2, &["check", &file, "--key", "id_no", "--rejects", &rejects]).lines().count(), 1);
     assert_eq!(fails(2, &["check", &file, "--key", "id_no", "--output", &page]).lines().count(), 1);
+    for same in [&file, &format!("file:{file}"), &format!("file://localhost{file}")] {
+        let arguments = ["check", &file, "--key", "id_no", "--rejects", same, "--overwrite"];
+        assert!(fails(2, &arguments).contains("inputs"), "{same}");
+    }
+    assert_eq!(files.read("sender.csv"), source);
     let replaced = checked(&file, "id_no", "resident-id", &[&more[..], &["--overwrite"]].concat());
     assert_eq!(replaced["rejects"], report["rejects"]);
-    assert!(fails(2, &["check", &file, "--key", "id_no", "--rejects", &file, "--overwrite"]).contains("inputs"));
 }
 
 /// Whether the data standard refuses the first value of a row.

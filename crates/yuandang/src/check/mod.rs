@@ -172,7 +172,8 @@ impl Arguments {
 
     fn deliver(&self, lang: Lang, report: &Report) -> Result<(), Failure> {
         if let Some(output) = &self.output {
-            html::write(output, &html::page(lang, report, snapshot::today()?), self.overwrite)?;
+            let path = Files::new().path(&output.to_string_lossy())?;
+            html::write(&path, &html::page(lang, report, snapshot::today()?), self.overwrite)?;
         }
         match self.format {
             Format::Json => screen::json(report)?,
