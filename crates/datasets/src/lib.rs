@@ -29,7 +29,11 @@ mod target;
 mod text;
 mod watched;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use records::{Datasets, Encoding, RecordError, RecordSink, RecordSource, SinkHeader};
 
@@ -86,6 +90,16 @@ impl Files {
             Place::File(path) => Some(path),
             Place::Postgres(_) | Place::Object(_) => None,
         })
+    }
+
+    /// When the file at `address` was last changed; nothing for a database or an object.
+    ///
+    /// # Errors
+    /// [`RecordError`] if there is no such file, or its system does not say.
+    pub fn modified(&self, address: &str) -> Result<Option<SystemTime>, RecordError> {
+        let Some(path) = self.local_path(address)? else { return Ok(None) };
+        let modified = fs::metadata(&path).and_then(|found| found.modified());
+        modified.map(Some).map_err(|cause| RecordError::Io { place: path.display().to_string(), cause })
     }
 }
 
@@ -207,7 +221,9 @@ mod tests {
             assert!(source.read(&mut record).unwrap(), "{address}");
             assert_eq!(record.raw(), b"7");
             assert_eq!(source.place(), absolute);
+            assert_eq!(files.modified(&address).unwrap().unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
         }
+        assert!(here.modified("absent.csv").unwrap_err().to_string().contains("absent.csv: No such file"));
     }
 
     #[test]

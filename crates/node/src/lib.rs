@@ -31,6 +31,7 @@ mod lines;
 pub mod link;
 mod plan;
 mod prepare;
+pub mod quality;
 mod rendezvous;
 mod reports;
 mod results;

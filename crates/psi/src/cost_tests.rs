@@ -117,7 +117,10 @@ fn a_reason_is_one_plain_sentence() {
     let small = said(&far(facts(399, 400), 20, 100));
     assert!(small.starts_with("auto: ecdh, since 399 × 400 items would take about 76 ms against "), "{small}");
     assert!(small.ends_with(" with vole at a round trip of 20 ms and 100 Mbit/s"), "{small}");
-    assert_eq!(said(&facts(1 << 25, 1)), "auto: ecdh, since another takes at most 16,777,216 items of the receiver in a bin");
+    assert_eq!(
+        said(&facts(1 << 25, 1)),
+        "auto: ecdh, since another takes at most 16,777,216 items of the receiver in a bin"
+    );
     assert_eq!(
         said(&Facts { task: Task::Cardinality, ..facts(1, 1) }),
         "auto: ecdh, the only protocol that can answer this"

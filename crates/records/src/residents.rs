@@ -17,7 +17,7 @@ mod shuffle;
 
 use sha2::{Digest, Sha256};
 
-use calendar::Day;
+pub(crate) use calendar::Day;
 pub use dirt::{Dirt, Share};
 use dirt::{DirtyRows, Parts};
 pub use lists::{LIST_COLUMNS, ListPlan, ResidentLists};

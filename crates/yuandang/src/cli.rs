@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, cert, demo, failure::Failure, generate, identity, job, match_files, not_built, party, serve, text::Lang,
+    bench, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party, serve,
+    text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record
@@ -26,6 +27,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Match two files of your own, each party in a process of its own
     Match(match_files::Arguments),
+    /// See what is wrong with a record set, and what a job with it would take
+    Check(Box<check::Arguments>),
     /// Measure a protocol: seconds, CPU seconds, bytes, memory
     Bench(bench::Arguments),
     /// Run a coordinator
@@ -55,8 +58,6 @@ enum Command {
     Lookup(not_built::Arguments),
     /// The tamper-evident log (not built yet)
     Ledger(not_built::Arguments),
-    /// Data quality of a record set (not built yet)
-    Check(not_built::Arguments),
     /// One party of a match or bench; started by them
     #[command(hide = true)]
     Party,
@@ -72,6 +73,7 @@ impl Cli {
         match self.command {
             Command::Demo(arguments) => arguments.run(lang),
             Command::Match(arguments) => arguments.run(lang),
+            Command::Check(arguments) => arguments.run(lang),
             Command::Bench(arguments) => arguments.run(lang),
             Command::Coordinator(arguments) => arguments.coordinator(),
             Command::Node(arguments) => arguments.node(),
@@ -85,7 +87,6 @@ impl Cli {
             Command::Result(rest) => rest.run("result"),
             Command::Lookup(rest) => rest.run("lookup"),
             Command::Ledger(rest) => rest.run("ledger"),
-            Command::Check(rest) => rest.run("check"),
             Command::Party => party::run(),
         }
     }

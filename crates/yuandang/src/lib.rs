@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod cert;
+pub mod check;
 pub mod choose;
 pub mod cli;
 pub mod demo;

@@ -14,10 +14,11 @@ use serde::Serialize;
 use tracing::level_filters::LevelFilter;
 
 use crate::{
+    check::{Refused, Warned},
     choose::{ProtocolChoice, as_sentence},
     failure::Failure,
     logs,
-    pair::{self, Order, PairJob, PairReport, PartyInput, Phase},
+    pair::{self, Order, PairJob, PairReport, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows},
     progress::Progress,
     screen::{self, Format},
     space::SpaceArguments,
@@ -100,6 +101,18 @@ pub struct Summary {
     pub receiver_missing_keys: u64,
     /// Rows of the sender without a key.
     pub sender_missing_keys: u64,
+    /// Rows of the receiver that were refused.
+    pub receiver_refused_rows: u64,
+    /// Rows of the sender that were refused.
+    pub sender_refused_rows: u64,
+    /// The same of the receiver, by key column and reason.
+    pub receiver_refusals: Vec<Refused>,
+    /// The same of the sender.
+    pub sender_refusals: Vec<Refused>,
+    /// Rows of the receiver with a key, by what was odd about them.
+    pub receiver_warnings: Vec<Warned>,
+    /// The same of the sender.
+    pub sender_warnings: Vec<Warned>,
     /// Rows of the receiver whose key an earlier row had.
     pub receiver_duplicate_rows: u64,
     /// Rows of the sender whose key an earlier row had.
@@ -210,7 +223,7 @@ impl Arguments {
         }
         let outputs: Vec<&Path> = self.output.iter().chain(&self.sender_output).map(PathBuf::as_path).collect();
         for output in &outputs {
-            check_output(output, self.overwrite, [&self.receiver, &self.sender])?;
+            check_output(output, self.overwrite, &[&self.receiver, &self.sender])?;
         }
         if let [one, other] = outputs.as_slice()
             && one == other
@@ -244,28 +257,34 @@ fn shown(output: Option<&Path>) -> Option<PathBuf> {
 }
 
 /// Refuses an output that cannot be written, or whose writing would destroy something.
-fn check_output(output: &Path, overwrite: bool, inputs: [&String; 2]) -> Result<(), Failure> {
+///
+/// # Errors
+/// What is in its way.
+pub fn check_output(output: &Path, overwrite: bool, inputs: &[&String]) -> Result<(), Failure> {
     let wrong = |problem: &str| Err(Failure::usage(format_args!("{}: {problem}", output.display())));
     let Some(address) = output.to_str() else {
         return wrong("the name of an output must be UTF-8");
     };
     // A database or a store says itself what is in the way, when the result begins.
-    let Some(output) = Files::new().local_path(address)? else { return Ok(()) };
-    if output.is_dir() {
+    let files = Files::new();
+    let Some(path) = files.local_path(address)? else { return Ok(()) };
+    if path.is_dir() {
         return wrong("is a folder; name a file");
     }
-    if output.exists() && !overwrite {
+    if path.exists() && !overwrite {
         return wrong("exists already; name another output or add --overwrite");
     }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if !folder.unwrap_or(Path::new(".")).is_dir() {
         return wrong("there is no such folder; make it first");
     }
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    let written = place(&path);
     let same = |input: &String| {
-        let input = Files::new().local_path(input).ok().flatten().and_then(|path| fs::canonicalize(path).ok());
-        input.is_some() && input == fs::canonicalize(&output).ok()
+        let input = files.local_path(input).ok().flatten();
+        written.is_some() && input.and_then(|path| place(&path)) == written
     };
-    if inputs.into_iter().any(same) {
+    if inputs.iter().copied().any(same) {
         return wrong("is one of the inputs; name another output");
     }
     Ok(())
@@ -313,6 +332,12 @@ fn summary(job: &PairJob, report: PairReport) -> Result<Summary, Failure> {
         sender_items: sender.items,
         receiver_missing_keys: receiver.missing_keys,
         sender_missing_keys: sender.missing_keys,
+        receiver_refused_rows: receiver.refusals.iter().map(|one| one.rows).sum(),
+        sender_refused_rows: sender.refusals.iter().map(|one| one.rows).sum(),
+        receiver_refusals: refusals(&receiver, &job.receiver_key)?,
+        sender_refusals: refusals(&sender, &job.sender_key)?,
+        receiver_warnings: warnings(&receiver)?,
+        sender_warnings: warnings(&sender)?,
         receiver_duplicate_rows: receiver.duplicate_rows,
         sender_duplicate_rows: sender.duplicate_rows,
         label_conflicts: sender.label_conflicts,
@@ -333,4 +358,19 @@ fn summary(job: &PairJob, report: PairReport) -> Result<Summary, Failure> {
         receiver_phases: receiver.phases,
         sender_phases: sender.phases,
     })
+}
+
+/// Why rows of a party were refused, with the names of its key columns.
+fn refusals(party: &PartyReport, key: &[String]) -> Result<Vec<Refused>, Failure> {
+    let named = |one: &RefusedRows| {
+        let column = key.get(one.column).cloned().unwrap_or_default();
+        Ok(Refused { column, reason: one.reason.parse().map_err(Failure::other)?, rows: one.rows })
+    };
+    party.refusals.iter().map(named).collect()
+}
+
+/// What was odd about rows of a party.
+fn warnings(party: &PartyReport) -> Result<Vec<Warned>, Failure> {
+    let named = |one: &WarnedRows| Ok(Warned { warning: one.warning.parse().map_err(Failure::other)?, rows: one.rows });
+    party.warnings.iter().map(named).collect()
 }

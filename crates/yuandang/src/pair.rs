@@ -23,7 +23,9 @@ use crate::{
     failure::{Failure, Status},
     progress::Progress,
 };
-pub use messages::{Choice, Go, Met, Order, PairJob, PartyInput, PartyReport, Phase, participant};
+pub use messages::{
+    Choice, Go, Met, Order, PairJob, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows, participant,
+};
 use process::{Note, PartyProcess};
 
 /// How long a party whose peer has failed may take to say so.

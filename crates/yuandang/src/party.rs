@@ -10,7 +10,7 @@ use std::{
 use agreement::{IdentityPublicKey, ParticipantId, Role};
 use datasets::Files;
 use node::{Facts, Input, ProtocolHook, Run, RunError, RunReport};
-use records::CanonicalKey;
+use records::{CanonicalKey, Refusal};
 use serde::{Serialize, de::DeserializeOwned};
 use session::{ComputePool, Limits, PhaseProgress};
 use tokio::{
@@ -25,7 +25,9 @@ use crate::{
     failure::{Failure, Status},
     identity::fresh_identity,
     moment::monotonic_nanoseconds,
-    pair::{Choice, Go, Met, Order, PartyInput, PartyReport, Phase, messages::Event, participant},
+    pair::{
+        Choice, Go, Met, Order, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows, messages::Event, participant,
+    },
     resources::Resources,
     stop,
 };
@@ -212,6 +214,16 @@ impl From<RunReport> for PartyReport {
             rows: report.counts.rows,
             items: report.items,
             missing_keys: report.counts.missing_keys,
+            refusals: report
+                .tally
+                .refusals()
+                .map(|(Refusal { column, reason }, rows)| RefusedRows { column, reason: reason.to_string(), rows })
+                .collect(),
+            warnings: report
+                .tally
+                .warnings()
+                .map(|(warning, rows)| WarnedRows { warning: warning.to_string(), rows })
+                .collect(),
             duplicate_rows: report.counts.duplicate_rows,
             label_conflicts: report.counts.label_conflicts,
             matched: report.matched,

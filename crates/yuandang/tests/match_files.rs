@@ -259,3 +259,31 @@ fn bench_over_a_slow_network_takes_what_the_network_does() {
     let bytes = one["bytes_to_receiver"].as_f64().unwrap();
     assert!(one["seconds"].as_f64().unwrap() >= bytes * 8.0 / 1e6, "{one}");
 }
+
+/// Rows that were refused, and what was odd about others, at each side.
+#[test]
+fn refusals_and_warnings_of_both_sides_are_told() {
+    let files = Files::new(0);
+    files
+        .write("a.csv", "id,day\n31019919850101001X,20240229\n310199198501010011,20240229\n31019919850101001X,45231\n");
+    files.write("b.csv", "person,when\n31019919850101001x,2024年2月29日\n,20240229\n3.10199E+17,20240229\n");
+    let (ours, theirs) = (files.path("a.csv"), files.path("b.csv"));
+    let arguments =
+        ["match", "--receiver", &ours, "--sender", &theirs, "--key", "id,day", "--sender-key", "person,when"];
+    let typed = [&arguments[..], &["--key-type", "resident-id,date"]].concat();
+    let summary = json(&[&typed[..], &["--format", "json"]].concat());
+    assert_eq!((&summary["matched"], &summary["sender_missing_keys"]), (&1.into(), &1.into()));
+    assert_eq!((&summary["receiver_refused_rows"], &summary["sender_refused_rows"]), (&2.into(), &1.into()));
+    let refused = |column, reason| serde_json::json!({"column": column, "reason": reason, "rows": 1});
+    let ours = [refused("id", "check-digit"), refused("day", "spreadsheet-day-number")];
+    assert_eq!(summary["receiver_refusals"], serde_json::Value::from(ours.to_vec()));
+    assert_eq!(summary["sender_refusals"], serde_json::json!([refused("person", "scientific-notation")]));
+    assert_eq!(summary["receiver_warnings"], serde_json::json!([]));
+    let warned = |warning| serde_json::json!({"warning": warning, "rows": 1});
+    assert_eq!(summary["sender_warnings"], serde_json::json!([warned("lower-case"), warned("date-rewritten")]));
+    let said = text(&yuandang(&typed));
+    assert!(said.contains("receiver: 2 rows are refused and were not matched: id check-digit 1, day"), "{said}");
+    assert!(said.contains("sender: odd and matched all the same: lower-case 1, date-rewritten 1"), "{said}");
+    let said = text(&yuandang(&[&["--lang", "zh"], &typed[..]].concat()));
+    assert!(said.contains("接收方：2 行被拒绝"), "{said}");
+}

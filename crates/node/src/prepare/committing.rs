@@ -71,6 +71,19 @@ pub(crate) fn commit(
     Ok(Committed { root: parts.root(), items: parts.count(), longest_label })
 }
 
+/// Counts the distinct keys in `buckets`, whose entries have a row's number, without committing to them. For the
+/// compute pool.
+///
+/// # Errors
+/// As [`commit`].
+pub(crate) fn count_distinct(buckets: &Buckets) -> Result<u64, RunError> {
+    let distinct = |part| {
+        let entries = entries::sorted(&buckets.read(part)?, Beside::Row)?;
+        Ok(entries.chunk_by(Entry::is_of).count() as u64)
+    };
+    (0..PARTS).into_par_iter().map(distinct).sum()
+}
+
 fn examine(bytes: &[u8], beside: Beside, secret: &Zeroizing<[u8; 32]>, keep: bool) -> Result<Examined, RunError> {
     let entries = entries::sorted(bytes, beside)?;
     let mut keys: Vec<CanonicalKey> = Vec::with_capacity(entries.len());

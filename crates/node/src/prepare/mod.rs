@@ -1,10 +1,11 @@
 //! A party's input, made ready: keys of its rows, cut so that what does not fit into memory is on disk, the
 //! commitment to them, and the place where its result will go.
 
-mod committing;
+pub(crate) mod committing;
 mod cutting;
+pub(crate) mod dates;
 mod entries;
-mod reading;
+pub(crate) mod reading;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::{
     choice::Facts,
     error::RunError,
     plan::Plan,
+    quality,
     run::{Input, Run},
     space::Space,
     spill::Spill,
@@ -115,6 +117,7 @@ pub(crate) async fn prepare(
         Input::Dataset { datasets, source, output, overwrite } => {
             let source = SourceAddress { datasets, address: source };
             let (plan, part) = (plan.clone(), stop.clone());
+            let job_id = run.job_id.clone();
             // What is begun here is gone when this work is, which the run waits for.
             let preparing = stop.blocking(move || {
                 let read = read_rows(&source, output.as_deref(), overwrite, &plan, &space, &compute, &part);
@@ -123,6 +126,7 @@ pub(crate) async fn prepare(
                     part.check()?;
                 }
                 let (read, agreed) = (read?, plan.own.padded_size);
+                quality::log(&job_id, &read.tally, &plan.own.key_columns);
                 let committing = compute.begin(move || read.commit(agreed, &secret));
                 committing.wait().map_err(|error| RunError::Own(error.to_string()))?
             });
@@ -205,8 +209,8 @@ fn read_rows(
     };
     let beside = if labels.is_some() { Beside::Label } else { Beside::Row };
     let mut buckets = Buckets::new(commitment::PARTS, space.held(), Spill::new(&space.folder));
-    let columns = Arc::new(Columns { key, key_columns, labels });
-    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool)?;
+    let columns = Arc::new(Columns { key, key_columns, labels, dates: None });
+    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool, None)?.tally;
     let counts = RowCounts {
         rows: tally.rows(),
         missing_keys: tally.missing(),
@@ -240,11 +244,11 @@ fn padded_label_size(longest: usize) -> Result<u32, RunError> {
     if size <= MAX_LABEL { Ok(size.max(LABEL_STEP)) } else { Err(too_long()) }
 }
 
-fn columns(source: &dyn RecordSource, names: &[String]) -> Result<Vec<usize>, RunError> {
+pub(crate) fn columns(source: &dyn RecordSource, names: &[String]) -> Result<Vec<usize>, RunError> {
     names.iter().map(|name| source.column(name).map_err(RunError::from)).collect()
 }
 
-fn wrong_key(error: &records::KeyError) -> RunError {
+pub(crate) fn wrong_key(error: &records::KeyError) -> RunError {
     RunError::Configuration(error.to_string())
 }
 

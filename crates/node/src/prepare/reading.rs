@@ -4,13 +4,16 @@
 use std::{collections::VecDeque, mem, sync::Arc};
 
 use records::{
-    CanonicalKey, KeySpec, KeyType, Record, RecordError, RecordSource, Tally,
+    CanonicalKey, KeySpec, KeyType, Record, RecordError, RecordSource, Refusal, Tally, Unkeyed,
     commitment::{PARTS, part_of},
     label_list,
 };
-use session::{ComputePool, Pending};
+use session::ComputePool;
 
-use super::entries::{push_label, push_row};
+use super::{
+    dates::{DateColumn, Dates},
+    entries::{push_label, push_row},
+};
 use crate::{buckets::Buckets, error::RunError};
 
 /// Rows of a batch, and bytes of them, at the most.
@@ -23,23 +26,38 @@ pub(crate) struct Columns {
     pub(crate) key_columns: Vec<usize>,
     /// The columns of the labels, and the most bytes of a row's label list; nothing where labels do not travel.
     pub(crate) labels: Option<(Vec<usize>, usize)>,
+    /// A column whose dates are looked at.
+    pub(crate) dates: Option<DateColumn>,
 }
 
-/// Reads `source` to its end.
+/// What a pass over a source found.
+#[derive(Default)]
+pub(crate) struct Pass {
+    pub(crate) tally: Tally,
+    /// Of the column whose dates are looked at.
+    pub(crate) dates: Dates,
+}
+
+/// Is told of each row that is refused, in their order: its number, counted from 1, the row, and why.
+pub(crate) type OnRefused<'a> = dyn FnMut(u64, &Record, Refusal) -> Result<(), RecordError> + 'a;
+
+/// Reads `source` to its end. Refused rows are told to `on_refused`, if somebody wants them.
 ///
 /// # Errors
-/// [`RunError::Records`] of the source, or for a label that is too long; [`RunError::Own`] if buckets take no
-/// more.
+/// [`RunError::Records`] of the source, of `on_refused`, or for a label that is too long; [`RunError::Own`] if
+/// buckets take no more.
 pub(crate) fn read_all(
     source: &mut dyn RecordSource,
     columns: &Arc<Columns>,
     buckets: &mut Buckets,
     pool: &ComputePool,
-) -> Result<Tally, RunError> {
+    mut on_refused: Option<&mut OnRefused<'_>>,
+) -> Result<Pass, RunError> {
     if columns.key.types().iter().any(|kind| *kind != KeyType::Raw) {
         source.require_text();
     }
-    let (mut tally, mut rows) = (Tally::default(), 0);
+    let (mut pass, mut rows) = (Pass::default(), 0);
+    let wanted = on_refused.is_some();
     let mut under_way = VecDeque::new();
     let mut spare = Vec::new();
     let ahead = 2 * pool.threads();
@@ -50,25 +68,24 @@ pub(crate) fn read_all(
             done = batch.fill(source)?;
             rows += batch.used as u64;
             let columns = Arc::clone(columns);
-            under_way.push_back(pool.begin(move || batch.keyed(&columns)));
+            under_way.push_back(pool.begin(move || batch.keyed(&columns, wanted)));
         }
         if done || under_way.len() > ahead {
             let Some(pending) = under_way.pop_front() else { break };
-            spare.push(collect(pending, source, buckets, &mut tally)?);
+            let keyed = pending.wait().map_err(|error| RunError::Own(error.to_string()))?;
+            if let Some(on_refused) = &mut on_refused {
+                keyed.tell_refused(*on_refused)?;
+            }
+            spare.push(collect(keyed, source, buckets, &mut pass)?);
         }
     }
-    Ok(tally)
+    Ok(pass)
 }
 
 /// Takes what became of a batch, and gives its memory back.
-fn collect(
-    pending: Pending<Keyed>,
-    source: &dyn RecordSource,
-    buckets: &mut Buckets,
-    tally: &mut Tally,
-) -> Result<Batch, RunError> {
-    let keyed = pending.wait().map_err(|error| RunError::Own(error.to_string()))?;
-    tally.merge(&keyed.tally);
+fn collect(keyed: Keyed, source: &dyn RecordSource, buckets: &mut Buckets, pass: &mut Pass) -> Result<Batch, RunError> {
+    pass.tally.merge(&keyed.tally);
+    pass.dates.merge(&keyed.dates);
     if let Some((row, problem)) = keyed.problem {
         let place = format!("{}, row {row}", source.place());
         return Err(RecordError::Malformed { place, problem }.into());
@@ -99,6 +116,9 @@ struct Keyed {
     /// Bytes of each part.
     lengths: Vec<usize>,
     tally: Tally,
+    dates: Dates,
+    /// The places of refused rows among its rows; none where nobody wants them.
+    refused: Vec<(usize, Refusal)>,
     /// The first row that is in the way of everything, counted from 1, and what is wrong with it.
     problem: Option<(u64, String)>,
 }
@@ -122,13 +142,20 @@ impl Batch {
         Ok(false)
     }
 
-    fn keyed(self, columns: &Columns) -> Keyed {
+    fn keyed(self, columns: &Columns, wants_refused: bool) -> Keyed {
         let (mut tally, mut problem) = (Tally::default(), None);
+        let (mut dates, mut refused) = (Dates::default(), Vec::new());
         let mut entries: Vec<(CanonicalKey, u32, u32)> = Vec::with_capacity(self.used);
         let mut labels = Vec::new();
         for (number, record) in self.records.iter().take(self.used).enumerate() {
             let keyed = columns.key.key(record, &columns.key_columns);
             tally.count(&keyed);
+            if let Some(column) = &columns.dates {
+                dates.count(column, record);
+            }
+            if let (true, Err(Unkeyed::Refused(refusal))) = (wants_refused, keyed) {
+                refused.push((number, refusal));
+            }
             let Ok(records::Keyed { key, .. }) = keyed else { continue };
             let before = labels.len();
             if let Err(what) = columns.label(record, &mut labels) {
@@ -137,7 +164,16 @@ impl Batch {
             entries.push((key, place(number), place(labels.len() - before)));
         }
         let (bytes, lengths) = dealt(&entries, self.first, columns.labels.is_some().then_some(labels.as_slice()));
-        Keyed { batch: self, bytes, lengths, tally, problem }
+        Keyed { batch: self, bytes, lengths, tally, dates, refused, problem }
+    }
+}
+
+impl Keyed {
+    fn tell_refused(&self, on_refused: &mut OnRefused<'_>) -> Result<(), RecordError> {
+        self.refused.iter().try_for_each(|(number, refusal)| {
+            let Some(record) = self.batch.records.get(*number) else { return Ok(()) };
+            on_refused(self.batch.first + *number as u64 + 1, record, *refusal)
+        })
     }
 }
 

@@ -9,5 +9,6 @@ mod configuration;
 mod delivery;
 mod handshake;
 mod modes;
+mod quality;
 mod sides;
 mod vole;

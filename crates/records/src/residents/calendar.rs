@@ -2,19 +2,19 @@
 
 /// A day, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Day(pub(super) i64);
+pub(crate) struct Day(pub(crate) i64);
 
 /// A day as year, month and day of the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CivilDate {
-    pub(super) year: i64,
-    pub(super) month: i64,
-    pub(super) day: i64,
+pub(crate) struct CivilDate {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
 }
 
 impl Day {
     /// The first day of `month` in `year`.
-    pub(super) const fn first_of(year: i64, month: i64) -> Self {
+    pub(crate) const fn first_of(year: i64, month: i64) -> Self {
         // Years begin in March here, so that the leap day is the last one of a year.
         let shifted_year = if month > 2 { year } else { year - 1 };
         let shifted_month = (month + 9) % 12;
@@ -26,7 +26,7 @@ impl Day {
     }
 
     /// The calendar date of this day.
-    pub(super) fn civil(self) -> CivilDate {
+    pub(crate) fn civil(self) -> CivilDate {
         let days = self.0 + DAYS_BEFORE_1970;
         let era = days.div_euclid(DAYS_OF_ERA);
         let day_of_era = days.rem_euclid(DAYS_OF_ERA);
@@ -40,7 +40,7 @@ impl Day {
     }
 
     /// The day as `YYYYMMDD`.
-    pub(super) fn compact(self) -> String {
+    pub(crate) fn compact(self) -> String {
         let CivilDate { year, month, day } = self.civil();
         format!("{year:04}{month:02}{day:02}")
     }

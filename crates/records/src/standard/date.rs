@@ -3,14 +3,17 @@
 //! Read are eight digits, and year, month and day with `-`, `/`, `.` or 年 月 日 behind them, in full-width
 //! forms as well. What could be several dates is refused, and so is a spreadsheet's count of days.
 
+use std::fmt;
+
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
-    Value,
+    Flaw, KeyType, Settings, Value,
     code::{Code, is_apostrophe, is_dash, is_invisible, is_space, misshapen, number},
     reason::Reason,
     warning::{Warning, Warnings},
 };
+use crate::residents::Day;
 
 /// A day of the Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,10 +45,43 @@ impl CalendarDate {
         Self::new(u16::try_from(number(&[y1, y2, y3, y4])).ok()?, part(&[m1, m2])?, part(&[d1, d2])?)
     }
 
+    /// The day that is written in `value`, as the type `date` reads it.
+    ///
+    /// # Errors
+    /// [`Flaw`] where nothing, or no date, is written there.
+    pub fn read(value: &[u8]) -> Result<Self, Flaw> {
+        let canonical = KeyType::Date.canonical(value, &Settings::default(), &mut Warnings::default())?;
+        let date = canonical.as_bytes().as_array().and_then(Self::of_digits);
+        date.ok_or(Flaw::Refused(Reason::ImpossibleDate))
+    }
+
+    /// The day that is so many days after 1970-01-01, if it is one of the years 1 to 9999.
+    #[must_use]
+    pub fn of_days(days: i64) -> Option<Self> {
+        // Far more days than there are in these years, and few enough to reckon with.
+        let date = (-1_000_000..=4_000_000).contains(&days).then(|| Day(days).civil())?;
+        let (year, month) = (u16::try_from(date.year).ok()?, u8::try_from(date.month).ok()?);
+        Self::new(year, month, u8::try_from(date.day).ok()?)
+    }
+
+    /// How many days it is after 1970-01-01.
+    #[must_use]
+    pub fn days(self) -> i64 {
+        Day::first_of(self.year.into(), self.month.into()).0 + i64::from(self.day) - 1
+    }
+
     /// The year.
     #[must_use]
     pub const fn year(self) -> u16 {
         self.year
+    }
+}
+
+/// As GB/T 7408 writes it in its extended form: `YYYY-MM-DD`.
+impl fmt::Display for CalendarDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { year, month, day } = self;
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 
@@ -144,5 +180,42 @@ fn two_digits(digits: &[u8]) -> Option<[u8; 2]> {
         [one] if one.is_ascii_digit() => Some([b'0', *one]),
         [ten, one] if ten.is_ascii_digit() && one.is_ascii_digit() => Some([*ten, *one]),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        for (year, month, day, days) in
+            [(1970, 1, 1, 0), (1969, 12, 31, -1), (2024, 2, 29, 19_782), (1, 1, 1, -719_162), (9999, 12, 31, 2_932_896)]
+        {
+            let date = CalendarDate::new(year, month, day).unwrap();
+            assert_eq!((date.days(), CalendarDate::of_days(days)), (days, Some(date)));
+            assert!(date.to_string().ends_with(&format!("-{month:02}-{day:02}")), "{date}");
+        }
+        assert_eq!(CalendarDate::new(12, 3, 4).unwrap().to_string(), "0012-03-04");
+        for none in [-719_163, 2_932_897, i64::MIN, i64::MAX] {
+            assert_eq!(CalendarDate::of_days(none), None);
+        }
+    }
+
+    #[test]
+    fn a_date_is_read_as_its_type_reads_it() {
+        let date = CalendarDate::new(2024, 2, 29);
+        assert_eq!(CalendarDate::read("2024年2月29日".as_bytes()).ok(), date);
+        assert_eq!(CalendarDate::read(b" "), Err(Flaw::Missing));
+        assert_eq!(CalendarDate::read(b"20230229"), Err(Flaw::Refused(Reason::ImpossibleDate)));
+    }
+
+    proptest! {
+        #[test]
+        fn days_and_dates_are_the_same(days in -719_162_i64..=2_932_896) {
+            prop_assert_eq!(CalendarDate::of_days(days).map(CalendarDate::days), Some(days));
+        }
     }
 }

@@ -187,6 +187,10 @@ pub struct PartyReport {
     pub items: u64,
     /// Rows without a key.
     pub missing_keys: u64,
+    /// Rows that were refused, by key column and reason.
+    pub refusals: Vec<RefusedRows>,
+    /// Rows with a key, by what was odd about them.
+    pub warnings: Vec<WarnedRows>,
     /// Rows whose key an earlier row had.
     pub duplicate_rows: u64,
     /// Of those, rows with other labels than the first.
@@ -213,6 +217,26 @@ pub struct PartyReport {
     pub ended_nanoseconds: u64,
     /// What its process used.
     pub resources: Resources,
+}
+
+/// Rows that were refused for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RefusedRows {
+    /// The place of the column among the key columns, from 0.
+    pub column: usize,
+    /// The name of the reason.
+    pub reason: String,
+    /// How many.
+    pub rows: u64,
+}
+
+/// Rows with one warning.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WarnedRows {
+    /// The name of the warning.
+    pub warning: String,
+    /// How many.
+    pub rows: u64,
 }
 
 /// One phase of a run as one party saw it.

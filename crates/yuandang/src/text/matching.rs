@@ -6,16 +6,21 @@ use agreement::Mode;
 use psi::cost::{About, Reason};
 
 use super::{Lang, bytes, count};
-use crate::{bench::Measurement, match_files::Summary};
+use crate::{
+    bench::Measurement,
+    check::{Refused, Warned},
+    match_files::Summary,
+};
 
 /// The summary of a match.
 #[must_use]
 pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: Option<&Path>) -> String {
     let reason = run.protocol_reason.map_or_else(String::new, |reason| in_brackets(lang, &reason));
+    let [receiver, sender] = NAMES;
     let parties = [
         party(
             lang,
-            lang.pick("receiver", "接收方"),
+            receiver,
             [run.receiver_rows, run.receiver_items, run.receiver_missing_keys, run.receiver_duplicate_rows],
             run.bytes_to_sender,
             run.receiver_cpu_seconds,
@@ -23,7 +28,7 @@ pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: 
         ),
         party(
             lang,
-            lang.pick("sender", "发送方"),
+            sender,
             [run.sender_rows, run.sender_items, run.sender_missing_keys, run.sender_duplicate_rows],
             run.bytes_to_receiver,
             run.sender_cpu_seconds,
@@ -48,7 +53,12 @@ pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: 
             run.protocol_seconds
         ),
     }];
-    lines.extend(parties);
+    let noticed = [(&run.receiver_refusals, &run.receiver_warnings), (&run.sender_refusals, &run.sender_warnings)];
+    for ((line, name), (refusals, warnings)) in parties.into_iter().zip(NAMES).zip(noticed) {
+        lines.push(line);
+        lines.extend(refused(lang, name, refusals));
+        lines.extend(odd(lang, name, warnings));
+    }
     lines.push(learned(lang, run.mode).to_owned());
     if run.label_conflicts > 0 {
         let rows = count(run.label_conflicts);
@@ -78,16 +88,43 @@ pub fn summary(lang: Lang, run: &Summary, output: Option<&Path>, sender_output: 
     lines.join("\n")
 }
 
+/// What the parties are called, in both languages.
+const NAMES: [(&str, &str); 2] = [("receiver", "接收方"), ("sender", "发送方")];
+
+/// Why rows of a party were refused, if any were.
+fn refused(lang: Lang, (english, chinese): (&str, &str), refusals: &[Refused]) -> Option<String> {
+    let rows = count(refusals.iter().map(|one| one.rows).sum());
+    let list = listed(lang, refusals.iter().map(|one| (format!("{} {}", one.column, one.reason), one.rows)));
+    (!refusals.is_empty()).then(|| match lang {
+        Lang::En => format!("{english}: {rows} rows are refused and were not matched: {list}"),
+        Lang::Zh => format!("{chinese}：{rows} 行被拒绝、未参与比对：{list}"),
+    })
+}
+
+/// What was odd about rows of a party, if anything was.
+fn odd(lang: Lang, (english, chinese): (&str, &str), warnings: &[Warned]) -> Option<String> {
+    let list = listed(lang, warnings.iter().map(|one| (one.warning.to_string(), one.rows)));
+    (!warnings.is_empty()).then(|| match lang {
+        Lang::En => format!("{english}: odd and matched all the same: {list}"),
+        Lang::Zh => format!("{chinese}：有警告、仍参与比对：{list}"),
+    })
+}
+
+fn listed(lang: Lang, all: impl Iterator<Item = (String, u64)>) -> String {
+    let all: Vec<_> = all.map(|(name, rows)| format!("{name} {}", count(rows))).collect();
+    all.join(lang.pick(", ", "，"))
+}
+
 fn party(
     lang: Lang,
-    name: &str,
+    (english, chinese): (&str, &str),
     [rows, items, missing, duplicates]: [u64; 4],
     sent: u64,
     cpu: f64,
     rss: u64,
 ) -> String {
     let [rows, items, missing, duplicates] = [rows, items, missing, duplicates].map(count);
-    let (sent, rss) = (bytes(sent), bytes(rss));
+    let (sent, rss, name) = (bytes(sent), bytes(rss), lang.pick(english, chinese));
     match lang {
         Lang::En => format!(
             "{name}: {rows} rows, {items} distinct keys, {missing} rows without a key, {duplicates} with a key seen before; \
