@@ -160,7 +160,7 @@ impl Stream {
             }
             Some(Directive::Start(start)) => self.start(start),
             Some(Directive::Cancel(cancel)) => {
-                self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason), cancel.begins_again)
+                self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason), cancel.begins_again);
             }
             Some(Directive::Heartbeat(_)) | None => {}
         }

@@ -38,7 +38,15 @@ fn bytes_of_both_directions_are_those_of_the_estimate() {
                 Mode::Cardinality => Task::Cardinality,
             };
             let budget = world.parameters.budget;
-            let facts = Facts { task, sizes, budget, threads: 1, round_trip: Duration::ZERO, bits_per_second: None };
+            let facts = Facts {
+                task,
+                sizes,
+                bin_items: u64::MAX,
+                budget,
+                threads: 1,
+                round_trip: Duration::ZERO,
+                bits_per_second: None,
+            };
             let engine = match engine {
                 Engine::DiffieHellman => cost::Engine::Ecdh,
                 Engine::Vole => cost::Engine::Vole,

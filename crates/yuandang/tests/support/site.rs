@@ -195,6 +195,7 @@ impl Server {
 }
 
 impl Drop for Server {
+    #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
