@@ -19,6 +19,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use prost::Message;
@@ -32,6 +33,8 @@ use crate::{bin_marks::BinMarks, error::RunError, findings::BinFindings, prepare
 
 const MAGIC: &[u8; 16] = b"yuandang run v1\n";
 const CONTEXT: &[u8] = b"yuandang checkpoint v1";
+/// How long a run is kept that nobody takes up: a day longer than a job waits at the most.
+const KEPT: Duration = Duration::from_secs(8 * 86_400);
 /// The most bytes of a block: more than a bin can bring.
 const MOST_BLOCK: u32 = 1 << 31;
 
@@ -61,6 +64,9 @@ pub(crate) struct Begun {
     pub(crate) bins: u32,
     #[prost(uint64, tag = "7")]
     pub(crate) peer_size: u64,
+    /// What the source was, to the last byte of a row: what was found are numbers of its rows.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) source: Vec<u8>,
 }
 
 /// A bin that is finished.
@@ -85,6 +91,7 @@ impl Checkpoints {
     /// If they cannot be made or read, or others than their owner may read the key.
     pub fn open(path: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).create(path)?;
+        sweep(path)?;
         Ok(Self { folder: path.to_owned(), key: Arc::new(storage_key(&path.join("storage.key"))?) })
     }
 
@@ -226,7 +233,8 @@ impl Writer {
     /// Gives the file its name, in the place of an earlier one.
     fn settle(&mut self, path: &Path) -> io::Result<()> {
         self.file.sync_all()?;
-        fs::rename(&self.part, path)
+        fs::rename(&self.part, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 
     fn put(&mut self, message: &[u8]) -> io::Result<()> {
@@ -271,18 +279,33 @@ fn file_key(storage: &[u8; 32], salt: &[u8; 32]) -> io::Result<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key.as_slice()).map(LessSafeKey::new).map_err(unusable)
 }
 
+/// Removes what is half-written, and runs that nobody has taken up for long.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let old = || entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        let is_over = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("part") => true,
+            Some("run") => old().is_some_and(|age| age > KEPT),
+            _ => false,
+        };
+        if is_over {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
 /// The key at `path`, which is made if it is not there.
 fn storage_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
     use std::os::unix::fs::PermissionsExt;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            let key = fresh()?;
-            file.write_all(key.as_slice())?;
-            file.sync_all()?;
-            return Ok(key);
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
+    if !path.try_exists()? {
+        let part = path.with_extension("part");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(fresh()?.as_slice())?;
+        file.sync_all()?;
+        fs::rename(&part, path)?;
     }
     if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
         return Err(io::Error::other(format!("others may read {}: close it with chmod 600", path.display())));

@@ -58,7 +58,8 @@ pub(crate) async fn conduct(
         }
     };
     let prepare_seconds = began.elapsed().as_secs_f64();
-    let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, delivery } = prepared;
+    let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, source, delivery } =
+        prepared;
     let own = OwnInput {
         padded_size,
         commitment,
@@ -66,7 +67,7 @@ pub(crate) async fn conduct(
         bin_items: run.space.wanted_bin_items(),
         in_flight: run.space.in_flight.clamp(1, lines.most()),
         lane: 0,
-        known: match resumption.known(&plan, &commitment) {
+        known: match resumption.known(&plan, &commitment, &source) {
             Ok(known) => known,
             Err(error) => {
                 link.part(&error).await;
@@ -84,7 +85,7 @@ pub(crate) async fn conduct(
     let mut findings = Findings::new(counts.rows, label_columns, &space);
     let mut tally = Tally::new(count);
     let readied = async {
-        let begun = resumption.begin(&run, &plan, &agreed, commitment, count, &stop).await?;
+        let begun = resumption.begin(&run, &plan, &agreed, (commitment, source), count, &stop).await?;
         for (bin, transcript, found) in begun.finished {
             findings.add(&found)?;
             tally.finished(bin, transcript);
@@ -167,7 +168,7 @@ pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> 
     }
     let plan = Plan::new(&run)?;
     let prepared = stop.bound(prepare::prepare(&run, input, resumption.secret.clone(), &plan, &stop)).await?;
-    resumption.known(&plan, &prepared.commitment)?;
+    resumption.known(&plan, &prepared.commitment, &prepared.source)?;
     let lacks = || RunError::Own("the peer has done its part, and bins are missing here: run the job again".to_owned());
     let saved = resumption.saved.ok_or_else(lacks)?;
     let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
@@ -297,8 +298,8 @@ async fn open(
     };
     let due = cut.count().saturating_sub(first.agreed.finished.count());
     let count = first.agreed.in_flight.min(due).max(1);
-    let Agreed { job_key, peer_commitment, ref finished, .. } = first.agreed;
-    own.known = Some(Known { job_key, peer_commitment, finished: finished.clone() });
+    let Agreed { job_key, peer_commitment, peer_size, ref finished, .. } = first.agreed;
+    own.known = Some(Known { job_key, peer_commitment, peer_size, finished: finished.clone() });
     let mut lanes = vec![first];
     for lane in 1..count {
         own.lane = lane;

@@ -43,6 +43,7 @@ pub(crate) struct Known {
     pub(crate) job_key: [u8; 32],
     /// What the peer entered.
     pub(crate) peer_commitment: [u8; 32],
+    pub(crate) peer_size: u64,
     pub(crate) finished: BinMarks,
 }
 
@@ -152,11 +153,27 @@ fn check_known(theirs: &RunInput, own: &OwnInput, plan: &Plan) -> Result<(), Run
     let Some(known) = &own.known else {
         return if own.lane == 0 { Ok(()) } else { Err(misbehaved(plan, "a connection of no run")) };
     };
-    if theirs.commitment != known.peer_commitment {
+    let same_run = theirs.resumed_job_key_check == Some(job_key_check(&known.job_key));
+    if own.lane > 0 && !same_run {
+        return Err(misbehaved(plan, "a connection of another run"));
+    }
+    // Before the first bin was finished a peer may have lost what it began with, and begins again.
+    if own.lane == 0 && !same_run && known.finished.count() == 0 {
+        return Ok(());
+    }
+    if !same_run {
+        return Err(misbehaved(plan, "it begins a job for the first time of which bins are finished here"));
+    }
+    if (theirs.commitment, theirs.padded_size) != (known.peer_commitment, known.peer_size) {
         return Err(misbehaved(plan, "it enters other records than it did when the job was begun"));
     }
-    if own.lane > 0 && theirs.resumed_job_key_check != Some(job_key_check(&known.job_key)) {
-        return Err(misbehaved(plan, "a connection of another run"));
+    // Each attempt leaves at most the bins that were in flight in doubt.
+    let doubtful = known
+        .finished
+        .count()
+        .saturating_sub(known.finished.both(&BinMarks::from_bytes(&theirs.finished_bins)).count());
+    if doubtful > own.in_flight.saturating_mul(2) {
+        return Err(misbehaved(plan, format!("it asks for {doubtful} bins again that are finished here")));
     }
     Ok(())
 }

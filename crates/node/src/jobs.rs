@@ -13,7 +13,7 @@ use std::{
 
 use agreement::JobSpec;
 use records::Datasets;
-use session::ComputePool;
+use session::{ComputePool, Fault};
 use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
@@ -326,7 +326,7 @@ impl Jobs {
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
         let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
-        if outcome.is_err() && !may_resume && !begins_again {
+        if outcome.as_ref().is_err_and(|error| is_final(error)) && !begins_again {
             self.forget(job_id);
         }
         self.reports.ended(job_id, start.attempt, outcome.as_ref().map(|report| report.transcript), may_resume);
@@ -339,6 +339,8 @@ impl Jobs {
             RunError::Disconnected { .. } => true,
             // A peer that never came is no interruption.
             RunError::Silent { .. } => was_begun(),
+            // The peer was told to stop, or fell out of time, and so interrupted this side.
+            RunError::PeerEnded { fault: Fault::Cancelled | Fault::TimedOut, .. } => was_begun(),
             _ => false,
         }
     }
@@ -354,6 +356,20 @@ impl Jobs {
         // The map is whole after every statement, so a panic elsewhere leaves it usable.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nothing of a job that ended so can be of use later. What is kept of others is removed when the
+/// coordinator says that they are over, or when it is old.
+fn is_final(error: &RunError) -> bool {
+    matches!(
+        error,
+        RunError::Job(_)
+            | RunError::Refused(_)
+            | RunError::Data(_)
+            | RunError::SourceChanged(_)
+            | RunError::Peer { .. }
+            | RunError::Incompatible { .. }
+    )
 }
 
 /// The folder of runs that go on.

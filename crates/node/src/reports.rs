@@ -90,7 +90,8 @@ impl Reports {
         let mut state = self.state();
         let place = state.ended.iter().position(|(_, report)| report.job_id == job_id);
         let Some((_, report)) = place.and_then(|place| state.ended.remove(place)) else { return false };
-        if matches!(&report.body, Some(Body::Ended(ended)) if ended.attempt < attempt) {
+        let is_success = |ended: &JobEnded| ended.state() == JobState::Succeeded;
+        if matches!(&report.body, Some(Body::Ended(ended)) if ended.attempt < attempt && !is_success(ended)) {
             return false;
         }
         state.end(report);

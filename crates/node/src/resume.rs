@@ -50,17 +50,21 @@ impl Resumption {
     ///
     /// # Errors
     /// [`RunError::SourceChanged`] if this side would enter other records than before.
-    pub(crate) fn known(&self, plan: &Plan, commitment: &[u8; 32]) -> Result<Option<Known>, RunError> {
+    pub(crate) fn known(&self, plan: &Plan, commitment: &[u8; 32], source: &[u8]) -> Result<Option<Known>, RunError> {
         let Some(saved) = &self.saved else { return Ok(None) };
-        if saved.begun.commitment != commitment {
+        // The commitment is to the keys alone. What was found are rows, and what was sent were labels.
+        if saved.begun.commitment != commitment || saved.begun.source != source {
             return Err(RunError::SourceChanged("its records are not those that the job was begun with"));
         }
-        let same_terms = saved.begun.terms == plan.terms.digest();
+        if saved.begun.terms != plan.terms.digest() {
+            return Err(RunError::Refused("the job is not as it was begun".to_owned()));
+        }
         let key = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).ok();
         Ok(key(&saved.begun.job_key).zip(key(&saved.begun.peer_commitment)).map(|(job_key, peer_commitment)| Known {
             job_key,
             peer_commitment,
-            finished: if same_terms { saved.marks() } else { Default::default() },
+            finished: saved.marks(),
+            peer_size: saved.begun.peer_size,
         }))
     }
 
@@ -73,7 +77,7 @@ impl Resumption {
         run: &Run,
         plan: &Plan,
         agreed: &Agreed,
-        commitment: [u8; 32],
+        (commitment, source): ([u8; 32], Vec<u8>),
         bins: u32,
         stop: &Stop,
     ) -> Result<Ready, RunError> {
@@ -88,6 +92,7 @@ impl Resumption {
             peer_commitment: agreed.peer_commitment.to_vec(),
             bins,
             peer_size: agreed.peer_size,
+            source,
         };
         // Bins of another number, or under another key, are other bins.
         let saved = self.saved.filter(|saved| saved.begun.bins == bins && saved.begun.job_key == begun.job_key);

@@ -144,7 +144,7 @@ proptest! {
     ) {
         let sizes = Sizes { receiver: receiver >> shift_receiver, sender: sender >> shift_sender };
         let budget = ErrorBudget::new(lambda).unwrap();
-        let facts = Facts { task, sizes, budget, threads, round_trip, bits_per_second };
+        let facts = Facts { task, sizes, bin_items: u64::MAX, budget, threads, round_trip, bits_per_second };
         let (engine, reason) = choose(&facts, &BOTH);
         prop_assert!(!reason.to_string().is_empty());
         let fewer = Facts { sizes: Sizes { receiver: sizes.receiver / 2, sender: sizes.sender / 2 }, ..facts };

@@ -9,6 +9,14 @@ use crate::record::{Record, RecordError, RecordSource, SinkHeader};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
+impl Fingerprint {
+    /// Its bytes, to be kept where the rows may be known.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 /// A source whose [`Fingerprint`] is taken while somebody reads it.
 pub struct Fingerprinted<S> {
     source: S,

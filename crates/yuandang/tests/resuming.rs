@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 use support::site::{Server, Site};
 
 /// Bins of the job, and how many are matched at a time.
-const BINS: u64 = 32;
-const IN_FLIGHT: usize = 2;
+const BINS: u32 = 32;
+const IN_FLIGHT: u32 = 2;
 
 /// The rows of the students that are on the hardship list, by a plain join.
 fn expected(site: &Site) -> Vec<String> {
@@ -22,14 +22,14 @@ fn expected(site: &Site) -> Vec<String> {
     students.lines().skip(1).filter(|row| listed.contains(&id(row))).map(str::to_owned).collect()
 }
 
-fn finished_bins(log: &str) -> usize {
-    log.lines().filter(|line| line.contains("bin finished")).count()
+fn finished_bins(log: &str) -> u32 {
+    log.lines().map(|line| u32::from(line.contains("bin finished"))).sum()
 }
 
 /// Kills one of the nodes again and again while a job of so many students runs, each time at another moment.
 fn killed_while_it_runs(students: u64, kills: u32) {
     let site = Site::new(students, students, students / 3);
-    site.configure(&format!("[space]\nbin_items = {}\nin_flight = {IN_FLIGHT}\n", students / BINS));
+    site.configure(&format!("[space]\nbin_items = {}\nin_flight = {IN_FLIGHT}\n", students / u64::from(BINS)));
     let _coordinator = site.start("coordinator");
     let mut nodes: [Server; 2] = ["shanghai", "anhui"].map(|name| site.start(name));
     let job = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
@@ -54,8 +54,8 @@ fn killed_while_it_runs(students: u64, kills: u32) {
         result.lines().skip(1).map(|row| row.split(',').take(5).collect::<Vec<_>>().join(",")).collect();
     assert_eq!(rows, expected(&site));
     // Each kill can cost the bins that were in flight, and no other.
-    let most = BINS as usize + kills as usize * IN_FLIGHT;
-    assert!((BINS as usize..=most).contains(&matched), "{matched} bins were matched");
+    let most = BINS + kills * IN_FLIGHT;
+    assert!((BINS..=most).contains(&matched), "{matched} bins were matched");
     for name in ["shanghai", "anhui"] {
         let left = support::site::names(&site.path(&format!("{name}/runs")));
         assert_eq!(left, ["storage.key"], "{name}");

@@ -7,7 +7,10 @@ mod support;
 use std::fs;
 
 use nix::sys::signal::Signal;
-use support::site::{Site, names};
+use support::{
+    site::{Site, names},
+    until,
+};
 
 #[test]
 fn two_nodes_match_and_everybody_ends_in_order() {
@@ -70,16 +73,20 @@ fn a_node_that_is_stopped_tells_the_others_and_leaves_nothing() {
 }
 
 #[test]
-fn a_node_that_dies_is_named_by_the_others() {
+fn a_node_that_dies_is_named_and_its_job_waits_for_it() {
     let site = Site::new(40_000, 40_000, 100);
     let _coordinator = site.start("coordinator");
     let (_shanghai, mut anhui) = (site.start("shanghai"), site.start("anhui"));
     let id = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
     site.until_state(&id, &["Running"]);
     anhui.signal(Signal::SIGKILL);
-    let job = site.until_state(&id, &["Failed", "TimedOut"]);
-    assert!(job["cause"].as_str().unwrap().contains("anhui"), "{job}");
+    let job = site.until_state(&id, &["Queued"]);
+    assert!(job["cause"].as_str().unwrap().contains("anhui: its node left"), "{job}");
     assert!(names(&site.path("shanghai/results")).is_empty());
+    let cancelled = site.ask(&["cancel", &id]);
+    assert_eq!(cancelled["state"], "Cancelled", "{cancelled}");
+    // Nothing of it is kept.
+    until("the end of what is kept", || (names(&site.path("shanghai/runs")) == ["storage.key"]).then_some(()));
 }
 
 #[test]

@@ -78,29 +78,12 @@ fn values_of_later_versions_say_so() {
     let cases = [
         arguments(&["--mode", "sum"]),
         arguments(&["--protocol", "vole-malicious"]),
-        ["match", "--receiver", "a.parquet", "--sender", &files.path("list.csv"), "--key", "id"]
-            .map(str::to_owned)
-            .to_vec(),
-        ["match", "--receiver", "s3://bucket/a.csv", "--sender", &files.path("list.csv"), "--key", "id"]
-            .map(str::to_owned)
-            .to_vec(),
-        [
-            "match",
-            "--receiver",
-            "postgres://user:secret@host/db?table=t",
-            "--sender",
-            &files.path("list.csv"),
-            "--key",
-            "id",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
         ["bench", "--protocol", "ecdh,vole-malicious"].map(str::to_owned).to_vec(),
         ["bench", "--mode", "cardinality"].map(str::to_owned).to_vec(),
     ];
     for case in &cases {
         let said = fails(2, &support::borrowed(case));
-        assert!(said.contains("not built yet") && !said.contains("secret"), "{case:?}: {said}");
+        assert!(said.contains("not built yet"), "{case:?}: {said}");
     }
 }
 

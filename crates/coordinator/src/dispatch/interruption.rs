@@ -1,6 +1,6 @@
 //! Jobs whose nodes leave in the middle: they wait until all are there, and are begun again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agreement::{JobState, ParticipantId, printable};
 use tokio::time::sleep;
@@ -8,6 +8,9 @@ use wire::proto::{CancelJob, attach_response::Directive};
 
 use super::{Dispatcher, message, shares_a_party};
 use crate::{store::StoreError, text::MAX_REASON};
+
+/// How long after the grace of a node it is known to have left.
+const LATE: Duration = Duration::from_secs(1);
 
 /// How often a job that was interrupted is begun again.
 const MOST_ATTEMPTS: u32 = 100;
@@ -36,17 +39,28 @@ impl Dispatcher {
         drop(held);
         for id in jobs {
             let cause = format!("{participant}: {why}");
-            self.settled(self.interrupt(&id, &cause, None).await);
+            self.settled(self.interrupt(&id, &cause).await);
         }
     }
 
-    /// Lets a job wait until it can be begun again; it fails if that happens too often. `by` has stopped by itself.
-    pub(super) async fn interrupt(
-        self: &Arc<Self>,
-        id: &str,
-        cause: &str,
-        by: Option<&ParticipantId>,
-    ) -> Result<(), StoreError> {
+    /// A party lost its peer in the middle. If the peer's node left, that interrupts the job; otherwise this is its end.
+    pub(super) async fn doubt(self: &Arc<Self>, id: &str, from: &ParticipantId, (state, cause): (JobState, &str)) {
+        let attempt = self.live.lock().await.get(id).map(|job| job.attempt);
+        let (this, id, from, cause) = (Arc::clone(self), id.to_owned(), from.clone(), cause.to_owned());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = this.shutdown.cancelled() => return,
+                () = sleep(this.patience.grace.saturating_add(LATE)) => {}
+            }
+            let same = this.live.lock().await.get(&id).filter(|job| !job.interrupted).map(|job| job.attempt) == attempt;
+            if same {
+                this.settled(this.end(&id, state, &cause, Some(&from)).await);
+            }
+        });
+    }
+
+    /// Lets a job wait until it can be begun again; it fails if that happens too often.
+    pub(super) async fn interrupt(self: &Arc<Self>, id: &str, cause: &str) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id).filter(|job| !job.interrupted) else { return Ok(()) };
         if job.attempt >= MOST_ATTEMPTS {
@@ -59,10 +73,8 @@ impl Dispatcher {
         job.progress.clear();
         let reason = printable(&format!("{cause}; the job is begun again when all nodes are there"), MAX_REASON);
         for party in job.spec.parties.iter().filter(|party| job.is_due(&party.participant)) {
-            if Some(&party.participant) != by {
-                let cancel = CancelJob { job_id: id.to_owned(), reason: reason.clone(), begins_again: true };
-                self.registry.direct(&party.participant, Directive::Cancel(cancel));
-            }
+            let cancel = CancelJob { job_id: id.to_owned(), reason: reason.clone(), begins_again: true };
+            self.registry.direct(&party.participant, Directive::Cancel(cancel));
         }
         // One that was not running yet is still queued.
         if self.store.get(id).await?.state == JobState::Running {

@@ -230,8 +230,9 @@ impl Dispatcher {
         if state != JobState::Succeeded && self.live.lock().await.get(id).is_some_and(is_stale) {
             return Ok(());
         }
-        if state != JobState::Succeeded && ended.may_resume && self.is_party(id, from).await {
-            return self.interrupt(id, &reported(&ended.cause, from), Some(from)).await;
+        if state.is_final() && state != JobState::Succeeded && ended.may_resume && self.is_party(id, from).await {
+            self.doubt(id, from, (state, &ended.cause)).await;
+            return Ok(());
         }
         if state != JobState::Succeeded {
             let state = if state.is_final() { state } else { JobState::Failed };

@@ -121,3 +121,29 @@ async fn a_party_that_has_done_its_part_has_room_and_one_that_restarted_was_inte
     assert_eq!(interrupted, Some((true, 1)));
     assert!(is_live("b").await, "the room of the interrupted job was not given on");
 }
+
+#[tokio::test]
+async fn a_job_is_not_begun_again_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
+    let attach = |name: &str| {
+        let (directives, taken) = mpsc::channel(8);
+        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![1]), directives);
+        taken
+    };
+    let (_shanghai, _anhui) = (attach("shanghai"), attach("anhui"));
+    dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
+    for attempt in 0..=100 {
+        let before = dispatcher.live.lock().await.get("a").map(|job| (job.attempt, job.interrupted));
+        assert_eq!(before, Some((attempt, false)));
+        dispatcher.left(&id("anhui"), "its node left in the middle of the job").await;
+        let _taken = (attach("shanghai"), attach("anhui"));
+        dispatcher.attached(&id("anhui")).await.unwrap();
+    }
+    let ended = dispatcher.job("a").await.unwrap();
+    assert_eq!(
+        (ended.state(), ended.cause.as_str()),
+        (wire::proto::JobState::Failed, "anhui: its node left in the middle of the job")
+    );
+}

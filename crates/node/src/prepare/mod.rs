@@ -57,6 +57,8 @@ pub(crate) struct Prepared {
     pub(crate) label_size: u32,
     /// The commitment to the items.
     pub(crate) commitment: [u8; 32],
+    /// What the source was when it was read; nothing where there is none.
+    pub(crate) source: Vec<u8>,
     /// Where the result goes, begun already, so that what is in its way shows before the run.
     pub(crate) delivery: Option<Delivery>,
 }
@@ -141,6 +143,8 @@ struct Read {
     beside: Beside,
     counts: RowCounts,
     tally: Tally,
+    /// What the source was.
+    source: Vec<u8>,
     delivery: Option<Delivery>,
 }
 
@@ -159,6 +163,7 @@ impl Read {
             padded_size: padded_size(committed.items, agreed)?,
             label_size,
             commitment: committed.root,
+            source: self.source,
             delivery: self.delivery,
         })
     }
@@ -181,6 +186,7 @@ fn from_items(
         label_size: 0,
         tally: Tally::default(),
         commitment: committing::commit_items(&items, secret),
+        source: Vec::new(),
         set: Set::Items(items),
         delivery: None,
     })
@@ -219,7 +225,7 @@ fn read_rows(
     };
     let entered = rows.fingerprint();
     let delivery = sink.map(|sink| Delivery { sink, source: source.clone(), entered });
-    Ok(Read { buckets, beside, counts, tally, delivery })
+    Ok(Read { buckets, beside, counts, tally, source: entered.as_bytes().to_vec(), delivery })
 }
 
 /// The size that is told for so many items.

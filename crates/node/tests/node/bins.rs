@@ -161,6 +161,6 @@ async fn an_input_that_changed_since_is_refused_on_both_sides() {
         let (shanghai, anhui) = meet_over(runs, |message| vec![Ok(message)]).await;
         let other = if changed == "shanghai" { anhui } else { shanghai };
         let error = other.unwrap_err();
-        assert!(matches!(&error, RunError::Peer { .. }) && error.to_string().contains("other records"), "{error}");
+        assert!(matches!(&error, RunError::Peer { .. }) && error.to_string().contains("for the first time"), "{error}");
     }
 }

@@ -134,6 +134,7 @@ fn a_reject_file_has_one_encoding() {
         key_types: vec![KeyType::ResidentId],
         dates: None,
         rejects: Some(rejects_to),
+        source: format!("{}?encoding=gb18030", source.display()),
         ..question(&source, None)
     };
     ask(&asked, &Space::default()).unwrap();
