@@ -326,7 +326,7 @@ impl Jobs {
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
         let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
-        if outcome.as_ref().is_err_and(|error| is_final(error)) && !begins_again {
+        if outcome.as_ref().is_err_and(is_final) && !begins_again {
             self.forget(job_id);
         }
         self.reports.ended(job_id, start.attempt, outcome.as_ref().map(|report| report.transcript), may_resume);
