@@ -129,7 +129,7 @@ mod tests {
             ("\"labelled\"", "\"membership\"", "label columns go with mode labelled"),
             ("\"auto\"", "\"vole-malicious\"", "not built yet"),
             ("\"auto\"", "\"fast\"", "there is no protocol"),
-            ("[\"raw\"]", "[\"shoe-size\"]", "there is no key type"),
+            ("[\"resident-id\"]", "[\"shoe-size\"]", "there is no key type"),
             ("\"sender\"", "\"giver\"", "there is no role"),
             ("listener = \"anhui\"", "listener = \"jiangsu\"", "listener"),
         ] {
