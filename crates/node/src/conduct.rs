@@ -64,7 +64,7 @@ pub(crate) async fn conduct(
         padded_size,
         commitment,
         label_size,
-        bin_items: run.space.wanted_bin_items(),
+        bin_items: run.space.wanted_bin_items(label_size),
         in_flight: run.space.in_flight.clamp(1, lines.most()),
         lane: 0,
         known: match resumption.known(&plan, &commitment, &source) {
@@ -303,7 +303,15 @@ async fn open(
     let mut lanes = vec![first];
     for lane in 1..count {
         own.lane = lane;
-        let opened = match lines.next().await {
+        // A peer that gives up says so on the first lane.
+        let next = match lanes.first_mut() {
+            Some(first) => tokio::select! {
+                next = lines.next() => next,
+                error = first.link.gone(&run.me) => Err(error),
+            },
+            None => lines.next().await,
+        };
+        let opened = match next {
             Ok(link) => open_lane(plan, &own, link, patience).await,
             Err(error) => Err(error),
         };

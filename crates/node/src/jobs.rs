@@ -42,6 +42,8 @@ pub(crate) const PARTING: Duration = Duration::from_secs(10);
 /// What a stop says of the jobs that it ends.
 const STOPPING: &str = "the node is shutting down";
 
+/// How long an attempt that was told to end is waited for.
+const LATE: Duration = Duration::from_secs(30);
 /// How often it is looked whether an attempt has ended.
 const ENDING: Duration = Duration::from_millis(50);
 
@@ -153,9 +155,12 @@ impl Jobs {
                     sleep(ENDING).await;
                 }
             };
-            // If it does not end, the other party waits in vain, and the job is begun once more.
-            if timeout(PARTING, ended).await.is_ok() {
-                jobs.start(start);
+            match timeout(LATE, ended).await {
+                Ok(()) => jobs.start(start),
+                Err(_) => {
+                    let error = RunError::Own("an earlier attempt at the job has not ended here".to_owned());
+                    jobs.tell(&start, &Err(error), true);
+                }
             }
         });
     }

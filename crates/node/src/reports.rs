@@ -85,13 +85,14 @@ impl Reports {
         self.changed.notify_one();
     }
 
-    /// Tells the end of a job once more, if this attempt or a later one has ended here and is not forgotten.
+    /// Tells the end of a job once more, if this attempt has ended here, or any with success, and is not forgotten.
     pub(crate) fn repeat(&self, job_id: &str, attempt: u32) -> bool {
         let mut state = self.state();
         let place = state.ended.iter().position(|(_, report)| report.job_id == job_id);
         let Some((_, report)) = place.and_then(|place| state.ended.remove(place)) else { return false };
         let is_success = |ended: &JobEnded| ended.state() == JobState::Succeeded;
-        if matches!(&report.body, Some(Body::Ended(ended)) if ended.attempt < attempt && !is_success(ended)) {
+        // A coordinator that restarted counts from 0 again.
+        if matches!(&report.body, Some(Body::Ended(ended)) if ended.attempt != attempt && !is_success(ended)) {
             return false;
         }
         state.end(report);

@@ -7,6 +7,9 @@ use psi::bins::BIN_ITEMS;
 /// Bytes of memory that an item takes while its bin is matched, about.
 const BYTES_OF_AN_ITEM: u64 = 256;
 
+/// Times that a label is in memory while its bin is matched, at the most: padded, sealed, and as it is kept.
+const COPIES_OF_A_LABEL: u64 = 4;
+
 /// The room that a run has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -34,17 +37,35 @@ impl Space {
         Self { in_flight: 1, bin_items: Some(u64::MAX), ..Self::default() }
     }
 
-    /// How many items a bin is to have, about.
+    /// How many items a bin is to have, about, where each has a padded label of `label_size` bytes.
     #[must_use]
-    pub fn wanted_bin_items(&self) -> u64 {
+    pub fn wanted_bin_items(&self, label_size: u32) -> u64 {
         self.bin_items.unwrap_or_else(|| {
             let share = self.memory / u64::from(self.in_flight.max(1));
-            (share / BYTES_OF_AN_ITEM).clamp(1, BIN_ITEMS)
+            let bytes = BYTES_OF_AN_ITEM + COPIES_OF_A_LABEL * u64::from(label_size);
+            (share / bytes).clamp(1, BIN_ITEMS)
         })
     }
 
     /// Bytes that wait in memory, at the most, before they go to disk.
     pub(crate) fn held(&self) -> usize {
         usize::try_from(self.memory / 2).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_are_as_large_as_the_memory_allows() {
+        let items = |memory, in_flight, label| {
+            Space { memory, in_flight, ..Space::default() }.wanted_bin_items(label)
+        };
+        assert_eq!(items(1 << 30, 2, 0), BIN_ITEMS);
+        assert_eq!(items(1 << 28, 2, 0), 1 << 19);
+        assert_eq!(items(1 << 30, 2, 4096), (1 << 29) / (256 + 4 * 4096));
+        assert_eq!(items(0, 64, 16), 1);
+        assert_eq!(Space::in_one_piece().wanted_bin_items(4096), u64::MAX);
     }
 }

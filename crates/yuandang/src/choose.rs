@@ -68,7 +68,7 @@ pub fn protocol(order: &Order, receiver: Met, sender: Met) -> Result<(Protocol, 
     let facts = Facts {
         task,
         sizes: Sizes { receiver: receiver.items, sender: sender.items },
-        bin_items: Space::from(order.space.clone()).wanted_bin_items(),
+        bin_items: Space::from(order.space.clone()).wanted_bin_items(sender.label_size),
         budget: psi::ErrorBudget::new(ErrorBudget::default().lambda).map_err(Failure::other)?,
         threads: order.threads.min(own_cores()),
         round_trip: Duration::try_from_secs_f64(round_trip).map_err(Failure::other)?,

@@ -153,7 +153,7 @@ impl PlanArguments {
         };
         let count = match self.mode {
             Mode::Cardinality => 1,
-            _ => Bins::best_count(sizes, space.wanted_bin_items()),
+            _ => Bins::best_count(sizes, space.wanted_bin_items(self.label_size())),
         };
         let bins = Bins::new(sizes, count, facts.budget).map_err(Failure::usage)?;
         let taken = taken(engine, &facts, &bins, space.in_flight);
