@@ -59,9 +59,7 @@ mod tests {
 
     #[test]
     fn bins_are_as_large_as_the_memory_allows() {
-        let items = |memory, in_flight, label| {
-            Space { memory, in_flight, ..Space::default() }.wanted_bin_items(label)
-        };
+        let items = |memory, in_flight, label| Space { memory, in_flight, ..Space::default() }.wanted_bin_items(label);
         assert_eq!(items(1 << 30, 2, 0), BIN_ITEMS);
         assert_eq!(items(1 << 28, 2, 0), 1 << 19);
         assert_eq!(items(1 << 30, 2, 4096), (1 << 29) / (256 + 4 * 4096));

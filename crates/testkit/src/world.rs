@@ -310,7 +310,7 @@ pub fn job_of_two(
         ],
         mode,
         protocol: agreement::Protocol::Ecdh,
-        key_types: vec!["resident-id".parse()?],
+        key_types: vec!["raw".parse()?],
         error_budget: agreement::ErrorBudget::default(),
         agreement_digest: None,
         listener: sender.0.parse()?,

@@ -111,7 +111,7 @@ impl Participant {
     pub(super) fn write_job(&self, students: u64, hardship: u64) -> Result<PathBuf, Failure> {
         let text = format!(
             "# Which students stand on the hardship list?\nname = \"Students on the hardship list\"\n\
-             mode = \"labelled\"\nprotocol = \"auto\"\nkey_types = [\"raw\"]\nlistener = \"{SENDER}\"\n\
+             mode = \"labelled\"\nprotocol = \"auto\"\nkey_types = [\"resident-id\"]\nlistener = \"{SENDER}\"\n\
              deadline_seconds = 3600\n\n\
              [[parties]]\nparticipant = \"{RECEIVER}\"\nrole = \"receiver\"\ndataset = \"students\"\n\
              key_columns = [\"id_no\"]\npadded_size = {}\n\n\
