@@ -149,10 +149,6 @@ impl<R: Read + Send> RecordSource for CsvSource<R> {
         self.text.check(record).map_err(|problem| at_line(&self.place, self.reader.line(), problem))?;
         Ok(true)
     }
-
-    fn encoded(&self, text: &str) -> Vec<u8> {
-        self.columns.encode(text)
-    }
 }
 
 /// Up to the four bytes that an input begins with; a pipe may give them one at a time.

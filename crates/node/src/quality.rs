@@ -133,10 +133,10 @@ fn examine_until(
 /// A reject file that is being written.
 struct RejectFile {
     sink: Box<dyn RecordSink>,
-    /// The names of the key columns, in the encoding of the source.
-    columns: Vec<Vec<u8>>,
-    /// The explanation of each reason, likewise.
-    explanations: Vec<(Reason, Vec<u8>)>,
+    /// The names of the key columns.
+    columns: Vec<String>,
+    /// Explains a reason.
+    explain: fn(Reason) -> &'static str,
 }
 
 impl RejectFile {
@@ -148,16 +148,14 @@ impl RejectFile {
     ) -> Result<Self, RecordError> {
         let further = REJECT_COLUMNS.map(str::to_owned);
         let sink = datasets.create(&to.address, &source.header(), &further, to.overwrite)?;
-        let columns = key_columns.iter().map(|name| source.encoded(name)).collect();
-        let explanations = Reason::ALL.map(|reason| (reason, source.encoded((to.explain)(reason)))).to_vec();
-        Ok(Self { sink, columns, explanations })
+        Ok(Self { sink, columns: key_columns.to_vec(), explain: to.explain })
     }
 
     fn write(&mut self, row: u64, record: &Record, refusal: Refusal) -> Result<(), RecordError> {
-        let column = self.columns.get(refusal.column).map(Vec::as_slice).unwrap_or_default();
-        let explanation = self.explanations.iter().find(|(reason, _)| *reason == refusal.reason);
-        let explanation = explanation.map(|(_, text)| text.as_slice()).unwrap_or_default();
-        self.sink.write(record, &[row.to_string().as_bytes(), column, refusal.reason.name().as_bytes(), explanation])
+        let column = self.columns.get(refusal.column).map(String::as_str).unwrap_or_default();
+        // The sink writes them in the encoding of the source.
+        let further = [&row.to_string(), column, refusal.reason.name(), (self.explain)(refusal.reason)];
+        self.sink.write(record, &further.map(str::as_bytes))
     }
 }
 

@@ -149,8 +149,4 @@ impl RecordSource for StoppableSource {
     fn column(&self, wanted: &str) -> Result<usize, RecordError> {
         self.source.column(wanted)
     }
-
-    fn encoded(&self, text: &str) -> Vec<u8> {
-        self.source.encoded(text)
-    }
 }

@@ -75,10 +75,6 @@ impl<S: RecordSource> RecordSource for Fingerprinted<S> {
     fn column(&self, wanted: &str) -> Result<usize, RecordError> {
         self.source.column(wanted)
     }
-
-    fn encoded(&self, text: &str) -> Vec<u8> {
-        self.source.encoded(text)
-    }
 }
 
 #[cfg(test)]

@@ -189,11 +189,6 @@ pub trait RecordSource: Send {
     fn column(&self, wanted: &str) -> Result<usize, RecordError> {
         find_column(self.place(), self.columns(), wanted)
     }
-
-    /// `text` in the encoding of the source's own text, for further columns beside its records.
-    fn encoded(&self, text: &str) -> Vec<u8> {
-        text.as_bytes().to_vec()
-    }
 }
 
 /// The index of `wanted` in `columns` of `place`, by exact name first and by trimmed name second.
