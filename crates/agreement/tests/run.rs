@@ -71,11 +71,11 @@ fn the_digests_of_a_sample_are_pinned() {
     let session_id = handshake.session_id(&job_key, 0);
     let unsigned = RunTerms { agreement_digest: None, ..terms() };
     for (what, digest, expected) in [
-        ("terms", terms().digest(), "591457c9a431acb869f4e1ad432f31aa1067a0e5ce8ed48ba59ad3249184ddaa"),
+        ("terms", terms().digest(), "43af1b5db5ca6dd0dd059e65c06c1f9d253385e4a816a11084af40b3934462c6"),
         (
             "terms without an agreement",
             unsigned.digest(),
-            "7f9a1aaa24373ec0174c80fce0d6c9ea5410db8d2953afdca8deb22debb0c50a",
+            "20690d7b973c17485c55256d585cafe70631f76582b2bc2f8e689d49736fbe61",
         ),
         (
             "nonce",
@@ -83,11 +83,11 @@ fn the_digests_of_a_sample_are_pinned() {
             "748e16f161d6e03527d0596726bf0e9fda7cb40f5937d16069d734b832cdb45a",
         ),
         ("job key", job_key, "86b3d2a3141023bb74b743c1ae690fdaebf741f02618b54ae68b05e7d4fcfc6e"),
-        ("session id", session_id, "1f29d1ce3fcc916d9df15897c1f58743007fce6a6e2e37dbcc16dab313012172"),
+        ("session id", session_id, "92c5071ac5d2dacd92dc067a6222924b1acddb42a28e4fe4ceb29e13e9651bd6"),
         (
             "session check",
             session_check(&session_id),
-            "81e1015cc229057e33cc5c0ba70e61f039d2fa56542da9fdda83d57395ac6e0c",
+            "95728d43cd70e9262baccc5164f75ec6f604d67dea4bc6c64307a6902974b7a0",
         ),
     ] {
         assert_eq!(hex::encode(digest), expected, "{what}");

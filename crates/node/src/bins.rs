@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use agreement::run::job_transcript;
@@ -11,7 +11,7 @@ use session::{Finished, Limits, Line, PhaseProgress, PhaseReport, SessionError};
 use tokio::task::JoinSet;
 
 use crate::{
-    channel::Offence,
+    channel::{Closing, Offence},
     checkpoint::Checkpoint,
     engine,
     error::RunError,
@@ -39,10 +39,33 @@ pub(crate) struct Work {
     pub(crate) stop: Stop,
 }
 
-/// A lane: a connection whose handshake is done.
+/// A lane: a connection whose handshake is done, and on which sessions run.
 pub(crate) struct Lane {
-    pub(crate) link: Link,
-    pub(crate) agreed: Agreed,
+    line: Line,
+    closing: Closing,
+    offence: Offence,
+    agreed: Agreed,
+}
+
+impl Lane {
+    /// Takes a link, once the handshake on it has come to what is `agreed`.
+    pub(crate) fn new(link: Link, agreed: Agreed) -> Self {
+        let (channel, closing) = link.into_channel();
+        let offence = channel.offence();
+        Self { line: Line::open(channel), closing, offence, agreed }
+    }
+
+    /// Ends the lane because of an error, which the peer is told.
+    pub(crate) async fn break_off(self, error: &RunError) {
+        self.line.break_off(error.fault(), error.reason()).await;
+        self.closing.wait().await;
+    }
+}
+
+/// Does `work` before the first session, and shows the peer on all `lanes` meanwhile that this side lives.
+pub(crate) async fn busy_with<T>(lanes: &[Lane], idle: Duration, work: impl Future<Output = T>) -> T {
+    let lines: Vec<&Line> = lanes.iter().map(|lane| &lane.line).collect();
+    Line::busy_with(&lines, idle, work).await
 }
 
 /// What the sessions so far came to.
@@ -134,24 +157,28 @@ pub(crate) async fn match_all(work: Arc<Work>, lanes: Vec<Lane>) -> Result<(), R
 }
 
 async fn run_lane(work: Arc<Work>, lane: Lane, due: Vec<u32>, stop: Stop) -> Result<(), RunError> {
-    let Lane { link, agreed } = lane;
-    let (channel, closing) = link.into_channel();
-    let offence = channel.offence();
-    let mut line = Line::open(channel);
-    let mut outcome = Ok(());
+    let Lane { mut line, closing, offence, agreed } = lane;
     for bin in due {
         match match_bin(&work, &agreed, bin, line, &stop, &offence).await {
             Ok(next) => line = next,
             Err(error) => {
-                outcome = Err(error);
                 closing.wait().await;
-                return outcome;
+                return Err(error);
             }
         }
     }
-    line.part().await;
+    // Only now can neither side lose what the other no longer has.
+    let settled = stop.bound(async {
+        let settled = line.settle(work.run.limits.idle).await;
+        settled.map_err(|error| in_words(&work, error, &offence))
+    });
+    let settled = settled.await;
+    match &settled {
+        Ok(()) => line.part().await,
+        Err(error) => line.break_off(error.fault(), error.reason()).await,
+    }
     closing.wait().await;
-    outcome
+    settled
 }
 
 async fn match_bin(
@@ -162,7 +189,8 @@ async fn match_bin(
     stop: &Stop,
     offence: &Offence,
 ) -> Result<Line, RunError> {
-    let made = stop.bound(party(work, agreed, bin)).await;
+    let idle = work.run.limits.idle;
+    let made = Line::busy_with(&[&line], idle, stop.bound(party(work, agreed, bin))).await;
     let (first, set) = match made {
         Ok(made) => made,
         Err(error) => {
@@ -175,17 +203,15 @@ async fn match_bin(
         session_id: agreed.session_id(bin),
         side: engine::side(work.plan.own.role),
         compute: work.run.compute.clone(),
-        limits: Limits { idle: work.run.limits.idle, total: stop.left() },
+        limits: Limits { idle, total: stop.left() },
         cancel: stop.token().clone(),
         // Of several bins it is told how many are finished.
         progress: work.run.progress.clone().filter(|_| !several),
     };
-    let (mut finished, line) = line.run(first, settings).await.map_err(|error| match (error, offence.get()) {
-        (SessionError::Peer(_), Some(what)) => RunError::Peer { peer: work.plan.peer().clone(), what: what.clone() },
-        (error, _) => RunError::of_session(error, work.plan.peer(), &work.plan.me, work.stop.total()),
-    })?;
+    let ran = line.run(first, settings).await;
+    let (mut finished, line) = ran.map_err(|error| in_words(work, error, offence))?;
     let outcome = std::mem::replace(&mut finished.output, Outcome::Nothing);
-    if let Err(error) = keep(work, bin, outcome, set, &finished).await {
+    if let Err(error) = Line::busy_with(&[&line], idle, keep(work, bin, outcome, set, &finished)).await {
         line.break_off(error.fault(), error.reason()).await;
         return Err(error);
     }
@@ -194,6 +220,14 @@ async fn match_bin(
         progress(PhaseProgress { phase: "bins", done, total: work.bins.count().into() });
     }
     Ok(line)
+}
+
+/// What ended a session, with the peer's name and what it did.
+fn in_words(work: &Work, error: SessionError, offence: &Offence) -> RunError {
+    match (error, offence.get()) {
+        (SessionError::Peer(_), Some(what)) => RunError::Peer { peer: work.plan.peer().clone(), what: what.clone() },
+        (error, _) => RunError::of_session(error, work.plan.peer(), &work.plan.me, work.stop.total()),
+    }
 }
 
 /// Reads a bin and makes the party that plays its part.

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     bins::{self, Lane, Tally, Work},
+    checkpoint::Checkpoints,
     choice::{self, Approach},
     deliver::{self, Delivered},
     engine,
@@ -24,7 +25,7 @@ use crate::{
     link::Link,
     plan::Plan,
     prepare::{self, Prepared},
-    resume::Resumption,
+    resume::{self, Ready, Resumption},
     run::{Bounds, Input, Run, RunReport},
     stop::Stop,
 };
@@ -75,29 +76,31 @@ pub(crate) async fn conduct(
             }
         },
     };
-    let lanes = stop.bound(open(&run, bounds, &plan, own, link, &mut lines)).await?;
-    let Opened { bins, lanes } = lanes;
-    let first = lanes.first().map(|lane| lane.agreed.clone());
+    let opened = stop.bound(open(&run, bounds, &plan, own, link, &mut lines)).await?;
+    let Opened { bins, shaken } = opened;
+    let first = shaken.first().map(|first| first.agreed.clone());
     let agreed = first.ok_or_else(|| RunError::Own("a fault in this program: no lane".to_owned()))?;
+    let lanes: Vec<Lane> = shaken.into_iter().map(|Shaken { link, agreed }| Lane::new(link, agreed)).collect();
 
     let (job_key, count, space) = (agreed.job_key, bins.count(), run.space.clone());
     let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
-    let mut findings = Findings::new(counts.rows, label_columns, &space);
-    let mut tally = Tally::new(count);
+    let findings = Findings::new(counts.rows, label_columns, &space);
     let readied = async {
-        let begun = resumption.begin(&run, &plan, &agreed, (commitment, source), count, &stop).await?;
-        for (bin, transcript, found) in begun.finished {
-            findings.add(&found)?;
-            tally.finished(bin, transcript);
-        }
+        let ready = resumption.begin(&run, &plan, &agreed, (commitment, source), (findings, count), &stop).await?;
         let cut = run.compute.run(move || set.cut(&job_key, count, &space)).await;
         let cut = cut.map_err(|error| RunError::Own(error.to_string())).and_then(|cut| cut)?;
-        Ok((cut, begun.checkpoint))
+        Ok((cut, ready))
     };
-    let (cut, checkpoint) = match stop.bound(readied).await {
-        Ok(ready) => ready,
-        Err(error) => return Err(part_all(lanes, error).await),
-    };
+    let (cut, Ready { checkpoint, findings, tally }) =
+        match bins::busy_with(&lanes, run.limits.idle, stop.bound(readied)).await {
+            Ok(ready) => ready,
+            Err(error) => {
+                for lane in lanes {
+                    lane.break_off(&error).await;
+                }
+                return Err(error);
+            }
+        };
     let due = tally.missing();
     let resumed_bins = count.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
     let checkpoints = run.checkpoints.clone();
@@ -124,9 +127,7 @@ pub(crate) async fn conduct(
     let delivering = Instant::now();
     let Delivered { matched, rows_written, unreadable_labels } =
         deliver::deliver(findings, delivery, &plan, &stop).await?;
-    if let Some(checkpoints) = checkpoints {
-        checkpoints.remove(&job_id);
-    }
+    note_delivery(checkpoints, &job_id, transcript, &stop).await;
     Ok(RunReport {
         participant: plan.me.clone(),
         role: plan.own.role,
@@ -174,17 +175,17 @@ pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> 
     let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
     let mut findings = Findings::new(prepared.counts.rows, label_columns, &run.space);
     let mut tally = Tally::new(saved.begun.bins);
-    for (bin, transcript, found) in saved.findings() {
-        findings.add(&found)?;
-        tally.finished(bin, transcript);
-    }
+    let (bins, peer_size) = (saved.begun.bins, saved.begun.peer_size);
+    let taking = stop.blocking(move || {
+        resume::take_up(&saved, &mut findings, &mut tally)?;
+        Ok((findings, tally))
+    });
+    let (findings, tally) = taking.await?;
     let transcript = tally.transcript().ok_or_else(lacks)?;
     let prepare_seconds = began.elapsed().as_secs_f64();
     let Delivered { matched, rows_written, unreadable_labels } =
         deliver::deliver(findings, prepared.delivery, &plan, &stop).await?;
-    if let Some(checkpoints) = &run.checkpoints {
-        checkpoints.remove(&run.job_id);
-    }
+    note_delivery(run.checkpoints.clone(), &run.job_id, transcript, &stop).await;
     let now = Instant::now();
     Ok(RunReport {
         participant: plan.me.clone(),
@@ -195,12 +196,12 @@ pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> 
         tally: prepared.tally,
         items: prepared.items,
         padded_size: prepared.padded_size,
-        peer_padded_size: saved.begun.peer_size,
+        peer_padded_size: peer_size,
         matched,
         rows_written,
         unreadable_labels,
-        bins: saved.begun.bins,
-        resumed_bins: saved.begun.bins,
+        bins,
+        resumed_bins: bins,
         transcript,
         phases: tally.phases,
         bytes_sent: 0,
@@ -211,6 +212,16 @@ pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> 
         ready: now,
         ended: now,
     })
+}
+
+/// Notes that the result is where it belongs, should this process end before it has said so.
+async fn note_delivery(checkpoints: Option<Checkpoints>, job_id: &str, transcript: [u8; 32], stop: &Stop) {
+    let Some(checkpoints) = checkpoints else { return };
+    let noted_id = job_id.to_owned();
+    // The result is there all the same.
+    if let Err(error) = stop.blocking(move || checkpoints.delivered(&noted_id, transcript)).await {
+        tracing::warn!(job_id, %error, "it could not be noted that the result is delivered");
+    }
 }
 
 /// A side that can say hello.
@@ -275,10 +286,16 @@ async fn meet(
     }
 }
 
-/// All lanes of a run, with the handshake of each done.
+/// A connection whose handshake is done.
+struct Shaken {
+    link: Link,
+    agreed: Agreed,
+}
+
+/// All connections of a run, with the handshake of each done.
 struct Opened {
     bins: Bins,
-    lanes: Vec<Lane>,
+    shaken: Vec<Shaken>,
 }
 
 /// Shakes hands on the first link, and on as many further ones as there are lanes.
@@ -300,11 +317,11 @@ async fn open(
     let count = first.agreed.in_flight.min(due).max(1);
     let Agreed { job_key, peer_commitment, peer_size, ref finished, .. } = first.agreed;
     own.known = Some(Known { job_key, peer_commitment, peer_size, finished: finished.clone() });
-    let mut lanes = vec![first];
+    let mut shaken = vec![first];
     for lane in 1..count {
         own.lane = lane;
         // A peer that gives up says so on the first lane.
-        let next = match lanes.first_mut() {
+        let next = match shaken.first_mut() {
             Some(first) => tokio::select! {
                 next = lines.next() => next,
                 error = first.link.gone(&run.me) => Err(error),
@@ -316,16 +333,16 @@ async fn open(
             Err(error) => Err(error),
         };
         match opened {
-            Ok(lane) => lanes.push(lane),
-            Err(error) => return Err(part_all(lanes, error).await),
+            Ok(further) => shaken.push(further),
+            Err(error) => return Err(part_all(shaken, error).await),
         }
     }
-    Ok(Opened { bins: cut, lanes })
+    Ok(Opened { bins: cut, shaken })
 }
 
-async fn open_lane(plan: &Plan, own: &OwnInput, mut link: Link, patience: Patience) -> Result<Lane, RunError> {
+async fn open_lane(plan: &Plan, own: &OwnInput, mut link: Link, patience: Patience) -> Result<Shaken, RunError> {
     match handshake::shake(&mut link, plan, own, patience).await {
-        Ok(agreed) => Ok(Lane { link, agreed }),
+        Ok(agreed) => Ok(Shaken { link, agreed }),
         Err(error) => {
             link.part(&error).await;
             Err(error)
@@ -333,10 +350,10 @@ async fn open_lane(plan: &Plan, own: &OwnInput, mut link: Link, patience: Patien
     }
 }
 
-/// Ends all lanes because of an error, which is given back.
-async fn part_all(lanes: Vec<Lane>, error: RunError) -> RunError {
-    for lane in lanes {
-        lane.link.part(&error).await;
+/// Ends all connections because of an error, which is given back.
+async fn part_all(shaken: Vec<Shaken>, error: RunError) -> RunError {
+    for Shaken { link, .. } in shaken {
+        link.part(&error).await;
     }
     error
 }

@@ -18,7 +18,7 @@ use crate::{
     exchange,
     lines::{Calling, Expecting},
     link::Link,
-    rendezvous::Rendezvous,
+    rendezvous::{Attempt, Rendezvous},
     run::{Run, RunReport},
 };
 
@@ -90,7 +90,7 @@ pub async fn listen_once(
     let bounds = run.bounds();
     let shutdown = CancellationToken::new();
     let rendezvous = Rendezvous::new(CALLS, bounds.rendezvous, shutdown.clone());
-    let expectation = rendezvous.expect(&run.job_id, run.peer()?)?;
+    let expectation = rendezvous.expect(Attempt { job_id: run.job_id.clone(), attempt: run.attempt }, run.peer()?)?;
     let incoming = wire::server::incoming_over(run.network, listener, credentials, pins.clone(), CALLS, ATTEMPT)
         .map_err(|error| RunError::Own(error.to_string()))?;
     let server = wire::server::builder().add_service(exchange::service_for(rendezvous, &run.job_id));

@@ -13,7 +13,11 @@ use wire::{
     },
 };
 
-use crate::{error::RunError, link::Link, rendezvous::Rendezvous};
+use crate::{
+    error::RunError,
+    link::Link,
+    rendezvous::{Attempt, Rendezvous},
+};
 
 /// Answers calls.
 pub(crate) struct Exchange {
@@ -66,16 +70,19 @@ async fn admit(rendezvous: &Rendezvous, mut link: Link, only: Option<String>) ->
     let peer = link.peer().participant.clone();
     let named = match link.peek_hello(rendezvous.wait()).await {
         Ok(Some(hello)) => {
+            let attempt = hello.attempt;
             let named = hello.terms.as_ref().map(|terms| terms.job_id.clone()).unwrap_or_default();
-            job_id(named).map_err(|error| RunError::Peer { peer, what: format!("its hello: {error}") })
+            let named = job_id(named).map_err(|error| RunError::Peer { peer, what: format!("its hello: {error}") });
+            named.map(|job_id| Attempt { job_id, attempt })
         }
         Ok(None) => {
+            let only = only.map(|job_id| Attempt { job_id, attempt: 0 });
             only.ok_or_else(|| RunError::Disconnected { peer, cause: "it gave up before its hello".to_owned() })
         }
         Err(error) => Err(error),
     };
     match named {
-        Ok(job_id) => rendezvous.arrive(link, &job_id).await,
+        Ok(attempt) => rendezvous.arrive(link, &attempt).await,
         Err(error) => {
             link.part(&error).await;
             Err(error)

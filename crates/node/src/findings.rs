@@ -25,6 +25,7 @@ pub(crate) struct Findings {
 }
 
 /// What a bin brought: what is kept of it if the run is to go on after this process.
+#[derive(Default)]
 pub(crate) struct BinFindings {
     /// Items in common, if this side learned how many.
     pub(crate) matched: Option<u64>,
@@ -32,6 +33,8 @@ pub(crate) struct BinFindings {
     /// Rows that matched: number (8, little-endian), and where labels travel their length (2, little-endian) and the
     /// label list.
     pub(crate) rows: Vec<u8>,
+    /// Whether labels travel.
+    pub(crate) labelled: bool,
 }
 
 /// A row that matched.
@@ -48,7 +51,8 @@ impl BinFindings {
     /// # Errors
     /// [`RunError::Own`] for what only a fault in this program could bring.
     pub(crate) fn new(outcome: Outcome, set: &BinSet, label_columns: usize) -> Result<Self, RunError> {
-        let mut findings = Self { matched: None, unreadable_labels: 0, rows: Vec::new() };
+        let labelled = matches!(outcome, Outcome::Labelled(_));
+        let mut findings = Self { labelled, ..Self::default() };
         let rows = &mut findings.rows;
         match outcome {
             Outcome::Nothing => {}
@@ -82,6 +86,26 @@ impl BinFindings {
             }
         }
         Ok(findings)
+    }
+
+    /// The rows in pieces of whole rows and little more than `most` bytes; one that is empty where there are none.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if the bytes are no findings.
+    pub(crate) fn pieces(&self, most: usize) -> Result<Vec<&[u8]>, RunError> {
+        if self.rows.len() <= most {
+            return Ok(vec![&self.rows]);
+        }
+        let (mut pieces, mut from, mut rest) = (Vec::new(), self.rows.as_slice(), self.rows.as_slice());
+        while !rest.is_empty() {
+            rest = split(rest, self.labelled)?.1;
+            let length = from.len() - rest.len();
+            if length >= most || rest.is_empty() {
+                pieces.push(from.get(..length).unwrap_or_default());
+                from = rest;
+            }
+        }
+        Ok(pieces)
     }
 }
 
@@ -209,7 +233,7 @@ mod tests {
                 push_label(&mut bytes, *label);
             }
         }
-        BinFindings { matched: Some(rows.len() as u64), unreadable_labels: 0, rows: bytes }
+        BinFindings { matched: Some(rows.len() as u64), unreadable_labels: 0, rows: bytes, labelled }
     }
 
     fn walk(all: &mut Findings, rows: u64) -> Vec<(u64, Option<Vec<u8>>)> {
@@ -244,6 +268,29 @@ mod tests {
         all.add(&findings(&[(2, Some(b""))], true)).unwrap();
         let expected = vec![(1, None), (2, Some(vec![])), (7, Some(b"seven".to_vec()))];
         assert_eq!(walk(&mut all, 10), expected);
+    }
+
+    #[test]
+    fn pieces_are_whole_rows_and_together_all_of_them() {
+        for labelled in [false, true] {
+            let rows: Vec<(u64, Option<&[u8]>)> =
+                (0..100).map(|row| (row, (row % 7 > 0).then(|| &b"label"[..(row % 5) as usize]))).collect();
+            let all = findings(&rows, labelled);
+            for most in [1, 8, 10, 100, 1 << 20] {
+                let pieces = all.pieces(most).unwrap();
+                assert_eq!(pieces.concat(), all.rows);
+                assert!(pieces.iter().all(|piece| piece.len() < most + 8 + 2 + 5), "{most}");
+                let count = |piece: &&[u8]| {
+                    let (mut rest, mut count) = (*piece, 0);
+                    while !rest.is_empty() {
+                        (rest, count) = (split(rest, labelled).unwrap().1, count + 1);
+                    }
+                    count
+                };
+                assert_eq!(pieces.iter().map(count).sum::<usize>(), 100);
+            }
+        }
+        assert_eq!(BinFindings::default().pieces(10).unwrap(), [&[][..]; 1]);
     }
 
     #[test]

@@ -189,7 +189,8 @@ fn check_peer(link: &Link, plan: &Plan) -> Result<(), RunError> {
 }
 
 async fn exchange_hello(link: &mut Link, plan: &Plan, own: &RunInput, wait: Patience) -> Result<RunInput, RunError> {
-    let hello = proto::Hello { terms: Some(plan.terms.clone().into()), input: Some(own.clone().into()) };
+    let (terms, input) = (Some(plan.terms.clone().into()), Some(own.clone().into()));
+    let hello = proto::Hello { terms, input, attempt: plan.attempt };
     link.send(&plan.me, Body::Hello(hello), wait.step).await?;
     let hello = match link.receive(&plan.me, "sent no hello", wait.hello).await? {
         Body::Hello(hello) => hello,

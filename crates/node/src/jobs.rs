@@ -16,6 +16,7 @@ use records::Datasets;
 use session::{ComputePool, Fault};
 use tokio::{
     sync::Semaphore,
+    task::spawn_blocking,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,7 +31,7 @@ use crate::{
     error::RunError,
     lines::{Calling, Expecting},
     prepare::random,
-    rendezvous::Rendezvous,
+    rendezvous::{Attempt, Rendezvous},
     reports::Reports,
     run::{Bounds, Input, Run, RunReport},
 };
@@ -130,6 +131,11 @@ impl Jobs {
         };
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
+            if let Some(transcript) = jobs.was_delivered(&start.job_id).await {
+                jobs.current().remove(&start.job_id);
+                jobs.reports.ended(&start.job_id, start.attempt, Ok(transcript), false);
+                return;
+            }
             let spec = start.spec.clone().map_err(|what| RunError::Refused(format!("the job cannot be read: {what}")));
             let outcome = match spec {
                 Ok(spec) => jobs.carry_out(&start, spec, &current).await,
@@ -139,6 +145,16 @@ impl Jobs {
             jobs.current().remove(&start.job_id);
             jobs.tell(&start, &outcome.map_err(|error| current.explain(error)), again);
         });
+    }
+
+    /// The transcript of a job whose result an earlier process delivered, and may not have said so.
+    async fn was_delivered(&self, job_id: &str) -> Option<[u8; 32]> {
+        let (checkpoints, id) = (self.checkpoints.clone()?, job_id.to_owned());
+        let looked = spawn_blocking(move || checkpoints.was_delivered(&id)).await.ok()?;
+        looked.unwrap_or_else(|error| {
+            tracing::warn!(job_id, %error, "whether the job was delivered before cannot be told");
+            None
+        })
     }
 
     /// Whether a job was told to end, and has not yet.
@@ -210,7 +226,8 @@ impl Jobs {
         let peer = &admitted.peer.participant;
         tracing::warn!(%job_id, %peer, mode = %spec.mode, "running WITHOUT A SIGNED AGREEMENT (development)");
         // A peer that calls while this job waits for its turn is not turned away.
-        let expectation = admitted.listens.then(|| self.rendezvous.expect(job_id, peer)).transpose()?;
+        let attempt = Attempt { job_id: job_id.to_owned(), attempt: start.attempt };
+        let expectation = admitted.listens.then(|| self.rendezvous.expect(attempt, peer)).transpose()?;
         let stopped = async {
             tokio::select! {
                 () = self.shutdown.cancelled() => drop(current.reason.set(STOPPING.to_owned())),
@@ -225,7 +242,7 @@ impl Jobs {
             () = stopped => return Err(RunError::cancelled()),
         };
         self.reports.started(job_id);
-        let run = self.run(job_id, spec, &admitted, current.cancel.clone())?;
+        let run = self.run(start, spec, &admitted, current.cancel.clone())?;
         let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
         let conducting = async {
             if start.peers_done {
@@ -260,12 +277,12 @@ impl Jobs {
 
     fn run(
         &self,
-        job_id: &str,
+        start: &Start,
         spec: JobSpec,
         admitted: &Admitted,
         cancel: CancellationToken,
     ) -> Result<Run, RunError> {
-        let mut limits = self.config.limits;
+        let (job_id, mut limits) = (start.job_id.as_str(), self.config.limits);
         if let Some(seconds) = spec.deadline_seconds {
             limits.total = limits.total.min(Duration::from_secs(seconds.into()));
         }
@@ -276,6 +293,7 @@ impl Jobs {
         let own = (self.config.participant.clone(), self.config.identity);
         Ok(Run {
             job_id: job_id.to_owned(),
+            attempt: start.attempt,
             spec,
             me: self.config.participant.clone(),
             identities: vec![own, (admitted.peer.participant.clone(), admitted.peer.identity)],
@@ -342,10 +360,12 @@ impl Jobs {
         let was_begun = || self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has(job_id));
         match error {
             RunError::Disconnected { .. } => true,
-            // A peer that never came is no interruption.
-            RunError::Silent { .. } => was_begun(),
-            // The peer was told to stop, or fell out of time, and so interrupted this side.
-            RunError::PeerEnded { fault: Fault::Cancelled | Fault::TimedOut, .. } => was_begun(),
+            // This node stops, and comes back.
+            RunError::Cancelled(_) => self.shutdown.is_cancelled(),
+            // The peer's node stops, or its operator's wish is on its way here as well.
+            RunError::PeerEnded { fault: Fault::Cancelled, .. } => true,
+            // A peer that never came is no interruption; one that fell out of time in the middle is.
+            RunError::Silent { .. } | RunError::PeerEnded { fault: Fault::TimedOut, .. } => was_begun(),
             _ => false,
         }
     }

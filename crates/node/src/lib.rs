@@ -32,6 +32,7 @@ pub mod link;
 mod plan;
 mod prepare;
 pub mod quality;
+pub mod rehearsal;
 mod rendezvous;
 mod reports;
 mod results;

@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) peer_identity: IdentityPublicKey,
     /// What both state.
     pub(crate) terms: RunTerms,
+    /// How often the job was begun before.
+    pub(crate) attempt: u32,
 }
 
 impl Plan {
@@ -60,7 +62,14 @@ impl Plan {
             bins: u32::from(spec.mode == Mode::Cardinality),
         };
         let peer_identity = identity_of(run, &theirs.participant)?;
-        Ok(Self { me: run.me.clone(), own: own.clone(), theirs: theirs.clone(), peer_identity, terms })
+        Ok(Self {
+            me: run.me.clone(),
+            own: own.clone(),
+            theirs: theirs.clone(),
+            peer_identity,
+            terms,
+            attempt: run.attempt,
+        })
     }
 
     /// The same run by another protocol.

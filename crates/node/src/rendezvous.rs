@@ -31,10 +31,18 @@ pub(crate) struct Rendezvous {
 
 #[derive(Default)]
 struct State {
-    jobs: HashMap<String, Expected>,
+    jobs: HashMap<Attempt, Expected>,
     /// Calls for jobs that are not there yet.
-    waiting: HashMap<(String, ParticipantId), oneshot::Sender<Handover>>,
+    waiting: HashMap<(Attempt, ParticipantId), oneshot::Sender<Handover>>,
     calls: HashMap<ParticipantId, usize>,
+}
+
+/// An attempt at a job: what a call is for. The calls of one are not joined with another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Attempt {
+    pub(crate) job_id: String,
+    /// How often the job was begun before.
+    pub(crate) attempt: u32,
 }
 
 /// A job that is to be joined, or has been.
@@ -53,7 +61,7 @@ pub(crate) struct Place {
 /// A job that can be joined, or has been; no longer once this is dropped.
 pub(crate) struct Expectation {
     rendezvous: Arc<Rendezvous>,
-    job_id: String,
+    attempt: Attempt,
     peer: ParticipantId,
     link: oneshot::Receiver<Link>,
 }
@@ -92,20 +100,20 @@ impl Rendezvous {
     ///
     /// # Errors
     /// [`RunError::Own`] if the job is expected already.
-    pub(crate) fn expect(self: &Arc<Self>, job_id: &str, peer: &ParticipantId) -> Result<Expectation, RunError> {
+    pub(crate) fn expect(self: &Arc<Self>, attempt: Attempt, peer: &ParticipantId) -> Result<Expectation, RunError> {
         let (handover, link) = oneshot::channel();
         let mut state = self.state();
-        if state.jobs.contains_key(job_id) {
-            return Err(RunError::Own(format!("job {job_id} is under way already")));
+        if state.jobs.contains_key(&attempt) {
+            return Err(RunError::Own(format!("job {} is under way already", attempt.job_id)));
         }
-        let handover = match state.waiting.remove(&(job_id.to_owned(), peer.clone())) {
+        let handover = match state.waiting.remove(&(attempt.clone(), peer.clone())) {
             // A call that has just given up leaves the job to be joined by another.
             Some(waiting) => waiting.send(handover).err(),
             None => Some(handover),
         };
-        state.jobs.insert(job_id.to_owned(), Expected { peer: peer.clone(), handover });
+        state.jobs.insert(attempt.clone(), Expected { peer: peer.clone(), handover });
         drop(state);
-        Ok(Expectation { rendezvous: Arc::clone(self), job_id: job_id.to_owned(), peer: peer.clone(), link })
+        Ok(Expectation { rendezvous: Arc::clone(self), attempt, peer: peer.clone(), link })
     }
 
     /// How long a call may take for its first message, and then for its job to be there.
@@ -117,10 +125,10 @@ impl Rendezvous {
     ///
     /// # Errors
     /// Why the call was refused.
-    pub(crate) async fn arrive(&self, mut link: Link, job_id: &str) -> Result<(), RunError> {
-        let met = match self.turn(&link.peer().participant, job_id) {
+    pub(crate) async fn arrive(&self, mut link: Link, attempt: &Attempt) -> Result<(), RunError> {
+        let met = match self.turn(&link.peer().participant, attempt) {
             Turn::Join(handover) => Ok(handover),
-            Turn::Wait(claimed) => self.wait_for_job(&mut link, claimed, job_id).await,
+            Turn::Wait(claimed) => self.wait_for_job(&mut link, claimed, attempt).await,
             Turn::Refuse(error) => Err(error),
         };
         let refused = match met {
@@ -128,7 +136,7 @@ impl Rendezvous {
                 Ok(()) => return Ok(()),
                 Err(back) => {
                     link = back;
-                    RunError::Refused(format!("job {job_id} has ended here"))
+                    RunError::Refused(format!("job {} has ended here", attempt.job_id))
                 }
             },
             Err(error) => error,
@@ -137,27 +145,27 @@ impl Rendezvous {
         Err(refused)
     }
 
-    fn turn(&self, peer: &ParticipantId, job_id: &str) -> Turn {
+    fn turn(&self, peer: &ParticipantId, attempt: &Attempt) -> Turn {
         let refuse = |reason| Turn::Refuse(RunError::Refused(reason));
         let mut state = self.state();
-        if let Some(expected) = state.jobs.get_mut(job_id) {
+        if let Some(expected) = state.jobs.get_mut(attempt) {
             if expected.peer != *peer {
-                return refuse(format!("{peer} has no part in job {job_id}"));
+                return refuse(format!("{peer} has no part in job {}", attempt.job_id));
             }
             return match expected.handover.take() {
                 Some(handover) => Turn::Join(handover),
                 // Its first connection is there; it may want another.
-                None => self.wait_for_turn(&mut state, peer, job_id),
+                None => self.wait_for_turn(&mut state, peer, attempt),
             };
         }
-        self.wait_for_turn(&mut state, peer, job_id)
+        self.wait_for_turn(&mut state, peer, attempt)
     }
 
     /// A place for a call that waits until the job asks for one.
-    fn wait_for_turn(&self, state: &mut State, peer: &ParticipantId, job_id: &str) -> Turn {
-        let key = (job_id.to_owned(), peer.clone());
+    fn wait_for_turn(&self, state: &mut State, peer: &ParticipantId, attempt: &Attempt) -> Turn {
+        let key = (attempt.clone(), peer.clone());
         if state.waiting.contains_key(&key) {
-            let reason = format!("another call waits for job {job_id} already");
+            let reason = format!("another call waits for job {} already", attempt.job_id);
             return Turn::Refuse(RunError::Refused(reason));
         }
         let (claim, claimed) = oneshot::channel();
@@ -169,18 +177,18 @@ impl Rendezvous {
         &self,
         link: &mut Link,
         mut claimed: oneshot::Receiver<Handover>,
-        job_id: &str,
+        attempt: &Attempt,
     ) -> Result<Handover, RunError> {
         let error = tokio::select! {
             claim = timeout(self.wait, &mut claimed) => match claim {
                 Ok(Ok(handover)) => return Ok(handover),
-                Ok(Err(_)) => RunError::Refused(format!("job {job_id} has ended here")),
-                Err(_) => RunError::Deadline { what: format!("job {job_id} was not started here"), total: self.wait },
+                Ok(Err(_)) => RunError::Refused(format!("job {} has ended here", attempt.job_id)),
+                Err(_) => RunError::Deadline { what: format!("job {} was not started here", attempt.job_id), total: self.wait },
             },
             error = link.disturbed() => error,
             () = self.shutdown.cancelled() => RunError::Cancelled("the node is shutting down".to_owned()),
         };
-        self.state().waiting.remove(&(job_id.to_owned(), link.peer().participant.clone()));
+        self.state().waiting.remove(&(attempt.clone(), link.peer().participant.clone()));
         // The job may have come at the last moment; it is then joined, unless the caller is at fault.
         match claimed.try_recv() {
             Ok(handover) if matches!(error, RunError::Deadline { .. }) => Ok(handover),
@@ -195,12 +203,12 @@ impl Expectation {
         let (handover, link) = oneshot::channel();
         self.link = link;
         let mut state = self.rendezvous.state();
-        let handover = match state.waiting.remove(&(self.job_id.clone(), self.peer.clone())) {
+        let handover = match state.waiting.remove(&(self.attempt.clone(), self.peer.clone())) {
             // A call that has just given up leaves the job to be joined by another.
             Some(waiting) => waiting.send(handover).err(),
             None => Some(handover),
         };
-        if let Some(expected) = state.jobs.get_mut(&self.job_id) {
+        if let Some(expected) = state.jobs.get_mut(&self.attempt) {
             expected.handover = handover;
         }
     }
@@ -226,8 +234,8 @@ impl Drop for Expectation {
         // The entry is this one's: nobody can expect the same job while it stands. A call that waits for
         // it has come in vain.
         let mut state = self.rendezvous.state();
-        if state.jobs.remove(&self.job_id).is_some_and(|expected| expected.handover.is_none()) {
-            state.waiting.remove(&(self.job_id.clone(), self.peer.clone()));
+        if state.jobs.remove(&self.attempt).is_some_and(|expected| expected.handover.is_none()) {
+            state.waiting.remove(&(self.attempt.clone(), self.peer.clone()));
         }
     }
 }

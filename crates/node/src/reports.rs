@@ -71,7 +71,12 @@ impl Reports {
                 attempt,
             },
             Err(error) => JobEnded {
-                state: JobState::from(error.job_state()).into(),
+                state: match error.job_state() {
+                    // A node that stops comes back.
+                    agreement::JobState::Cancelled if may_resume => JobState::Suspended,
+                    state => state.into(),
+                }
+                .into(),
                 cause: error.public_cause(&self.me),
                 transcript_hash: Default::default(),
                 may_resume,

@@ -3,9 +3,10 @@
 use zeroize::Zeroizing;
 
 use crate::{
+    bins::Tally,
     checkpoint::{Begun, Checkpoint, Saved},
     error::RunError,
-    findings::BinFindings,
+    findings::Findings,
     handshake::{Agreed, Known},
     plan::Plan,
     prepare::random,
@@ -21,11 +22,25 @@ pub(crate) struct Resumption {
     pub(crate) secret: Zeroizing<[u8; 32]>,
 }
 
-/// A run whose bins can be matched.
+/// A run whose bins can be matched, with what is known of it so far.
 pub(crate) struct Ready {
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// The bins that are finished, with their transcripts and what they brought.
-    pub(crate) finished: Vec<(u32, [u8; 32], BinFindings)>,
+    pub(crate) findings: Findings,
+    pub(crate) tally: Tally,
+}
+
+/// Takes up what an earlier process found.
+///
+/// # Errors
+/// [`RunError::Own`] if it cannot be read, or there is no room for it.
+pub(crate) fn take_up(saved: &Saved, findings: &mut Findings, tally: &mut Tally) -> Result<(), RunError> {
+    saved.each(|bin, transcript, found| {
+        findings.add(&found)?;
+        if let Some(transcript) = transcript {
+            tally.finished(bin, transcript);
+        }
+        Ok(())
+    })
 }
 
 impl Resumption {
@@ -68,7 +83,7 @@ impl Resumption {
         }))
     }
 
-    /// Keeps what was agreed, and gives the bins that need not be matched again.
+    /// Keeps what was agreed, and takes up the bins that need not be matched again.
     ///
     /// # Errors
     /// [`RunError::Own`] if it cannot be kept.
@@ -78,11 +93,12 @@ impl Resumption {
         plan: &Plan,
         agreed: &Agreed,
         (commitment, source): ([u8; 32], Vec<u8>),
-        bins: u32,
+        (mut findings, bins): (Findings, u32),
         stop: &Stop,
     ) -> Result<Ready, RunError> {
+        let mut tally = Tally::new(bins);
         let Some(checkpoints) = run.checkpoints.clone() else {
-            return Ok(Ready { checkpoint: None, finished: Vec::new() });
+            return Ok(Ready { checkpoint: None, findings, tally });
         };
         let begun = Begun {
             terms: plan.terms.digest().to_vec(),
@@ -102,9 +118,11 @@ impl Resumption {
                 saved.keep(&marks);
                 saved
             });
-            let finished = saved.as_ref().map(|saved| saved.findings().collect()).unwrap_or_default();
-            let checkpoint = Some(checkpoints.begin(&job_id, &begun, saved)?);
-            Ok(Ready { checkpoint, finished })
+            if let Some(saved) = &saved {
+                take_up(saved, &mut findings, &mut tally)?;
+            }
+            let checkpoint = Some(checkpoints.begin(&job_id, &begun, saved.as_ref())?);
+            Ok(Ready { checkpoint, findings, tally })
         })
         .await
     }

@@ -28,6 +28,8 @@ use crate::{
 pub struct Run {
     /// The job; both sides name the same.
     pub job_id: String,
+    /// How often it was begun before.
+    pub attempt: u32,
     /// What it is.
     pub spec: JobSpec,
     /// This side.

@@ -32,7 +32,7 @@ use crate::{
 const SIGNS_OF_LIFE: u32 = 4;
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 /// How many idle deadlines a peer may put this side off with signs of life alone.
-const MOST_WORKING: u32 = 30;
+pub(crate) const MOST_WORKING: u32 = 30;
 /// What the last exchange is called in errors.
 const FINISH: &str = "finish";
 
@@ -209,8 +209,7 @@ impl Driver {
                 if self.put_off <= idle.saturating_mul(MOST_WORKING) {
                     return Ok(());
                 }
-                let seconds = self.put_off.as_secs();
-                Err(SessionError::Peer(format!("for {seconds} seconds it said that it was at work, and sent nothing")))
+                Err(put_off(self.put_off))
             }
         }
     }
@@ -285,8 +284,8 @@ impl Driver {
         };
         let pool = self.settings.compute.clone();
         let mut computing = pin!(pool.run(timed));
+        let silence = silence(self.settings.limits.idle);
         let computed = loop {
-            let silence = (self.settings.limits.idle / SIGNS_OF_LIFE).min(LONGEST_SILENCE);
             tokio::select! {
                 biased;
                 computed = &mut computing => break computed,
@@ -336,7 +335,7 @@ impl Driver {
         match frame {
             Frame::Abort { fault, reason } => Err(SessionError::PeerEnded { fault, reason }),
             Frame::Working => Ok(None),
-            Frame::Finish { .. } => Ok(Some(frame)),
+            Frame::Finish { .. } | Frame::Kept => Ok(Some(frame)),
             Frame::Header { .. } | Frame::Elements { .. } => {
                 self.transcript.received(&bytes);
                 self.phase.bytes_received = self.phase.bytes_received.saturating_add(bytes.len() as u64);
@@ -394,6 +393,17 @@ impl Driver {
             hook(turn.progress(self.phase.phase));
         }
     }
+}
+
+/// How long this side computes between two signs of life.
+pub(crate) fn silence(idle: Duration) -> Duration {
+    (idle / SIGNS_OF_LIFE).min(LONGEST_SILENCE)
+}
+
+/// What is said of a peer that has shown for so long that it lives, and nothing else.
+pub(crate) fn put_off(waited: Duration) -> SessionError {
+    let seconds = waited.as_secs();
+    SessionError::Peer(format!("for {seconds} seconds it said that it was at work, and sent nothing"))
 }
 
 fn empty_phase(phase: &'static str) -> PhaseReport {

@@ -7,10 +7,12 @@
 //! | `03` finish | transcript hash, 32 |
 //! | `04` abort | fault, 1; reason in UTF-8, 256 at most |
 //! | `05` working | nothing |
+//! | `06` kept | nothing |
 //!
 //! Messages of one direction are numbered from 0. Number and index together make a frame that is
 //! dropped, repeated or moved visible at once. A working frame says that its sender computes and will
-//! have more to say; it belongs to no message and is not hashed.
+//! have more to say; it belongs to no message and is not hashed. A kept frame follows the last session of a
+//! line: what its sender learned outlives its process.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use psi::party::{Header, MessageKind};
@@ -22,6 +24,7 @@ const ELEMENTS: u8 = 2;
 const FINISH: u8 = 3;
 const ABORT: u8 = 4;
 const WORKING: u8 = 5;
+const KEPT: u8 = 6;
 
 /// Bytes of an elements frame before its elements.
 pub const ELEMENTS_OVERHEAD: usize = 13;
@@ -61,6 +64,8 @@ pub enum Frame {
     },
     /// The sender of this frame computes, and is not stalling.
     Working,
+    /// The sender of this frame has kept what all sessions of the line brought it.
+    Kept,
 }
 
 /// Bytes that are no frame.
@@ -113,6 +118,7 @@ impl Frame {
                 out.put_slice(shortened(reason).as_bytes());
             }
             Self::Working => out.put_u8(WORKING),
+            Self::Kept => out.put_u8(KEPT),
         }
         out.freeze()
     }
@@ -163,6 +169,10 @@ impl Frame {
                 reader.end()?;
                 Ok(Self::Working)
             }
+            KEPT => {
+                reader.end()?;
+                Ok(Self::Kept)
+            }
             _ => Err(FrameError("its type is unknown")),
         }
     }
@@ -202,7 +212,7 @@ mod tests {
         assert_eq!(hex(&Frame::Finish { transcript: [7; 32] }), format!("03{}", "07".repeat(32)));
         let abort = Frame::Abort { fault: Fault::TimedOut, reason: "slow".to_owned() };
         assert_eq!(hex(&abort), "04 06 736c6f77".replace(' ', ""));
-        assert_eq!(hex(&Frame::Working), "05");
+        assert_eq!([hex(&Frame::Working), hex(&Frame::Kept)], ["05", "06"]);
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Incoming {
                 "it sent a frame of message {message} out of turn, where message {} is due",
                 self.message
             ))),
-            (Frame::Finish { .. } | Frame::Abort { .. } | Frame::Working, _) => {
+            (Frame::Finish { .. } | Frame::Abort { .. } | Frame::Working | Frame::Kept, _) => {
                 Err(misbehaved(format!("it finished while message {} is due", self.message)))
             }
         }

@@ -1,11 +1,13 @@
 //! Sessions on a channel: one alone, or one after the other.
 
+use std::{pin::pin, time::Duration};
+
 use psi::party::Round;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    channel::Channel,
-    driver::Driver,
+    channel::{Channel, ChannelError},
+    driver::{Driver, MOST_WORKING, put_off, silence},
     error::{Fault, SessionError},
     frame::Frame,
     lanes::{self, Inbox, Outbox},
@@ -75,6 +77,51 @@ impl Line {
                     _ => line.break_off(error.fault(), error.to_string()).await,
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// Does something else before a session or between two, and shows the peer on all `lines` meanwhile that this
+    /// side lives.
+    pub async fn busy_with<T>(lines: &[&Self], idle: Duration, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = sleep(silence(idle)) => {}
+            }
+            for line in lines.iter().filter(|line| line.outbox.has_room()) {
+                // A peer that is gone is found out by the next session.
+                drop(line.outbox.send(Frame::Working.encode()).await);
+            }
+        }
+    }
+
+    /// Tells the peer that all that the sessions brought is kept here, and waits until it is kept there, so that
+    /// neither side ends the line while the other still needs it.
+    ///
+    /// # Errors
+    /// [`SessionError`]; the line can still be [broken off](Self::break_off).
+    pub async fn settle(&mut self, idle: Duration) -> Result<(), SessionError> {
+        let (began, phase) = (Instant::now(), "settle");
+        let late = |_| SessionError::IdleTimeout { idle, phase };
+        // One that takes nothing any more may have said why.
+        drop(timeout(idle, self.outbox.send(Frame::Kept.encode())).await.map_err(late)?);
+        loop {
+            let arrived = timeout(idle, self.inbox.next()).await.map_err(late)?;
+            let bytes = arrived.map_err(|error| match error {
+                ChannelError::FrameTooLarge(_) => SessionError::Peer(error.to_string()),
+                other => SessionError::Disconnected(other.to_string()),
+            })?;
+            match Frame::decode(&bytes).map_err(|error| SessionError::Peer(error.to_string()))? {
+                Frame::Kept => return Ok(()),
+                Frame::Abort { fault, reason } => return Err(SessionError::PeerEnded { fault, reason }),
+                Frame::Working if began.elapsed() <= idle.saturating_mul(MOST_WORKING) => {}
+                Frame::Working => return Err(put_off(began.elapsed())),
+                Frame::Header { .. } | Frame::Elements { .. } | Frame::Finish { .. } => {
+                    return Err(SessionError::Peer("it sent more after its last session".to_owned()));
+                }
             }
         }
     }

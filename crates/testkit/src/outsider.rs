@@ -165,6 +165,7 @@ impl Outsider {
             compute: ComputePool::new(1)?,
             cancel: CancellationToken::new(),
             progress: None,
+            attempt: 0,
             choose: None,
             network: None,
         };

@@ -112,6 +112,7 @@ fn the_run(
     cancel: CancellationToken,
 ) -> Result<Run, Failure> {
     Ok(Run {
+        attempt: 0,
         choose: order.choose.then(|| asking_the_parent(choices)),
         network: order.shaped()?,
         job_id: order.job.job_id.clone(),

@@ -58,7 +58,12 @@ fn killed_while_it_runs(students: u64, kills: u32) {
     assert!((BINS..=most).contains(&matched), "{matched} bins were matched");
     for name in ["shanghai", "anhui"] {
         let left = support::site::names(&site.path(&format!("{name}/runs")));
-        assert_eq!(left, ["storage.key"], "{name}");
+        // The note that it was delivered, and nothing of what was found.
+        assert_eq!(
+            BTreeSet::from_iter(left),
+            BTreeSet::from(["storage.key".to_owned(), format!("{job}.done")]),
+            "{name}"
+        );
     }
 }
 
@@ -70,4 +75,27 @@ fn a_job_whose_nodes_are_killed_ends_with_the_exact_result() {
 #[test]
 fn a_job_whose_nodes_are_killed_twenty_times_ends_with_the_exact_result() {
     killed_while_it_runs(64_000, 20);
+}
+
+/// Kills a node when its last bin is finished: before or after it has told its peer, delivered, or reported.
+#[test]
+fn a_node_that_is_killed_at_the_very_end_of_a_job_loses_nothing() {
+    let site = Site::new(1600, 1600, 500);
+    site.configure("[space]\nbin_items = 400\nin_flight = 2\n");
+    let _coordinator = site.start("coordinator");
+    let mut nodes: [Server; 2] = ["shanghai", "anhui"].map(|name| site.start(name));
+    for round in 0..8_u64 {
+        let job = site.ask(&["submit", "--file", &site.job(&[])])["job_id"].as_str().unwrap().to_owned();
+        let (which, name) = if round % 2 == 0 { (0, "shanghai") } else { (1, "anhui") };
+        // Each process serves one job after its start, or two.
+        let before = if round < 2 { round } else { 1 } * 4;
+        support::until("the last bin", || (u64::from(finished_bins(&nodes[which].log())) >= before + 4).then_some(()));
+        sleep(Duration::from_millis(round / 2 * 3));
+        assert_eq!(nodes[which].signal(Signal::SIGKILL), None);
+        nodes[which] = site.start(name);
+        let ended = site.until_state(&job, &["Succeeded", "Failed", "Rejected", "Cancelled", "TimedOut"]);
+        assert_eq!(ended["state"], "Succeeded", "round {round}: {ended}");
+        let result = fs::read_to_string(site.path(&format!("shanghai/results/{job}.csv"))).unwrap();
+        assert_eq!(result.lines().count(), expected(&site).len() + 1, "round {round}");
+    }
 }

@@ -162,7 +162,7 @@ impl Dispatcher {
         let waited = self.patience.queue;
         let oldest = now_ms().saturating_sub(i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
         for job in self.store.in_state(JobState::Queued).await? {
-            if job.created_ms < oldest && live.get(&job.id).is_none_or(|job| job.interrupted) {
+            if job.updated_ms < oldest && live.get(&job.id).is_none_or(|job| job.interrupted) {
                 let cause = format!(
                     "the nodes of the job were not all there, with room for it, within {} seconds",
                     waited.as_secs()
@@ -229,6 +229,9 @@ impl Dispatcher {
         let is_stale = |job: &Live| job.interrupted || job.attempt != ended.attempt;
         if state != JobState::Succeeded && self.live.lock().await.get(id).is_some_and(is_stale) {
             return Ok(());
+        }
+        if state == JobState::Suspended && ended.may_resume && self.is_party(id, from).await {
+            return self.interrupt(id, &reported(&ended.cause, from)).await;
         }
         if state.is_final() && state != JobState::Succeeded && ended.may_resume && self.is_party(id, from).await {
             self.doubt(id, from, (state, &ended.cause)).await;

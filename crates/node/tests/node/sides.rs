@@ -151,6 +151,7 @@ pub(crate) fn run(name: &str, spec: JobSpec, input: Input) -> Run {
         space: node::Space::default(),
         checkpoints: None,
         job_id: JOB.to_owned(),
+        attempt: 0,
         spec,
         me: id(name),
         identities,

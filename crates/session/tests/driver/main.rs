@@ -4,6 +4,7 @@
 mod deadlines;
 mod flow;
 mod hostile;
+mod line;
 mod matching;
 mod parties;
 mod plain;
