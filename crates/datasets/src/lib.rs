@@ -119,6 +119,10 @@ pub fn public_name(address: &str) -> String {
 }
 
 impl Datasets for Files {
+    fn changed(&self, address: &str) -> Option<SystemTime> {
+        self.modified(address).ok().flatten()
+    }
+
     fn open(&self, address: &str) -> Result<Box<dyn RecordSource>, RecordError> {
         let Address { place, options } = Address::parse(address, &self.folder)?;
         match place {

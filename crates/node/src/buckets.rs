@@ -79,6 +79,12 @@ impl Buckets {
         self.spill.size() == 0
     }
 
+    /// Bytes of the largest bucket.
+    pub(crate) fn largest(&self) -> u64 {
+        let bytes = |bucket: &Bucket| bucket.blocks.iter().map(Block::bytes).sum::<u64>() + bucket.held() as u64;
+        self.buckets.iter().map(bytes).max().unwrap_or(0)
+    }
+
     /// All bytes of a bucket; it keeps them.
     ///
     /// # Errors

@@ -8,16 +8,15 @@ use std::{
 };
 
 use agreement::Mode;
-use psi::{ErrorBudget, Sizes, bins::Bins};
+use psi::bins::Bins;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
     bins::{self, Lane, Tally, Work},
-    checkpoint::Checkpoints,
     choice::{self, Approach},
+    conclude::note_delivery,
     deliver::{self, Delivered},
-    engine,
     error::RunError,
     findings::Findings,
     handshake::{self, Agreed, Known, OwnInput, Patience},
@@ -25,7 +24,8 @@ use crate::{
     link::Link,
     plan::Plan,
     prepare::{self, Prepared},
-    resume::{self, Ready, Resumption},
+    proportions::{bins_of, log_forecast},
+    resume::{Ready, Resumption},
     run::{Bounds, Input, Run, RunReport},
     stop::Stop,
 };
@@ -80,6 +80,7 @@ pub(crate) async fn conduct(
     let Opened { bins, shaken } = opened;
     let first = shaken.first().map(|first| first.agreed.clone());
     let agreed = first.ok_or_else(|| RunError::Own("a fault in this program: no lane".to_owned()))?;
+    log_forecast(&run, &plan, (items, &counts), &agreed);
     let lanes: Vec<Lane> = shaken.into_iter().map(|Shaken { link, agreed }| Lane::new(link, agreed)).collect();
 
     let (job_key, count, space) = (agreed.job_key, bins.count(), run.space.clone());
@@ -153,75 +154,6 @@ pub(crate) async fn conduct(
         ready,
         ended: tally.ended,
     })
-}
-
-/// Delivers what an earlier process found of a run whose bins are all finished: the peer has done its part.
-///
-/// # Errors
-/// [`RunError`], always this side's own.
-pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> {
-    let began = Instant::now();
-    let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    let resumption = Resumption::look(&run, &stop).await?;
-    let mut input = mem::replace(&mut run.input, Input::Items(Vec::new()));
-    if let Input::Dataset { overwrite, .. } = &mut input {
-        *overwrite = true;
-    }
-    let plan = Plan::new(&run)?;
-    let prepared = stop.bound(prepare::prepare(&run, input, resumption.secret.clone(), &plan, &stop)).await?;
-    resumption.known(&plan, &prepared.commitment, &prepared.source)?;
-    let lacks = || RunError::Own("the peer has done its part, and bins are missing here: run the job again".to_owned());
-    let saved = resumption.saved.ok_or_else(lacks)?;
-    let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
-    let mut findings = Findings::new(prepared.counts.rows, label_columns, &run.space);
-    let mut tally = Tally::new(saved.begun.bins);
-    let (bins, peer_size) = (saved.begun.bins, saved.begun.peer_size);
-    let taking = stop.blocking(move || {
-        resume::take_up(&saved, &mut findings, &mut tally)?;
-        Ok((findings, tally))
-    });
-    let (findings, tally) = taking.await?;
-    let transcript = tally.transcript().ok_or_else(lacks)?;
-    let prepare_seconds = began.elapsed().as_secs_f64();
-    let Delivered { matched, rows_written, unreadable_labels } =
-        deliver::deliver(findings, prepared.delivery, &plan, &stop).await?;
-    note_delivery(run.checkpoints.clone(), &run.job_id, transcript, &stop).await;
-    let now = Instant::now();
-    Ok(RunReport {
-        participant: plan.me.clone(),
-        role: plan.own.role,
-        peer: plan.peer().clone(),
-        mode: plan.terms.mode,
-        counts: prepared.counts,
-        tally: prepared.tally,
-        items: prepared.items,
-        padded_size: prepared.padded_size,
-        peer_padded_size: peer_size,
-        matched,
-        rows_written,
-        unreadable_labels,
-        bins,
-        resumed_bins: bins,
-        transcript,
-        phases: tally.phases,
-        bytes_sent: 0,
-        bytes_received: 0,
-        prepare_seconds,
-        deliver_seconds: began.elapsed().as_secs_f64() - prepare_seconds,
-        seconds: began.elapsed().as_secs_f64(),
-        ready: now,
-        ended: now,
-    })
-}
-
-/// Notes that the result is where it belongs, should this process end before it has said so.
-async fn note_delivery(checkpoints: Option<Checkpoints>, job_id: &str, transcript: [u8; 32], stop: &Stop) {
-    let Some(checkpoints) = checkpoints else { return };
-    let noted_id = job_id.to_owned();
-    // The result is there all the same.
-    if let Err(error) = stop.blocking(move || checkpoints.delivered(&noted_id, transcript)).await {
-        tracing::warn!(job_id, %error, "it could not be noted that the result is delivered");
-    }
 }
 
 /// A side that can say hello.
@@ -356,21 +288,4 @@ async fn part_all(shaken: Vec<Shaken>, error: RunError) -> RunError {
         link.part(&error).await;
     }
     error
-}
-
-/// Into how many bins the sets are cut, and of what size.
-fn bins_of(plan: &Plan, agreed: &Agreed) -> Result<Bins, RunError> {
-    let budget = ErrorBudget::new(plan.terms.error_budget.lambda).map_err(|error| engine::own(&error))?;
-    let (own, theirs) = (agreed.own_size, agreed.peer_size);
-    let sizes = match plan.own.role {
-        agreement::Role::Receiver => Sizes { receiver: own, sender: theirs },
-        agreement::Role::Sender => Sizes { receiver: theirs, sender: own },
-    };
-    let count = match plan.terms.bins {
-        0 => Bins::best_count(sizes, agreed.bin_items),
-        named => named,
-    };
-    let bins = Bins::new(sizes, count, budget).map_err(|error| engine::own(&error))?;
-    engine::takes(plan, bins.sizes().receiver)?;
-    Ok(bins)
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use agreement::{Mode, Protocol, Role};
 use psi::{
-    Item, Outcome, Parameters, PsiError, dh_commutative, dh_oprf,
+    Item, Outcome, Parameters, PsiError,
+    cost::{Engine, Task},
+    dh_commutative, dh_oprf,
     matching::{self, Labels},
     oprf::{OprfReceiver, OprfSender},
     party::Round,
@@ -32,6 +34,24 @@ pub(crate) fn side(role: Role) -> Side {
     match role {
         Role::Receiver => Side::Receiver,
         Role::Sender => Side::Sender,
+    }
+}
+
+/// Which engine a protocol runs on.
+pub(crate) fn engine(protocol: Protocol) -> Engine {
+    match protocol {
+        Protocol::Ecdh => Engine::Ecdh,
+        Protocol::Vole | Protocol::VoleMalicious => Engine::Vole,
+    }
+}
+
+/// What a mode asks of it, with padded labels of `label_size` bytes.
+pub(crate) fn task(mode: Mode, label_size: u32) -> Task {
+    match mode {
+        Mode::Membership | Mode::Sum => Task::Membership,
+        Mode::Labelled => Task::Labelled(label_size),
+        Mode::Both => Task::Both,
+        Mode::Cardinality => Task::Cardinality,
     }
 }
 

@@ -4,7 +4,10 @@
 //! The counts may leave the node, rows never. Refused rows go to a reject file of this node's own if it is
 //! asked for, each as it stands in the source, with four columns behind it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use records::{
     Datasets, KeySpec, KeyType, Reason, Record, RecordError, RecordSink, RecordSource, Refusal, Tally, commitment,
@@ -20,7 +23,7 @@ use crate::{
     prepare::{
         columns, committing,
         dates::DateColumn,
-        reading::{self, Columns},
+        reading::{self, Columns, Watchers},
         wrong_key,
     },
     space::Space,
@@ -76,7 +79,8 @@ pub struct Quality {
 }
 
 /// Examines a record set, in one pass and out of core: keys that do not fit into the memory of `space` go to
-/// disk. For a thread that may block; `cancel` ends it soon, and then there is no reject file.
+/// disk. For a thread that may block; `cancel` ends it soon, and then there is no reject file. `on_rows` is told from
+/// time to time how many rows have been read.
 ///
 /// # Errors
 /// [`RunError`], always this side's own; [`RunError::Cancelled`] if it was.
@@ -86,9 +90,10 @@ pub fn examine(
     space: &Space,
     pool: &ComputePool,
     cancel: &CancellationToken,
+    on_rows: &dyn Fn(u64),
 ) -> Result<Quality, RunError> {
     let stop = Stop::new(cancel.clone(), Duration::MAX);
-    let examined = examine_until(datasets, question, space, pool, &stop);
+    let examined = examine_until(datasets, question, (space, pool), &stop, on_rows);
     // A source that was stopped says no more than that it could not be read.
     if examined.is_err() {
         stop.check()?;
@@ -99,9 +104,9 @@ pub fn examine(
 fn examine_until(
     datasets: &dyn Datasets,
     question: &Question,
-    space: &Space,
-    pool: &ComputePool,
+    (space, pool): (&Space, &ComputePool),
     stop: &Stop,
+    on_rows: &dyn Fn(u64),
 ) -> Result<Quality, RunError> {
     let key = KeySpec::new(&question.key_types).map_err(|error| wrong_key(&error))?.with_settings(question.settings);
     let mut source = StoppableSource::new(datasets.open(&question.source)?, stop.clone());
@@ -116,8 +121,10 @@ fn examine_until(
     let mut buckets = Buckets::new(commitment::PARTS, space.held(), Spill::new(&space.folder));
     let columns = Arc::new(Columns { key, key_columns, labels: None, dates });
     let mut on_refused = file.as_mut().map(|file| |row, record: &Record, refusal| file.write(row, record, refusal));
-    let on_refused = on_refused.as_mut().map(|on_refused| on_refused as &mut reading::OnRefused<'_>);
-    let pass = reading::read_all(&mut source, &columns, &mut buckets, pool, on_refused)?;
+    let refused = on_refused.as_mut().map(|on_refused| on_refused as &mut reading::OnRefused<'_>);
+    let watchers = Watchers { refused, rows: Some(on_rows) };
+    let pass = reading::read_all(&mut source, &columns, &mut buckets, pool, watchers)?;
+    committing::check_parts(&buckets, space)?;
     let counting = pool.begin(move || committing::count_distinct(&buckets));
     let distinct = counting.wait().map_err(|error| RunError::Own(error.to_string()))??;
     stop.check()?;
@@ -159,8 +166,10 @@ impl RejectFile {
     }
 }
 
-/// Says at the start of a job what its rows are like, and nothing of what stands in them.
-pub(crate) fn log(job_id: &str, tally: &Tally, key_columns: &[String]) {
+/// Says at the start of a job what its rows are like, and nothing of what stands in them. `changed` is when their
+/// source was changed last.
+pub(crate) fn log(job_id: &str, tally: &Tally, key_columns: &[String], changed: Option<SystemTime>) {
+    let age_days = changed.and_then(|changed| changed.elapsed().ok()).map(|age| age.as_secs() / 86_400);
     tracing::info!(
         job_id,
         rows = tally.rows(),
@@ -168,6 +177,7 @@ pub(crate) fn log(job_id: &str, tally: &Tally, key_columns: &[String]) {
         refused_rows = tally.refused(),
         refused = refusals_of(tally, key_columns),
         warnings = warnings_of(tally),
+        age_days,
         "rows were read"
     );
 }

@@ -10,6 +10,9 @@ const BYTES_OF_AN_ITEM: u64 = 256;
 /// Times that a label is in memory while its bin is matched, at the most: padded, sealed, and as it is kept.
 const COPIES_OF_A_LABEL: u64 = 4;
 
+/// What is sorted in one piece however small the memory is to be.
+const LEAST_PIECE: u64 = 64 << 20;
+
 /// The room that a run has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
@@ -45,6 +48,11 @@ impl Space {
             let bytes = BYTES_OF_AN_ITEM + COPIES_OF_A_LABEL * u64::from(label_size);
             (share / bytes).clamp(1, BIN_ITEMS)
         })
+    }
+
+    /// The most bytes of keys, and of what is beside them, that are sorted in one piece.
+    pub(crate) fn piece(&self) -> u64 {
+        (self.memory / 2).max(LEAST_PIECE)
     }
 
     /// Bytes that wait in memory, at the most, before they go to disk.

@@ -1,6 +1,6 @@
 //! Reading and writing records: the traits between a node and wherever a department keeps its data.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, time::SystemTime};
 
 /// Why records could not be read or written. Every message names the place and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -283,6 +283,11 @@ pub trait Datasets: Send + Sync {
         labels: &[String],
         overwrite: bool,
     ) -> Result<Box<dyn RecordSink>, RecordError>;
+
+    /// When the source was last changed; nothing where that is not known, as of a query.
+    fn changed(&self, _address: &str) -> Option<SystemTime> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn party(name: &str, role: Role) -> JobParty {
         participant: name.parse().unwrap(),
         role,
         dataset: "residents".to_owned(),
-        key_columns: vec!["id".to_owned()],
+        key_columns: vec!["id_no".to_owned()],
         label_columns: Vec::new(),
         padded_size: None,
     }

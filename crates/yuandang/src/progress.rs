@@ -41,8 +41,9 @@ impl Progress {
         Self { shown: Mutex::new(shown) }
     }
 
-    /// Shows that `who` has done `done` of `total` elements of `phase`.
-    pub fn update(&self, who: &str, phase: &str, done: u64, total: u64) {
+    /// Shows that `who` has done `done` elements of `phase`, of `total` if that is known.
+    pub fn update(&self, who: &str, phase: &str, done: u64, total: impl Into<Option<u64>>) {
+        let total = total.into();
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *shown {
             Shown::Bars { all, bars } => update_bar(all, bars, who, phase, done, total),
@@ -88,14 +89,17 @@ fn update_bar(
     who: &str,
     phase: &str,
     done: u64,
-    total: u64,
+    total: Option<u64>,
 ) {
     if !bars.contains_key(who) && bars.len() >= MAX_PARTIES {
         return;
     }
     let (current, bar) = bars.entry(who.to_owned()).or_insert_with(|| {
-        let bar = all.add(ProgressBar::new(total));
-        let template = "{prefix:>10} {msg:<12} {bar:30} {human_pos}/{human_len} {per_sec}, {eta} left";
+        let bar = all.add(total.map_or_else(ProgressBar::no_length, ProgressBar::new));
+        let template = match total {
+            Some(_) => "{prefix:>10} {msg:<12} {bar:30} {human_pos}/{human_len} {per_sec}, {eta} left",
+            None => "{prefix:>10} {msg:<12} {human_pos}, {per_sec}",
+        };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -107,11 +111,14 @@ fn update_bar(
         bar.reset();
         bar.set_message(phase.to_owned());
     }
-    bar.set_length(total);
-    bar.set_position(done.min(total));
+    if let Some(total) = total {
+        bar.set_length(total);
+    }
+    bar.set_position(done.min(total.unwrap_or(u64::MAX)));
 }
 
-fn plain_line(who: &str, phase: &str, done: u64, total: u64) -> String {
+fn plain_line(who: &str, phase: &str, done: u64, total: Option<u64>) -> String {
+    let Some(total) = total else { return format!("{who}: {phase}: {done}") };
     let percent = done.saturating_mul(100).checked_div(total).unwrap_or(100).min(100);
     format!("{who}: {phase}: {done} of {total} ({percent} %)")
 }
@@ -122,9 +129,10 @@ mod tests {
 
     #[test]
     fn a_plain_line_survives_odd_numbers() {
-        assert_eq!(plain_line("anhui", "evaluate", 50, 200), "anhui: evaluate: 50 of 200 (25 %)");
-        assert_eq!(plain_line("anhui", "evaluate", 0, 0), "anhui: evaluate: 0 of 0 (100 %)");
-        assert!(plain_line("anhui", "evaluate", u64::MAX, 2).ends_with("(100 %)"));
+        assert_eq!(plain_line("anhui", "evaluate", 50, Some(200)), "anhui: evaluate: 50 of 200 (25 %)");
+        assert_eq!(plain_line("anhui", "evaluate", 0, Some(0)), "anhui: evaluate: 0 of 0 (100 %)");
+        assert_eq!(plain_line("students.csv", "rows", 7, None), "students.csv: rows: 7");
+        assert!(plain_line("anhui", "evaluate", u64::MAX, Some(2)).ends_with("(100 %)"));
     }
 
     #[test]

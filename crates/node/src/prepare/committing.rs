@@ -11,7 +11,7 @@ use records::{
 use zeroize::Zeroizing;
 
 use super::entries::{self, Beside, Entry};
-use crate::{buckets::Buckets, error::RunError};
+use crate::{buckets::Buckets, error::RunError, space::Space};
 
 /// What the entries of a party are.
 pub(crate) struct Committed {
@@ -71,6 +71,19 @@ pub(crate) fn commit(
     Ok(Committed { root: parts.root(), items: parts.count(), longest_label })
 }
 
+/// Makes sure that every part can be sorted. Keys are dealt evenly, so one that cannot has a key of very many rows.
+///
+/// # Errors
+/// [`RunError::Data`] if one cannot.
+pub(crate) fn check_parts(buckets: &Buckets, space: &Space) -> Result<(), RunError> {
+    if buckets.largest() <= space.piece() {
+        return Ok(());
+    }
+    let what = "one key stands in more rows than the memory limit allows: give more memory, or leave out rows with a \
+                placeholder for a key";
+    Err(RunError::Data(what.to_owned()))
+}
+
 /// Counts the distinct keys in `buckets`, whose entries have a row's number, without committing to them. For the
 /// compute pool.
 ///
@@ -113,4 +126,23 @@ pub(crate) fn commit_items(items: &[Item], secret: &Zeroizing<[u8; 32]>) -> [u8;
     let mut all = Parts::default();
     committed.into_iter().for_each(|(first, part)| all.set(first.into(), part));
     all.root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spill::Spill;
+
+    #[test]
+    fn a_key_of_too_many_rows_is_named_before_memory_is_taken_for_it() {
+        let space = Space { memory: 0, ..Space::default() };
+        let mut buckets = Buckets::new(PARTS, space.held(), Spill::new(&space.folder));
+        let rows = vec![7; 24 << 20];
+        (0..2).for_each(|_| buckets.put(7, &rows).unwrap());
+        check_parts(&buckets, &space).unwrap();
+        buckets.put(7, &rows).unwrap();
+        let error = check_parts(&buckets, &space).unwrap_err();
+        assert!(matches!(&error, RunError::Data(what) if what.contains("placeholder")), "{error}");
+        check_parts(&buckets, &Space::default()).unwrap();
+    }
 }

@@ -30,7 +30,7 @@ use crate::{
 
 pub(crate) use cutting::{BinSet, Cut, Set};
 use entries::Beside;
-use reading::Columns;
+use reading::{Columns, Watchers};
 
 /// The most bytes of a padded label.
 pub(crate) const MAX_LABEL: u32 = 4096;
@@ -128,7 +128,8 @@ pub(crate) async fn prepare(
                     part.check()?;
                 }
                 let (read, agreed) = (read?, plan.own.padded_size);
-                quality::log(&job_id, &read.tally, &plan.own.key_columns);
+                let changed = source.datasets.changed(&source.address);
+                quality::log(&job_id, &read.tally, &plan.own.key_columns, changed);
                 let committing = compute.begin(move || read.commit(agreed, &secret));
                 committing.wait().map_err(|error| RunError::Own(error.to_string()))?
             });
@@ -216,7 +217,8 @@ fn read_rows(
     let beside = if labels.is_some() { Beside::Label } else { Beside::Row };
     let mut buckets = Buckets::new(commitment::PARTS, space.held(), Spill::new(&space.folder));
     let columns = Arc::new(Columns { key, key_columns, labels, dates: None });
-    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool, None)?.tally;
+    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool, Watchers::default())?.tally;
+    committing::check_parts(&buckets, space)?;
     let counts = RowCounts {
         rows: tally.rows(),
         missing_keys: tally.missing(),

@@ -41,23 +41,31 @@ pub(crate) struct Pass {
 /// Is told of each row that is refused, in their order: its number, counted from 1, the row, and why.
 pub(crate) type OnRefused<'a> = dyn FnMut(u64, &Record, Refusal) -> Result<(), RecordError> + 'a;
 
-/// Reads `source` to its end. Refused rows are told to `on_refused`, if somebody wants them.
+/// Who wants to know of a pass while it goes on.
+#[derive(Default)]
+pub(crate) struct Watchers<'a> {
+    pub(crate) refused: Option<&'a mut OnRefused<'a>>,
+    /// Is told how many rows have been read, from time to time.
+    pub(crate) rows: Option<&'a dyn Fn(u64)>,
+}
+
+/// Reads `source` to its end. Refused rows are told to those of `watchers` who want them.
 ///
 /// # Errors
-/// [`RunError::Records`] of the source, of `on_refused`, or for a label that is too long; [`RunError::Own`] if
+/// [`RunError::Records`] of the source, of a watcher, or for a label that is too long; [`RunError::Own`] if
 /// buckets take no more.
 pub(crate) fn read_all(
     source: &mut dyn RecordSource,
     columns: &Arc<Columns>,
     buckets: &mut Buckets,
     pool: &ComputePool,
-    mut on_refused: Option<&mut OnRefused<'_>>,
+    mut watchers: Watchers<'_>,
 ) -> Result<Pass, RunError> {
     if columns.key.types().iter().any(|kind| *kind != KeyType::Raw) {
         source.require_text();
     }
     let (mut pass, mut rows) = (Pass::default(), 0);
-    let wanted = on_refused.is_some();
+    let wanted = watchers.refused.is_some();
     let mut under_way = VecDeque::new();
     let mut spare = Vec::new();
     let ahead = 2 * pool.threads();
@@ -73,8 +81,11 @@ pub(crate) fn read_all(
         if done || under_way.len() > ahead {
             let Some(pending) = under_way.pop_front() else { break };
             let keyed = pending.wait().map_err(|error| RunError::Own(error.to_string()))?;
-            if let Some(on_refused) = &mut on_refused {
+            if let Some(on_refused) = &mut watchers.refused {
                 keyed.tell_refused(*on_refused)?;
+            }
+            if let Some(on_rows) = watchers.rows {
+                on_rows(rows);
             }
             spare.push(collect(keyed, source, buckets, &mut pass)?);
         }

@@ -40,7 +40,7 @@ fn question(source: &Path, rejects: Option<&Path>) -> Question {
 
 fn ask(question: &Question, space: &Space) -> Result<Quality, RunError> {
     let pool = ComputePool::new(2).unwrap();
-    examine(&Files::new(), question, space, &pool, &CancellationToken::new())
+    examine(&Files::new(), question, space, &pool, &CancellationToken::new(), &|_| ())
 }
 
 #[test]
@@ -114,7 +114,8 @@ fn who_cancels_or_cannot_read_has_no_reject_file() {
     assert_eq!(ask(&asked, &Space::default()).unwrap_err().exit_code(), 3);
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let error = examine(&Files::new(), &asked, &Space::default(), &ComputePool::new(1).unwrap(), &cancel).unwrap_err();
+    let error =
+        examine(&Files::new(), &asked, &Space::default(), &ComputePool::new(1).unwrap(), &cancel, &|_| ()).unwrap_err();
     assert!(matches!(error, RunError::Cancelled(_)), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let wrong = Question { key_types: vec![KeyType::Raw], ..asked };

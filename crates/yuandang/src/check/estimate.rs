@@ -1,28 +1,17 @@
 //! What a planned job would take: seconds, bytes each way, memory. Nothing leaves this machine for it.
 //!
-//! The sets are cut into bins as both nodes would cut them, and a bin is reckoned by [`psi::cost`]. Bins that
-//! are under way together share the threads, and wait for the network at the same time:
-//!
-//! ```text
-//! seconds = the longer of    bins · seconds of a bin without a network's delay
-//!                     and    bins / bins at a time · seconds of a bin
-//! memory  = 30 MB + held + bins at a time · (170 bytes · items of the larger bin + 2 · bytes of its labels)
-//! held    = 2 · (24 bytes and the label of each row), and no more than the memory for preparing
-//! ```
-//!
-//! 170 bytes an item is a little above what the fast engine takes at 2^20 and 2^24 (docs/PERFORMANCE.md). Lists of
-//! a million rows, matched by it in 1, 4, 8 and 10 bins in the development profile, peaked within a tenth of
-//! this. The other engine takes less, and so does the side with the smaller set. What is held counts twice,
-//! since buckets grow by doubling.
 
 use std::time::Duration;
 
 use agreement::{ErrorBudget, Mode, Protocol, Role, job::built};
 use clap::Args;
-use node::{Space, quality::Quality};
+use node::{
+    Space,
+    forecast::{Forecast, forecast},
+    quality::Quality,
+};
 use psi::{
     Sizes,
-    bins::Bins,
     cost::{self, Engine, Facts, Reason, Task},
 };
 use serde::Serialize;
@@ -33,14 +22,6 @@ use crate::{
     failure::Failure,
 };
 
-/// Bytes of a process before it has a set.
-const PROCESS: u64 = 30_000_000;
-/// Bytes of a row's key and number between reading and matching.
-const ENTRY: u64 = 24;
-/// Bytes of an item while its bin is matched.
-const ITEM: u64 = 170;
-/// Copies of a label while its bin is matched.
-const LABEL_COPIES: u64 = 2;
 /// Bytes in a padded label that say how long the label is, and the step of its size.
 const LABEL_LENGTH: u32 = 2;
 const LABEL_STEP: u32 = 16;
@@ -151,13 +132,9 @@ impl PlanArguments {
                 (engine, Some(reason))
             }
         };
-        let count = match self.mode {
-            Mode::Cardinality => 1,
-            _ => Bins::best_count(sizes, space.wanted_bin_items(self.label_size())),
-        };
-        let bins = Bins::new(sizes, count, facts.budget).map_err(Failure::usage)?;
-        let taken = taken(engine, &facts, &bins, space.in_flight);
-        let Taken { seconds, to_receiver, to_sender } = taken.ok_or_else(|| {
+        let rows = quality.tally.keyed();
+        let forecast = forecast(engine, &facts, (rows, self.label_size()), space).map_err(Failure::usage)?;
+        let Forecast { bins, seconds, to_receiver, to_sender, memory } = forecast.ok_or_else(|| {
             Failure::usage(format_args!("protocol {engine} cannot do this job: name another, or fewer rows"))
         })?;
         let (bytes_sent, bytes_received) = match self.role {
@@ -176,11 +153,11 @@ impl PlanArguments {
             peer_items,
             network: self.network.map_or_else(|| "lan".to_owned(), |network| network.to_string()),
             threads,
-            bins: count,
+            bins,
             seconds,
             bytes_sent,
             bytes_received,
-            memory_bytes: memory(quality.tally.keyed(), &bins, self.label_size(), space),
+            memory_bytes: memory,
         }))
     }
 
@@ -209,36 +186,6 @@ impl PlanArguments {
             _ => 0,
         }
     }
-}
-
-/// What all bins take.
-struct Taken {
-    seconds: f64,
-    to_receiver: u64,
-    to_sender: u64,
-}
-
-fn taken(engine: Engine, facts: &Facts, bins: &Bins, in_flight: u32) -> Option<Taken> {
-    let facts = Facts { sizes: bins.sizes(), budget: bins.budget(), ..*facts };
-    let one = cost::estimate(engine, &facts)?;
-    let undelayed = cost::estimate(engine, &Facts { round_trip: Duration::ZERO, ..facts })?;
-    let count = bins.count();
-    let turns = count.div_ceil(in_flight.max(1));
-    Some(Taken {
-        seconds: (f64::from(count) * undelayed.seconds).max(f64::from(turns) * one.seconds),
-        to_receiver: one.bytes_to_receiver.saturating_mul(count.into()),
-        to_sender: one.bytes_to_sender.saturating_mul(count.into()),
-    })
-}
-
-/// Bytes of memory, at the most, about, for a set of so many rows.
-fn memory(rows: u64, bins: &Bins, label_size: u32, space: &Space) -> u64 {
-    let Sizes { receiver, sender } = bins.sizes();
-    let held = rows.saturating_mul(2 * (ENTRY + u64::from(label_size))).min(space.memory);
-    let items = receiver.max(sender).saturating_mul(ITEM);
-    let labels = sender.saturating_mul(LABEL_COPIES * u64::from(label_size));
-    let at_a_time = u64::from(space.in_flight.min(bins.count()));
-    PROCESS.saturating_add(held).saturating_add(items.saturating_add(labels).saturating_mul(at_a_time))
 }
 
 #[cfg(test)]

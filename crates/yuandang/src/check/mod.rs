@@ -35,6 +35,7 @@ use crate::{
     failure::{Failure, Status},
     logs,
     match_files::{check_output, threads},
+    progress::Progress,
     screen::{self, Format},
     space::SpaceArguments,
     stop,
@@ -138,7 +139,10 @@ impl Arguments {
         let space = Space::from(self.space.ordered());
         let threads = threads(self.threads);
         let pool = ComputePool::new(threads).map_err(Failure::other)?;
-        let quality = quality::examine(&files, &question, &space, &pool, stop)?;
+        let progress = Progress::to_standard_error();
+        let on_rows = |rows| progress.update("check", "rows", rows, None);
+        let quality = quality::examine(&files, &question, &space, &pool, stop, &on_rows)?;
+        progress.finish();
         let given = self.snapshot_date.as_ref();
         let age = snapshot::age(given, quality.dates, today, || files.modified(&self.source))?;
         let estimate = self.plan.estimate(&quality, threads, &space)?;
