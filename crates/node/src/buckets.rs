@@ -9,8 +9,6 @@ use crate::{
     spill::{Block, Spill},
 };
 
-/// Buckets with fewer bytes than this stay in memory when others go to disk: small blocks are dear.
-const SMALL_BLOCK: usize = 16 << 10;
 /// Bytes that a bucket's memory grows by, once it has so many: doubling would take twice what is needed.
 const STEP: usize = 64 << 10;
 
@@ -23,23 +21,35 @@ pub(crate) struct Buckets {
     spill: Spill,
 }
 
+/// What was in a bucket.
+pub(crate) struct Taken(Bucket);
+
 #[derive(Default)]
 struct Bucket {
     blocks: Vec<Block>,
     /// What is in memory, in its order: pieces that are full, and one that grows.
     full: Vec<Vec<u8>>,
     open: Vec<u8>,
+    /// Bytes of both.
+    held: usize,
 }
 
 impl Bucket {
-    /// Bytes in memory.
-    fn held(&self) -> usize {
-        self.full.iter().map(Vec::len).sum::<usize>() + self.open.len()
+    fn read_into(&self, spill: &Spill, bytes: &mut Vec<u8>) -> Result<(), RunError> {
+        let sealed: u64 = self.blocks.iter().map(Block::bytes).sum();
+        bytes.reserve(usize::try_from(sealed).unwrap_or(0) + self.held);
+        for block in &self.blocks {
+            bytes.append(&mut spill.get(*block)?);
+        }
+        self.full.iter().for_each(|piece| bytes.extend_from_slice(piece));
+        bytes.extend_from_slice(&self.open);
+        Ok(())
     }
 
     /// Takes what is in memory.
     fn take_held(&mut self) -> Vec<u8> {
         let (full, open) = (mem::take(&mut self.full), mem::take(&mut self.open));
+        self.held = 0;
         if full.is_empty() {
             return open;
         }
@@ -65,6 +75,7 @@ impl Buckets {
             bucket.full.push(mem::replace(&mut bucket.open, Vec::with_capacity(STEP.max(bytes.len()))));
         }
         bucket.open.extend_from_slice(bytes);
+        bucket.held += bytes.len();
         self.held += bytes.len();
         if self.held > self.most { self.make_room() } else { Ok(()) }
     }
@@ -81,8 +92,22 @@ impl Buckets {
 
     /// Bytes of the largest bucket.
     pub(crate) fn largest(&self) -> u64 {
-        let bytes = |bucket: &Bucket| bucket.blocks.iter().map(Block::bytes).sum::<u64>() + bucket.held() as u64;
+        let bytes = |bucket: &Bucket| bucket.blocks.iter().map(Block::bytes).sum::<u64>() + bucket.held as u64;
         self.buckets.iter().map(bytes).max().unwrap_or(0)
+    }
+
+    /// Puts bytes into a bucket, as [`put`](Self::put), without copying them.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub(crate) fn give(&mut self, index: usize, bytes: Vec<u8>) -> Result<(), RunError> {
+        self.put(index, &[])?;
+        let Some(bucket) = self.buckets.get_mut(index) else { return Ok(()) };
+        self.held += bytes.len();
+        bucket.held += bytes.len();
+        let open = mem::take(&mut bucket.open);
+        bucket.full.extend([open, bytes].into_iter().filter(|piece| !piece.is_empty()));
+        if self.held > self.most { self.make_room() } else { Ok(()) }
     }
 
     /// All bytes of a bucket; it keeps them.
@@ -90,15 +115,26 @@ impl Buckets {
     /// # Errors
     /// [`RunError::Own`] if the disk does not give them back.
     pub(crate) fn read(&self, index: usize) -> Result<Vec<u8>, RunError> {
-        let Some(bucket) = self.buckets.get(index) else { return Ok(Vec::new()) };
-        let sealed: u64 = bucket.blocks.iter().map(Block::bytes).sum();
-        let mut bytes = Vec::with_capacity(usize::try_from(sealed).unwrap_or(0) + bucket.held());
-        for block in &bucket.blocks {
-            bytes.append(&mut self.spill.get(*block)?);
-        }
-        bucket.full.iter().for_each(|piece| bytes.extend_from_slice(piece));
-        bytes.extend_from_slice(&bucket.open);
+        let mut bytes = Vec::new();
+        self.read_into(index, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// The same, into memory that is there already.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn read_into(&self, index: usize, bytes: &mut Vec<u8>) -> Result<(), RunError> {
+        bytes.clear();
+        self.buckets.get(index).map_or(Ok(()), |bucket| bucket.read_into(&self.spill, bytes))
+    }
+
+    /// Forgets what is in a bucket, if it is in memory.
+    pub(crate) fn clear(&mut self, index: usize) {
+        if let Some(bucket) = self.buckets.get_mut(index).filter(|bucket| bucket.blocks.is_empty()) {
+            self.held = self.held.saturating_sub(bucket.held);
+            *bucket = Bucket::default();
+        }
     }
 
     /// All bytes of a bucket. What of them is in memory is given up.
@@ -106,31 +142,37 @@ impl Buckets {
     /// # Errors
     /// As [`read`](Self::read).
     pub(crate) fn take(&mut self, index: usize) -> Result<Vec<u8>, RunError> {
-        let in_memory = self.buckets.get_mut(index).filter(|bucket| bucket.blocks.is_empty());
-        if let Some(bucket) = in_memory {
-            let bytes = bucket.take_held();
-            self.held = self.held.saturating_sub(bytes.len());
-            return Ok(bytes);
+        let taken = self.hand_out(index);
+        self.fetch(taken)
+    }
+
+    /// Empties a bucket. What was in it is [fetched](Self::fetch) later, by several threads at once.
+    pub(crate) fn hand_out(&mut self, index: usize) -> Taken {
+        let bucket = self.buckets.get_mut(index).map(mem::take).unwrap_or_default();
+        self.held = self.held.saturating_sub(bucket.held);
+        Taken(bucket)
+    }
+
+    /// All bytes of a bucket that was handed out.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn fetch(&self, Taken(mut bucket): Taken) -> Result<Vec<u8>, RunError> {
+        if bucket.blocks.is_empty() {
+            return Ok(bucket.take_held());
         }
-        let bytes = self.read(index)?;
-        if let Some(bucket) = self.buckets.get_mut(index) {
-            self.held = self.held.saturating_sub(bucket.held());
-            *bucket = Bucket::default();
-        }
+        let mut bytes = Vec::new();
+        bucket.read_into(&self.spill, &mut bytes)?;
         Ok(bytes)
     }
 
-    /// Sends all buckets to disk that are worth a block, and the others too if that does not make room.
+    /// Sends the largest buckets to disk until there is room. One at a time, so that whoever fills them goes on.
     fn make_room(&mut self) -> Result<(), RunError> {
-        for least in [SMALL_BLOCK, 1] {
-            for bucket in self.buckets.iter_mut().filter(|bucket| bucket.held() >= least) {
-                let bytes = bucket.take_held();
-                self.held = self.held.saturating_sub(bytes.len());
-                bucket.blocks.push(self.spill.put(bytes)?);
-            }
-            if self.held <= self.most / 2 {
-                break;
-            }
+        while self.held > self.most {
+            let Some(bucket) = self.buckets.iter_mut().max_by_key(|bucket| bucket.held) else { break };
+            let bytes = bucket.take_held();
+            self.held = self.held.saturating_sub(bytes.len());
+            bucket.blocks.push(self.spill.put(bytes)?);
         }
         Ok(())
     }
@@ -166,8 +208,12 @@ mod tests {
             let mut buckets = buckets(5, most);
             let mut expected = vec![Vec::new(); 5];
             for (index, bytes) in puts {
-                buckets.put(index, &bytes).unwrap();
-                expected[index].extend(bytes);
+                expected[index].extend(&bytes);
+                if bytes.len() % 2 == 0 {
+                    buckets.put(index, &bytes).unwrap();
+                } else {
+                    buckets.give(index, bytes).unwrap();
+                }
             }
             for (index, expected) in expected.into_iter().enumerate() {
                 prop_assert_eq!(&buckets.read(index).unwrap(), &expected);

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
-    bins::{self, Lane, Tally, Work},
+    bins::{self, Lane, Work},
     choice::{self, Approach},
     conclude::note_delivery,
     deliver::{self, Delivered},

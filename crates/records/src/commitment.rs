@@ -6,19 +6,22 @@
 //! With `‖` for joining bytes:
 //!
 //! ```text
-//! salt_i = HMAC-SHA-256(secret, "yuandang input salt v1" ‖ item_i)
+//! salt_i = SHA-256(secret ‖ "salt v3" ‖ item_i)           32, 7 and 16 bytes: one block
 //! leaf_i = SHA-256(0x00 ‖ salt_i ‖ item_i)
-//! part_p = the tree hash of RFC 6962 §2.1 over the leaves of the items whose first byte is p, in ascending order
+//! part_p = the tree hash of RFC 6962 §2.1 over the leaves of the items whose first byte is p, in the order of the items
 //! tree   = the tree hash over part_0 to part_255, each a leaf as it is; inner nodes SHA-256(0x01 ‖ left ‖ right)
-//! root   = SHA-256("yuandang input commitment v2" ‖ count ‖ tree)      count: eight bytes, big-endian
+//! root   = SHA-256("yuandang input commitment v3" ‖ count ‖ tree)      count: eight bytes, big-endian
 //! ```
+//!
+//! All messages that are salted have one length, so a secret before them makes a pseudorandom function as HMAC would.
 //!
 //! The parts let a set that is larger than memory be committed to part by part ([`Parts`]).
 //!
 //! **What it hides.** Items have little entropy: 10^11 possible resident IDs are tried in minutes.
 //! The salts keep a root, and any opened leaf's neighbours, from being tried; whoever learns the
 //! secret can try them. The count is inside the root and does not show. Whoever is shown an opened leaf and its
-//! path learns about how many items have its first byte, from the path's length.
+//! path learns from its place how many items have its first byte, about, and how many of them come before it. Two
+//! leaves that are neighbours show that there is no item between theirs.
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256, block_api::compress256};
@@ -26,8 +29,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::key::CanonicalKey;
 
-const SALT_CONTEXT: [u8; 22] = *b"yuandang input salt v1";
-const ROOT_CONTEXT: &[u8] = b"yuandang input commitment v2";
+const SALT_CONTEXT: [u8; 7] = *b"salt v3";
+const ROOT_CONTEXT: &[u8] = b"yuandang input commitment v3";
 
 /// The byte that tells leaves from inner nodes, so that neither passes for the other.
 const LEAF: u8 = 0;
@@ -48,7 +51,7 @@ const START: State =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The root over `items`, which are distinct and in any order; `secret` is fresh for each run and
-/// kept beside the receipt. Needs 32 bytes of memory for each item, and works in the rayon pool that it
+/// kept beside the receipt. Needs 16 bytes of memory for each item, and works in the rayon pool that it
 /// is called in.
 #[must_use]
 pub fn commit(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> [u8; 32] {
@@ -58,6 +61,7 @@ pub fn commit(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> [u8; 32] 
             part.push(*item);
         }
     }
+    parts.par_iter_mut().for_each(|items| items.sort_unstable());
     let committed = parts.par_iter().map(|items| Part::new(items, secret)).collect::<Vec<_>>();
     let mut all = Parts::default();
     committed.into_iter().enumerate().for_each(|(index, part)| all.set(index, part));
@@ -82,14 +86,19 @@ pub struct Part {
 }
 
 impl Part {
-    /// Commits to the items of one part, distinct and in any order. Needs 32 bytes of memory for each.
+    /// Commits to the items of one part, distinct and ascending.
     #[must_use]
     pub fn new(items: &[CanonicalKey], secret: &Zeroizing<[u8; 32]>) -> Self {
-        let mut leaves = leaves(items, &Salting::new(secret));
-        // Hashes: the first eight bytes nearly always decide, and compare in one step.
-        leaves.sort_unstable_by(|one, other| prefix(one).cmp(&prefix(other)).then_with(|| one.cmp(other)));
+        let salting = Salting::new(secret);
+        let subtree = |space: &mut Vec<Hash>, items: &[CanonicalKey]| {
+            space.resize(items.len(), [0; 32]);
+            leaves(items, &salting, space);
+            subtree_hash(space)
+        };
+        // Each piece is done with before it has left the cache.
+        let pieces = items.par_chunks(PIECE).map_init(Vec::new, subtree).collect();
         // usize is at most 64 bits wide wherever this compiles.
-        Self { count: leaves.len() as u64, hash: tree_hash(leaves) }
+        Self { count: items.len() as u64, hash: tree_hash(pieces) }
     }
 
     /// How many items there are.
@@ -132,19 +141,12 @@ impl Parts {
     }
 }
 
-fn prefix(hash: &Hash) -> u64 {
-    hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-fn leaves(items: &[CanonicalKey], salting: &Salting) -> Vec<Hash> {
-    let mut leaves = vec![[0; 32]; items.len()];
-    leaves.par_chunks_mut(PIECE).zip(items.par_chunks(PIECE)).for_each(|(leaves, items)| {
-        let mut lanes = Lanes::default();
-        for (leaves, items) in leaves.chunks_mut(LANES).zip(items.chunks(LANES)) {
-            salting.leaves(&mut lanes, items, leaves);
-        }
-    });
-    leaves
+/// The leaves of a few items, in order.
+fn leaves(items: &[CanonicalKey], salting: &Salting, leaves: &mut [Hash]) {
+    let mut lanes = Lanes::default();
+    for (leaves, items) in leaves.chunks_mut(LANES).zip(items.chunks(LANES)) {
+        salting.leaves(&mut lanes, items, leaves);
+    }
 }
 
 /// Messages of one block each, and the hashes that take them in. They hold salts on the way.
@@ -168,41 +170,25 @@ impl Lanes {
     }
 }
 
-/// HMAC under a secret (RFC 2104), with the block of the key taken in at both levels: that is the same for
-/// all items.
+/// The block of a salt, but for the item.
 #[derive(Zeroize, ZeroizeOnDrop)]
-struct Salting {
-    inner: State,
-    outer: State,
-}
+struct Salting(Block);
 
 impl Salting {
     fn new(secret: &Zeroizing<[u8; 32]>) -> Self {
-        let keyed = |pad: u8| {
-            let mut block: Zeroizing<Block> = Zeroizing::new([pad; 64]);
-            for (to, from) in block.iter_mut().zip(secret.iter()) {
-                *to ^= from;
-            }
-            let mut state = START;
-            compress256(&mut state, std::slice::from_ref(&*block));
-            state
-        };
-        Self { inner: keyed(0x36), outer: keyed(0x5c) }
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(secret.as_slice());
+        block[32..39].copy_from_slice(&SALT_CONTEXT);
+        end(&mut block, 55, 0);
+        Self(block)
     }
 
-    /// Writes the leaves of up to [`LANES`] items: three hashes in a row for each.
+    /// Writes the leaves of up to [`LANES`] items: two hashes in a row for each.
     fn leaves(&self, lanes: &mut Lanes, items: &[CanonicalKey], leaves: &mut [Hash]) {
-        lanes.states = [self.inner; LANES];
+        lanes.states = [START; LANES];
+        lanes.blocks = [self.0; LANES];
         for (block, item) in lanes.blocks.iter_mut().zip(items) {
-            block[..22].copy_from_slice(&SALT_CONTEXT);
-            block[22..38].copy_from_slice(&item.0);
-            end(block, 38, 64);
-        }
-        lanes.compress();
-        for (block, state) in lanes.blocks.iter_mut().zip(&mut lanes.states) {
-            write(state, &mut block[..32]);
-            end(block, 32, 64);
-            *state = self.outer;
+            block[39..55].copy_from_slice(&item.0);
         }
         lanes.compress();
         for ((block, state), item) in lanes.blocks.iter_mut().zip(&mut lanes.states).zip(items) {
@@ -298,7 +284,6 @@ fn parents(children: &[Hash; 2 * LANES]) -> [Hash; LANES] {
 
 #[cfg(test)]
 mod tests {
-    use hmac::{Hmac, KeyInit, Mac};
     use proptest::prelude::*;
 
     use super::*;
@@ -351,18 +336,23 @@ mod tests {
         }
     }
 
-    /// A leaf by the definition, with HMAC from its crate.
+    /// A leaf by the definition.
     fn defined_leaf(item: &CanonicalKey, secret: &[u8; 32]) -> Hash {
-        let salting = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-        let salt = salting.chain_update(SALT_CONTEXT).chain_update(item.0).finalize().into_bytes();
+        let salt = Sha256::new_with_prefix(secret).chain_update(SALT_CONTEXT).chain_update(item.0).finalize();
         Sha256::new_with_prefix([0]).chain_update(salt).chain_update(item.0).finalize().into()
+    }
+
+    fn leaves_of(items: &[CanonicalKey]) -> Vec<Hash> {
+        let mut all = vec![[0; 32]; items.len()];
+        leaves(items, &Salting::new(&secret()), &mut all);
+        all
     }
 
     #[test]
     fn leaves_are_as_defined_in_every_lane() {
         for count in [1, 7, 8, 9, 40] {
             let expected: Vec<Hash> = items(count).iter().map(|item| defined_leaf(item, &secret())).collect();
-            assert_eq!(leaves(&items(count), &Salting::new(&secret())), expected);
+            assert_eq!(leaves_of(&items(count)), expected);
         }
     }
 
@@ -373,19 +363,22 @@ mod tests {
                 (0..count as u64).map(|number| Sha256::digest(number.to_be_bytes()).into()).collect();
             assert_eq!(tree_hash(leaves.clone()), rfc_tree_hash(&leaves), "{count} leaves");
         }
+        // Of items, of which the leaves are made piece by piece.
+        let items: Vec<CanonicalKey> =
+            (0..2 * PIECE as u128 + 5).map(|number| CanonicalKey(number.to_be_bytes())).collect();
+        assert_eq!(Part::new(&items, &secret()).hash, rfc_tree_hash(&leaves_of(&items)));
     }
 
     #[test]
     fn the_count_is_inside() {
         // Two items of one part, and one of another.
         let items = [[7; 16], [9; 16], std::array::from_fn(|i| 7 + u8::from(i > 0))].map(CanonicalKey);
-        let mut sevens = leaves(&[items[0], items[2]], &Salting::new(&secret()));
-        sevens.sort_unstable();
+        let sevens = leaves_of(&[items[0], items[2]]);
         let mut parts = vec![rfc_tree_hash(&[]); 256];
         parts[7] = rfc_tree_hash(&sevens);
-        parts[9] = rfc_tree_hash(&leaves(&items[1..2], &Salting::new(&secret())));
+        parts[9] = rfc_tree_hash(&leaves_of(&items[1..2]));
         let root = |count: u64| -> Hash {
-            let mut bytes = b"yuandang input commitment v2".to_vec();
+            let mut bytes = b"yuandang input commitment v3".to_vec();
             bytes.extend(count.to_be_bytes());
             bytes.extend(rfc_tree_hash(&parts));
             Sha256::digest(bytes).into()

@@ -1,10 +1,10 @@
 //! Whether a source that is read twice is still the same: a hash over all that a pass read of it.
 
-use sha2::{Digest, Sha256};
+use blake3::Hasher;
 
 use crate::record::{Record, RecordError, RecordSource, SinkHeader};
 
-/// SHA-256 over the header of a source, its line ends, and every row with its length. Not for others:
+/// BLAKE3 over the header of a source, its line ends, and every row with its length. Not for others:
 /// who can guess the rows can try them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
@@ -20,31 +20,36 @@ impl Fingerprint {
 /// A source whose [`Fingerprint`] is taken while somebody reads it.
 pub struct Fingerprinted<S> {
     source: S,
-    hash: Sha256,
+    hash: Hasher,
+    /// What the hash has not taken in yet: it is fast on many bytes at a time.
+    pending: Vec<u8>,
 }
+
+/// Bytes that the hash takes in at a time.
+const PENDING: usize = 64 << 10;
 
 impl<S: RecordSource> Fingerprinted<S> {
     /// Begins with the header of `source`, of which nothing has been read yet.
     pub fn new(source: S) -> Self {
         let SinkHeader { raw, crlf, .. } = source.header();
-        let mut hash = Sha256::new_with_prefix([u8::from(crlf)]);
-        absorb(&mut hash, &raw);
-        Self { source, hash }
+        let mut pending = vec![u8::from(crlf)];
+        absorb(&mut pending, &raw);
+        Self { source, hash: Hasher::new(), pending }
     }
 
     /// The fingerprint of what has been read: of the whole source once [`read`](RecordSource::read) has
     /// given `false`.
     #[must_use]
-    pub fn fingerprint(self) -> Fingerprint {
-        Fingerprint(self.hash.finalize().into())
+    pub fn fingerprint(mut self) -> Fingerprint {
+        Fingerprint(self.hash.update(&self.pending).finalize().into())
     }
 }
 
 /// Behind its length, so that no two lists of rows are the same bytes.
-fn absorb(hash: &mut Sha256, bytes: &[u8]) {
+fn absorb(pending: &mut Vec<u8>, bytes: &[u8]) {
     // usize is at most 64 bits wide wherever this compiles.
-    hash.update((bytes.len() as u64).to_be_bytes());
-    hash.update(bytes);
+    pending.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+    pending.extend_from_slice(bytes);
 }
 
 impl<S: RecordSource> RecordSource for Fingerprinted<S> {
@@ -63,7 +68,11 @@ impl<S: RecordSource> RecordSource for Fingerprinted<S> {
     fn read(&mut self, record: &mut Record) -> Result<bool, RecordError> {
         let found = self.source.read(record)?;
         if found {
-            absorb(&mut self.hash, record.raw());
+            absorb(&mut self.pending, record.raw());
+            if self.pending.len() >= PENDING {
+                self.hash.update(&self.pending);
+                self.pending.clear();
+            }
         }
         Ok(found)
     }

@@ -27,6 +27,10 @@ fn two_nodes_match_and_everybody_ends_in_order() {
     assert!(names(&site.path("anhui/results")).is_empty());
     for node in [&shanghai, &anhui] {
         assert!(node.log().contains("DEVELOPMENT") || node.log().contains("development"), "{}", node.log());
+        // What its rows are like, and what the job will take, before anything of the protocol leaves.
+        for words in ["rows were read", "age_days=0", "matching begins", "expected_memory_bytes="] {
+            assert!(node.log().contains(words), "{words}: {}", node.log());
+        }
     }
 
     // The coordinator remembers its jobs.

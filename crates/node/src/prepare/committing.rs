@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 use super::entries::{self, Beside, Entry};
 use crate::{buckets::Buckets, error::RunError, space::Space};
 
+/// Parts that a thread sorts before what is to stay in memory is put back.
+const PARTS_AT_A_TIME: usize = 4;
+
 /// What the entries of a party are.
 pub(crate) struct Committed {
     /// The commitment to the distinct keys.
@@ -34,7 +37,7 @@ struct Examined {
 }
 
 /// Commits to the distinct keys in `buckets`, one for each part, and counts the rows that do not count. For the
-/// compute pool: as many parts are in memory at a time as it has threads. Parts that are in memory already are sorted
+/// compute pool: each of its threads works on one part at a time. Parts that are in memory already are sorted
 /// there.
 ///
 /// # Errors
@@ -47,15 +50,15 @@ pub(crate) fn commit(
 ) -> Result<Committed, RunError> {
     let (mut parts, mut longest_label) = (Parts::default(), 0);
     let in_memory = buckets.in_memory();
-    let threads = rayon::current_num_threads().max(1);
-    for first in (0..PARTS).step_by(threads) {
-        let range = first..PARTS.min(first + threads);
+    let at_a_time = PARTS_AT_A_TIME * rayon::current_num_threads().max(1);
+    for first in (0..PARTS).step_by(at_a_time) {
         let examined: Vec<(usize, Examined)> = {
-            let buckets = &*buckets;
-            range
-                .into_par_iter()
-                .map(|part| Ok((part, examine(&buckets.read(part)?, beside, secret, in_memory)?)))
-                .collect::<Result<_, RunError>>()?
+            let (range, buckets) = (first..PARTS.min(first + at_a_time), &*buckets);
+            let examine = |scratch: &mut Scratch, part| {
+                buckets.read_into(part, &mut scratch.bytes)?;
+                Ok((part, examine(scratch, beside, secret, in_memory)?))
+            };
+            range.into_par_iter().map_init(Scratch::default, examine).collect::<Result<_, RunError>>()?
         };
         for (index, examined) in examined {
             counts.duplicate_rows += examined.duplicates;
@@ -63,8 +66,8 @@ pub(crate) fn commit(
             longest_label = longest_label.max(examined.longest_label);
             parts.set(index, examined.part);
             if let Some(sorted) = examined.sorted {
-                drop(buckets.take(index)?);
-                buckets.put(index, &sorted)?;
+                buckets.clear(index);
+                buckets.give(index, sorted)?;
             }
         }
     }
@@ -97,9 +100,22 @@ pub(crate) fn count_distinct(buckets: &Buckets) -> Result<u64, RunError> {
     (0..PARTS).into_par_iter().map(distinct).sum()
 }
 
-fn examine(bytes: &[u8], beside: Beside, secret: &Zeroizing<[u8; 32]>, keep: bool) -> Result<Examined, RunError> {
-    let entries = entries::sorted(bytes, beside)?;
-    let mut keys: Vec<CanonicalKey> = Vec::with_capacity(entries.len());
+/// Memory that one part after the other is worked on in.
+#[derive(Default)]
+struct Scratch {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    keys: Vec<CanonicalKey>,
+}
+
+fn examine(
+    Scratch { bytes, entries, keys }: &mut Scratch,
+    beside: Beside,
+    secret: &Zeroizing<[u8; 32]>,
+    keep: bool,
+) -> Result<Examined, RunError> {
+    entries::sort_into(bytes, beside, entries)?;
+    keys.clear();
     let (mut conflicts, mut longest_label) = (0, 0);
     for same in entries.chunk_by(Entry::is_of) {
         let Some((first, others)) = same.split_first() else { continue };
@@ -111,8 +127,8 @@ fn examine(bytes: &[u8], beside: Beside, secret: &Zeroizing<[u8; 32]>, keep: boo
         }
     }
     let duplicates = (entries.len() - keys.len()) as u64;
-    let sorted = keep.then(|| entries::arranged(&entries, bytes, beside));
-    Ok(Examined { part: Part::new(&keys, secret), duplicates, conflicts, longest_label, sorted })
+    let sorted = keep.then(|| entries::arranged(entries, bytes, beside));
+    Ok(Examined { part: Part::new(keys, secret), duplicates, conflicts, longest_label, sorted })
 }
 
 /// Commits to keys that no rows belong to; they are distinct.

@@ -7,7 +7,12 @@ use rayon::prelude::*;
 use records::commitment::PARTS;
 
 use super::entries::{self, Beside, Entry};
-use crate::{buckets::Buckets, error::RunError, space::Space, spill::Spill};
+use crate::{
+    buckets::{Buckets, Taken},
+    error::RunError,
+    space::Space,
+    spill::Spill,
+};
 
 /// A prepared set, as the pass over its source left it.
 pub(crate) enum Set {
@@ -73,18 +78,33 @@ fn cut_entries(
 ) -> Result<Buckets, RunError> {
     let mut bins = Buckets::new(count as usize, space.held(), Spill::new(&space.folder));
     let threads = rayon::current_num_threads().max(1);
+    let mut dealt = Vec::new();
     for first in (0..PARTS).step_by(threads) {
-        let taken: Vec<Vec<u8>> =
-            (first..PARTS.min(first + threads)).map(|part| parts.take(part)).collect::<Result<_, _>>()?;
-        let dealt: Vec<Vec<Vec<u8>>> =
-            taken.into_par_iter().map(|bytes| deal(&bytes, beside, hash, count)).collect::<Result<_, RunError>>()?;
-        for bytes_of_bins in dealt {
-            for (bin, bytes) in bytes_of_bins.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
-                bins.put(bin, bytes)?;
-            }
+        let range = first..PARTS.min(first + threads);
+        // What is on disk is read there, where it is dealt.
+        let taken: Vec<Taken> = range.map(|part| parts.hand_out(part)).collect();
+        let (put, next) = rayon::join(
+            || put_all(&mut bins, dealt),
+            || {
+                let deal = |part: Taken| deal(&parts.fetch(part)?, beside, hash, count);
+                taken.into_par_iter().map(deal).collect::<Result<Vec<_>, RunError>>()
+            },
+        );
+        put?;
+        dealt = next?;
+    }
+    put_all(&mut bins, dealt)?;
+    Ok(bins)
+}
+
+/// Puts what some parts brought for each bin.
+fn put_all(bins: &mut Buckets, dealt: Vec<Vec<Vec<u8>>>) -> Result<(), RunError> {
+    for bytes_of_bins in dealt {
+        for (bin, bytes) in bytes_of_bins.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
+            bins.put(bin, bytes)?;
         }
     }
-    Ok(bins)
+    Ok(())
 }
 
 fn deal(bytes: &[u8], beside: Beside, hash: &BinHash, count: u32) -> Result<Vec<Vec<u8>>, RunError> {

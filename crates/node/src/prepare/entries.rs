@@ -13,7 +13,9 @@ use crate::error::RunError;
 /// Bytes of a key.
 const KEY: usize = 16;
 /// Bytes of an entry with a row's number.
-const WITH_ROW: usize = KEY + 8;
+pub(crate) const WITH_ROW: usize = KEY + 8;
+/// Bytes of an entry with a label list, but for the list.
+pub(crate) const WITHOUT_LABEL: usize = KEY + 2;
 
 /// What stands beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +50,11 @@ impl Entry {
         CanonicalKey(*self.item().as_bytes())
     }
 
+    fn high(&self) -> u64 {
+        let [high, _] = self.key;
+        high
+    }
+
     /// Whether both have the same key.
     pub(crate) fn is_of(&self, other: &Self) -> bool {
         self.key == other.key
@@ -60,6 +67,14 @@ pub(crate) fn push_row(bytes: &mut Vec<u8>, key: &CanonicalKey, row: u64) {
     bytes.extend_from_slice(&row.to_le_bytes());
 }
 
+/// Writes an entry with a row's number where it fits exactly.
+pub(crate) fn write_row(entry: &mut [u8], key: &CanonicalKey, row: u64) {
+    if let Some((to, rest)) = entry.split_first_chunk_mut::<KEY>() {
+        *to = key.0;
+        rest.copy_from_slice(&row.to_le_bytes());
+    }
+}
+
 /// Appends an entry with a label list, which has fewer than 2^16 bytes.
 pub(crate) fn push_label(bytes: &mut Vec<u8>, key: &CanonicalKey, label: &[u8]) {
     bytes.extend_from_slice(&key.0);
@@ -67,33 +82,56 @@ pub(crate) fn push_label(bytes: &mut Vec<u8>, key: &CanonicalKey, label: &[u8]) 
     bytes.extend_from_slice(label.get(..u16::MAX as usize).unwrap_or(label));
 }
 
+/// Writes an entry with a label list, which has fewer than 2^16 bytes, where it fits exactly.
+pub(crate) fn write_label(entry: &mut [u8], key: &CanonicalKey, label: &[u8]) {
+    let Some((to, rest)) = entry.split_first_chunk_mut::<KEY>() else { return };
+    let Some((length, list)) = rest.split_first_chunk_mut::<2>() else { return };
+    *to = key.0;
+    *length = u16::try_from(label.len()).unwrap_or(u16::MAX).to_le_bytes();
+    list.copy_from_slice(label);
+}
+
 /// The entries in `bytes`, sorted by key; those of one key in the order in which they came.
 ///
 /// # Errors
 /// [`RunError::Own`] if the bytes are not entries.
 pub(crate) fn sorted(bytes: &[u8], beside: Beside) -> Result<Vec<Entry>, RunError> {
-    let mut entries = match beside {
-        Beside::Row => rows(bytes),
-        Beside::Label => labels(bytes),
-    }
-    .ok_or_else(|| RunError::Own("a fault in this program: an entry is cut off".to_owned()))?;
-    // Where they are sorted already, as after the first time, this takes one pass.
-    entries.sort_unstable();
+    let mut entries = Vec::new();
+    sort_into(bytes, beside, &mut entries)?;
     Ok(entries)
 }
 
-fn rows(bytes: &[u8]) -> Option<Vec<Entry>> {
+/// The same, into memory that is there already.
+///
+/// # Errors
+/// As [`sorted`].
+pub(crate) fn sort_into(bytes: &[u8], beside: Beside, entries: &mut Vec<Entry>) -> Result<(), RunError> {
+    entries.clear();
+    match beside {
+        Beside::Row => rows(bytes, entries),
+        Beside::Label => labels(bytes, entries),
+    }
+    .ok_or_else(|| RunError::Own("a fault in this program: an entry is cut off".to_owned()))?;
+    // Half of a key nearly always decides, and compares without a branch. Where they are sorted already, as after
+    // the first time, this takes two passes.
+    entries.sort_unstable_by_key(|entry| entry.high());
+    entries.chunk_by_mut(|one, other| one.high() == other.high()).filter(|same| same.len() > 1).for_each(|same| {
+        same.sort_unstable();
+    });
+    Ok(())
+}
+
+fn rows(bytes: &[u8], out: &mut Vec<Entry>) -> Option<()> {
     let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
     let entry = |entry: &[u8; WITH_ROW]| {
         let (words, _) = entry.as_chunks::<8>();
         let [high, low, row] = words else { return Entry { key: [0; 2], rest: 0 } };
         Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: u64::from_le_bytes(*row) }
     };
-    rest.is_empty().then(|| entries.iter().map(entry).collect())
+    rest.is_empty().then(|| out.extend(entries.iter().map(entry)))
 }
 
-fn labels(bytes: &[u8]) -> Option<Vec<Entry>> {
-    let mut entries = Vec::new();
+fn labels(bytes: &[u8], entries: &mut Vec<Entry>) -> Option<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let at = bytes.len() - rest.len() + KEY;
@@ -104,7 +142,7 @@ fn labels(bytes: &[u8]) -> Option<Vec<Entry>> {
         rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
         entries.push(Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: at as u64 });
     }
-    Some(entries)
+    Some(())
 }
 
 /// The bytes of `entries`, which stand in `bytes` in another order.

@@ -12,7 +12,7 @@ use session::ComputePool;
 
 use super::{
     dates::{DateColumn, Dates},
-    entries::{push_label, push_row},
+    entries::{WITH_ROW, WITHOUT_LABEL, write_label, write_row},
 };
 use crate::{buckets::Buckets, error::RunError};
 
@@ -94,7 +94,12 @@ pub(crate) fn read_all(
 }
 
 /// Takes what became of a batch, and gives its memory back.
-fn collect(keyed: Keyed, source: &dyn RecordSource, buckets: &mut Buckets, pass: &mut Pass) -> Result<Batch, RunError> {
+fn collect(
+    mut keyed: Keyed,
+    source: &dyn RecordSource,
+    buckets: &mut Buckets,
+    pass: &mut Pass,
+) -> Result<Batch, RunError> {
     pass.tally.merge(&keyed.tally);
     pass.dates.merge(&keyed.dates);
     if let Some((row, problem)) = keyed.problem {
@@ -107,6 +112,7 @@ fn collect(keyed: Keyed, source: &dyn RecordSource, buckets: &mut Buckets, pass:
         buckets.put(part, bytes)?;
         rest = after;
     }
+    keyed.batch.scratch.bytes = keyed.bytes;
     Ok(keyed.batch)
 }
 
@@ -117,6 +123,16 @@ struct Batch {
     used: usize,
     /// The number of the first row.
     first: u64,
+    /// For the next batch to write into.
+    scratch: Scratch,
+}
+
+/// Memory of a batch that is done.
+#[derive(Default)]
+struct Scratch {
+    entries: Vec<(CanonicalKey, u32, u32)>,
+    labels: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 /// What became of a batch.
@@ -153,11 +169,12 @@ impl Batch {
         Ok(false)
     }
 
-    fn keyed(self, columns: &Columns, wants_refused: bool) -> Keyed {
+    fn keyed(mut self, columns: &Columns, wants_refused: bool) -> Keyed {
         let (mut tally, mut problem) = (Tally::default(), None);
         let (mut dates, mut refused) = (Dates::default(), Vec::new());
-        let mut entries: Vec<(CanonicalKey, u32, u32)> = Vec::with_capacity(self.used);
-        let mut labels = Vec::new();
+        let Scratch { mut entries, mut labels, mut bytes } = mem::take(&mut self.scratch);
+        entries.clear();
+        labels.clear();
         for (number, record) in self.records.iter().take(self.used).enumerate() {
             let keyed = columns.key.key(record, &columns.key_columns);
             tally.count(&keyed);
@@ -174,7 +191,9 @@ impl Batch {
             }
             entries.push((key, place(number), place(labels.len() - before)));
         }
-        let (bytes, lengths) = dealt(&entries, self.first, columns.labels.is_some().then_some(labels.as_slice()));
+        let beside = columns.labels.is_some().then_some(labels.as_slice());
+        let lengths = deal(&entries, self.first, beside, &mut bytes);
+        self.scratch = Scratch { entries, labels, bytes: Vec::new() };
         Keyed { batch: self, bytes, lengths, tally, dates, refused, problem }
     }
 }
@@ -208,19 +227,36 @@ impl Columns {
     }
 }
 
-/// The bytes of `entries` part by part, and how many each part has. Of each there are the key, the number within
-/// the batch that begins with row `first`, and how many bytes of `labels` are its own.
-fn dealt(entries: &[(CanonicalKey, u32, u32)], first: u64, labels: Option<&[u8]>) -> (Vec<u8>, Vec<usize>) {
-    let mut parts: Vec<Vec<u8>> = vec![Vec::new(); PARTS];
+/// Writes `entries` into `bytes` part by part, and says how many bytes each part has. Of each there are the key, the
+/// number within the batch that begins with row `first`, and how many bytes of `labels` are its own.
+fn deal(entries: &[(CanonicalKey, u32, u32)], first: u64, labels: Option<&[u8]>, bytes: &mut Vec<u8>) -> Vec<usize> {
+    let size = |length: u32| labels.map_or(WITH_ROW, |_| WITHOUT_LABEL + length as usize);
+    let mut lengths = vec![0; PARTS];
+    for (key, _, length) in entries {
+        if let Some(part) = lengths.get_mut(part_of(key)) {
+            *part += size(*length);
+        }
+    }
+    // Where each part goes on.
+    let mut places = Vec::with_capacity(PARTS);
+    let total = lengths.iter().fold(0, |place, length| {
+        places.push(place);
+        place + length
+    });
+    bytes.clear();
+    bytes.resize(total, 0);
     let mut rest = labels.unwrap_or_default();
     for (key, number, length) in entries {
         let (label, after) = rest.split_at_checked(*length as usize).unwrap_or_default();
         rest = after;
-        let Some(part) = parts.get_mut(part_of(key)) else { continue };
+        let Some(place) = places.get_mut(part_of(key)) else { continue };
+        let size = size(*length);
+        let Some(entry) = bytes.get_mut(*place..*place + size) else { continue };
+        *place += size;
         match labels {
-            Some(_) => push_label(part, key, label),
-            None => push_row(part, key, first + u64::from(*number)),
+            Some(_) => write_label(entry, key, label),
+            None => write_row(entry, key, first + u64::from(*number)),
         }
     }
-    (parts.concat(), parts.iter().map(Vec::len).collect())
+    lengths
 }
