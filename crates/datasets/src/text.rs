@@ -46,12 +46,10 @@ impl Text {
 
     /// Holds `record` to the encoding, and decodes its fields where that is not UTF-8. Says what is wrong.
     pub(crate) fn check(&mut self, record: &mut Record) -> Result<(), String> {
-        if record.raw().is_ascii() {
-            return Ok(());
-        }
         match self.encoding {
             Encoding::Unknown if !self.required => Ok(()),
             Encoding::Unknown | Encoding::Utf8 if std::str::from_utf8(record.raw()).is_ok() => Ok(()),
+            Encoding::Gb18030 if record.raw().is_ascii() => Ok(()),
             Encoding::Utf8 => Err("the row is not UTF-8, as what stands before it is: the file mixes encodings or is \
                                    damaged; if all of it is GB 18030, add ?encoding=gb18030 to the address"
                 .to_owned()),

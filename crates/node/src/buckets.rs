@@ -39,7 +39,7 @@ impl Bucket {
         let sealed: u64 = self.blocks.iter().map(Block::bytes).sum();
         bytes.reserve(usize::try_from(sealed).unwrap_or(0) + self.held);
         for block in &self.blocks {
-            bytes.append(&mut spill.get(*block)?);
+            spill.get(*block, bytes)?;
         }
         self.full.iter().for_each(|piece| bytes.extend_from_slice(piece));
         bytes.extend_from_slice(&self.open);

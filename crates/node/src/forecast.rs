@@ -7,7 +7,7 @@
 //! seconds = the longer of    bins · seconds of a bin without a network's delay
 //!                     and    bins / bins at a time · seconds of a bin
 //! memory  = 30 MB + held + bins at a time · (170 bytes · items of the larger bin + 2 · bytes of its labels)
-//! held    = 2 · (24 bytes and the label of each row), and no more than the memory for preparing
+//! held    = 2 · (21 bytes and the label of each row), and no more than the memory for preparing
 //! ```
 //!
 //! 170 bytes an item is a little above what the fast engine takes at 2^20 and 2^24 (docs/PERFORMANCE.md). Lists of
@@ -28,7 +28,7 @@ use crate::space::Space;
 /// Bytes of a process before it has a set.
 const PROCESS: u64 = 30_000_000;
 /// Bytes of a row's key and number between reading and matching.
-const ENTRY: u64 = 24;
+const ENTRY: u64 = 21;
 /// Bytes of an item while its bin is matched.
 const ITEM: u64 = 170;
 /// Copies of a label while its bin is matched.

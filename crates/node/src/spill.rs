@@ -10,16 +10,20 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
+    thread,
 };
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use crate::{error::RunError, prepare::random};
 
-/// A file of sealed blocks. It is made when the first block comes.
+/// Blocks that wait to be written.
+const QUEUE: usize = 4;
+
+/// A file of sealed blocks. It is made when the first block comes. A thread of its own seals and writes them.
 pub(crate) struct Spill {
     folder: PathBuf,
     store: OnceLock<Store>,
@@ -27,10 +31,31 @@ pub(crate) struct Spill {
 }
 
 struct Store {
+    shared: Arc<Shared>,
+    writer: Mutex<Appending>,
+}
+
+/// Where the next block goes.
+struct Appending {
+    queue: SyncSender<(Block, Vec<u8>)>,
+    blocks: u64,
+    end: u64,
+}
+
+/// What the writer's thread has as well.
+struct Shared {
     file: File,
     key: LessSafeKey,
-    blocks: AtomicU64,
-    end: AtomicU64,
+    written: Mutex<Written>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Written {
+    /// Blocks that were put and are not written yet.
+    pending: usize,
+    /// Why one could not be.
+    failure: Option<io::Error>,
 }
 
 /// Where a block is.
@@ -54,38 +79,54 @@ impl Spill {
         Self { folder: folder.to_owned(), store: OnceLock::new(), making: Mutex::new(()) }
     }
 
-    /// Writes a block, of less than 2^31 bytes.
+    /// Writes a block, of less than 2^31 bytes. Comes back before it is written, unless too many wait for that.
     ///
     /// # Errors
-    /// [`RunError::Own`] if the disk does not take it.
-    pub(crate) fn put(&self, mut bytes: Vec<u8>) -> Result<Block, RunError> {
+    /// [`RunError::Own`] if the disk did not take one before.
+    pub(crate) fn put(&self, bytes: Vec<u8>) -> Result<Block, RunError> {
         let store = self.store()?;
-        let number = store.blocks.fetch_add(1, Ordering::Relaxed);
-        let sealed = store.key.seal_in_place_append_tag(nonce(number), Aad::empty(), &mut bytes);
-        sealed.map_err(|_| RunError::Own("a fault in this program: a block could not be sealed".to_owned()))?;
-        let length = u32::try_from(bytes.len()).map_err(|_| self.failed(&ErrorKind::FileTooLarge.into()))?;
-        let offset = store.end.fetch_add(length.into(), Ordering::Relaxed);
-        store.file.write_all_at(&bytes, offset).map_err(|error| self.failed(&error))?;
-        Ok(Block { number, offset, length })
+        let length = bytes.len().saturating_add(AES_256_GCM.tag_len());
+        let length = u32::try_from(length).map_err(|_| self.failed(&ErrorKind::FileTooLarge.into()))?;
+        let mut appending = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = Block { number: appending.blocks, offset: appending.end, length };
+        appending.blocks += 1;
+        appending.end += u64::from(length);
+        let mut written = store.shared.written();
+        if let Some(error) = &written.failure {
+            return Err(self.failed(error));
+        }
+        written.pending += 1;
+        drop(written);
+        appending.queue.send((block, bytes)).map_err(|_| self.failed(&io::Error::other("nobody writes them")))?;
+        Ok(block)
     }
 
-    /// Reads a block.
+    /// Appends what is in a block to `bytes`.
     ///
     /// # Errors
     /// [`RunError::Own`] if the disk does not give back what was written.
-    pub(crate) fn get(&self, block: Block) -> Result<Vec<u8>, RunError> {
-        let store = self.store()?;
-        let mut bytes = vec![0; block.length as usize];
-        store.file.read_exact_at(&mut bytes, block.offset).map_err(|error| self.failed(&error))?;
-        let opened = store.key.open_in_place(nonce(block.number), Aad::empty(), &mut bytes).map(|opened| opened.len());
-        let length = opened.map_err(|_| self.failed(&io::Error::other("a block is not what was written")))?;
-        bytes.truncate(length);
-        Ok(bytes)
+    pub(crate) fn get(&self, block: Block, bytes: &mut Vec<u8>) -> Result<(), RunError> {
+        let (store, before) = (self.store()?, bytes.len());
+        self.flushed(&store.shared)?;
+        bytes.resize(before + block.length as usize, 0);
+        let sealed = bytes.get_mut(before..).unwrap_or_default();
+        store.shared.file.read_exact_at(sealed, block.offset).map_err(|error| self.failed(&error))?;
+        let opened = store.shared.key.open_in_place(nonce(block.number), Aad::empty(), sealed);
+        let length = opened.map_err(|_| self.failed(&io::Error::other("a block is not what was written")))?.len();
+        bytes.truncate(before + length);
+        Ok(())
     }
 
-    /// Bytes on disk.
+    /// Bytes on disk, or on their way to it.
     pub(crate) fn size(&self) -> u64 {
-        self.store.get().map_or(0, |store| store.end.load(Ordering::Relaxed))
+        self.store.get().map_or(0, |store| store.writer.lock().unwrap_or_else(PoisonError::into_inner).end)
+    }
+
+    /// Waits until all blocks are written.
+    fn flushed(&self, shared: &Shared) -> Result<(), RunError> {
+        let written = shared.changed.wait_while(shared.written(), |written| written.pending > 0);
+        let written = written.unwrap_or_else(PoisonError::into_inner);
+        written.failure.as_ref().map_or(Ok(()), |error| Err(self.failed(error)))
     }
 
     fn store(&self) -> Result<&Store, RunError> {
@@ -105,7 +146,13 @@ impl Spill {
         let file = tempfile::tempfile_in(&self.folder).map_err(|error| self.failed(&error))?;
         let key = UnboundKey::new(&AES_256_GCM, random()?.as_slice())
             .map_err(|_| RunError::Own("a fault in this program: a key of the wrong length".to_owned()))?;
-        Ok(Store { file, key: LessSafeKey::new(key), blocks: AtomicU64::new(0), end: AtomicU64::new(0) })
+        let (written, changed) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { file, key: LessSafeKey::new(key), written, changed });
+        let (queue, blocks) = sync_channel(QUEUE);
+        let theirs = Arc::clone(&shared);
+        let writer = thread::Builder::new().name("spill".to_owned());
+        writer.spawn(move || theirs.write_all(&blocks)).map_err(|error| self.failed(&error))?;
+        Ok(Store { shared, writer: Mutex::new(Appending { queue, blocks: 0, end: 0 }) })
     }
 
     fn failed(&self, error: &io::Error) -> RunError {
@@ -116,6 +163,31 @@ impl Spill {
             }
             _ => format!("temporary files in {folder}: {error}"),
         })
+    }
+}
+
+impl Shared {
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes blocks until no more can come.
+    fn write_all(&self, blocks: &Receiver<(Block, Vec<u8>)>) {
+        for (block, bytes) in blocks {
+            let outcome = self.write(block, bytes);
+            let mut written = self.written();
+            written.pending -= 1;
+            // The first failure is the one that is told.
+            written.failure = written.failure.take().or(outcome.err());
+            drop(written);
+            self.changed.notify_all();
+        }
+    }
+
+    fn write(&self, block: Block, mut bytes: Vec<u8>) -> io::Result<()> {
+        let sealed = self.key.seal_in_place_append_tag(nonce(block.number), Aad::empty(), &mut bytes);
+        sealed.map_err(|_| io::Error::other("a block could not be sealed"))?;
+        self.file.write_all_at(&bytes, block.offset)
     }
 }
 
@@ -141,7 +213,9 @@ mod tests {
         assert_eq!(spill.size(), 0);
         let blocks: Vec<_> = (0..20u8).map(|n| spill.put(vec![n; usize::from(n) * 1000]).unwrap()).collect();
         for (n, block) in (0..20u8).zip(&blocks).rev() {
-            assert_eq!(spill.get(*block).unwrap(), vec![n; usize::from(n) * 1000]);
+            let mut bytes = vec![7; 3];
+            spill.get(*block, &mut bytes).unwrap();
+            assert_eq!(bytes, [vec![7; 3], vec![n; usize::from(n) * 1000]].concat());
         }
         assert_eq!(spill.size(), 190_000 + 20 * 16);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
@@ -153,12 +227,25 @@ mod tests {
         let spill = Spill::new(folder.path());
         let secret = b"31019919850101001X".repeat(100);
         let block = spill.put(secret.clone()).unwrap();
-        let file = &spill.store.get().unwrap().file;
+        spill.get(block, &mut Vec::new()).unwrap();
+        let file = &spill.store.get().unwrap().shared.file;
         let mut bytes = vec![0; block.length as usize];
         file.read_exact_at(&mut bytes, 0).unwrap();
         assert!(!bytes.windows(18).any(|window| window == b"31019919850101001X"));
         file.write_all_at(&[bytes[7] ^ 1], 7).unwrap();
-        assert!(spill.get(block).unwrap_err().to_string().contains("not what was written"));
+        assert!(spill.get(block, &mut Vec::new()).unwrap_err().to_string().contains("not what was written"));
+    }
+
+    #[test]
+    fn a_block_that_was_not_written_is_told_to_whoever_comes_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spill = Spill::new(folder.path());
+        let block = spill.put(vec![1; 100]).unwrap();
+        // A file that cannot be written, as on a full disk.
+        let store = spill.store.get_mut().unwrap();
+        store.shared.written().failure = Some(ErrorKind::StorageFull.into());
+        assert!(spill.get(block, &mut Vec::new()).unwrap_err().to_string().contains("full"));
+        assert!(spill.put(vec![1; 100]).unwrap_err().to_string().contains("full"));
     }
 
     #[test]

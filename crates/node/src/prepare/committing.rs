@@ -153,8 +153,8 @@ mod tests {
     fn a_key_of_too_many_rows_is_named_before_memory_is_taken_for_it() {
         let space = Space { memory: 0, ..Space::default() };
         let mut buckets = Buckets::new(PARTS, space.held(), Spill::new(&space.folder));
-        let rows = vec![7; 24 << 20];
-        (0..2).for_each(|_| buckets.put(7, &rows).unwrap());
+        let rows = vec![7; 21 << 20];
+        (0..3).for_each(|_| buckets.put(7, &rows).unwrap());
         check_parts(&buckets, &space).unwrap();
         buckets.put(7, &rows).unwrap();
         let error = check_parts(&buckets, &space).unwrap_err();

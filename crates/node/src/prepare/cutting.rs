@@ -110,7 +110,9 @@ fn put_all(bins: &mut Buckets, dealt: Vec<Vec<Vec<u8>>>) -> Result<(), RunError>
 fn deal(bytes: &[u8], beside: Beside, hash: &BinHash, count: u32) -> Result<Vec<Vec<u8>>, RunError> {
     let entries = entries::sorted(bytes, beside)?;
     let items: Vec<Item> = entries.iter().map(Entry::item).collect();
-    let mut bins: Vec<Vec<u8>> = vec![Vec::new(); count as usize];
+    // About as much for each.
+    let share = bytes.len() / (count as usize).max(1);
+    let mut bins: Vec<Vec<u8>> = (0..count).map(|_| Vec::with_capacity(share + share / 16)).collect();
     for (entry, bin) in entries.iter().zip(hash.bins(&items)) {
         let Some(out) = bins.get_mut(bin as usize) else { continue };
         match beside {

@@ -2,7 +2,7 @@
 //!
 //! | set | bytes of an entry |
 //! |---|---|
-//! | of a party that learns rows, or has nothing beside its keys | key (16), number of the row (8, little-endian) |
+//! | of a party that learns rows, or has nothing beside its keys | key (16), number of the row (5, little-endian) |
 //! | of a labelled sender | key (16), length of the label list (2, little-endian), label list |
 
 use psi::Item;
@@ -12,10 +12,17 @@ use crate::error::RunError;
 
 /// Bytes of a key.
 const KEY: usize = 16;
+/// Bytes of a row's number, and the most rows that there can be.
+const ROW: usize = 5;
+pub(crate) const MOST_ROWS: u64 = 1 << (8 * ROW);
 /// Bytes of an entry with a row's number.
-pub(crate) const WITH_ROW: usize = KEY + 8;
+pub(crate) const WITH_ROW: usize = KEY + ROW;
 /// Bytes of an entry with a label list, but for the list.
 pub(crate) const WITHOUT_LABEL: usize = KEY + 2;
+
+/// Entries stand by their first two bytes before they are sorted, where there are more than so many.
+const SHARES: usize = 1 << 16;
+const WORTH_SHARING: usize = 1 << 14;
 
 /// What stands beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +57,10 @@ impl Entry {
         CanonicalKey(*self.item().as_bytes())
     }
 
-    fn high(&self) -> u64 {
+    /// Its first two bytes.
+    fn share(&self) -> usize {
         let [high, _] = self.key;
-        high
+        usize::from((high >> 48) as u16)
     }
 
     /// Whether both have the same key.
@@ -63,15 +71,16 @@ impl Entry {
 
 /// Appends an entry with a row's number.
 pub(crate) fn push_row(bytes: &mut Vec<u8>, key: &CanonicalKey, row: u64) {
-    bytes.extend_from_slice(&key.0);
-    bytes.extend_from_slice(&row.to_le_bytes());
+    let mut entry = [0; WITH_ROW];
+    write_row(&mut entry, key, row);
+    bytes.extend_from_slice(&entry);
 }
 
 /// Writes an entry with a row's number where it fits exactly.
 pub(crate) fn write_row(entry: &mut [u8], key: &CanonicalKey, row: u64) {
     if let Some((to, rest)) = entry.split_first_chunk_mut::<KEY>() {
         *to = key.0;
-        rest.copy_from_slice(&row.to_le_bytes());
+        rest.iter_mut().zip(row.to_le_bytes()).for_each(|(to, byte)| *to = byte);
     }
 }
 
@@ -112,21 +121,55 @@ pub(crate) fn sort_into(bytes: &[u8], beside: Beside, entries: &mut Vec<Entry>) 
         Beside::Label => labels(bytes, entries),
     }
     .ok_or_else(|| RunError::Own("a fault in this program: an entry is cut off".to_owned()))?;
-    // Half of a key nearly always decides, and compares without a branch. Where they are sorted already, as after
-    // the first time, this takes two passes.
-    entries.sort_unstable_by_key(|entry| entry.high());
-    entries.chunk_by_mut(|one, other| one.high() == other.high()).filter(|same| same.len() > 1).for_each(|same| {
-        same.sort_unstable();
-    });
+    // Where they are sorted already, as after the first time, this takes a pass.
+    if entries.is_sorted() {
+        return Ok(());
+    }
+    // Keys are evenly spread: once they stand by their first two bytes, each share fits into a cache.
+    if entries.len() <= WORTH_SHARING {
+        entries.sort_unstable();
+        return Ok(());
+    }
+    by_share(entries);
+    entries.chunk_by_mut(|one, other| one.share() == other.share()).for_each(<[Entry]>::sort_unstable);
     Ok(())
+}
+
+/// Brings entries into the order of their shares: each is swapped to where the next one of its share belongs (an
+/// American flag sort).
+fn by_share(entries: &mut [Entry]) {
+    let mut next = vec![0_usize; SHARES];
+    for entry in entries.iter() {
+        if let Some(count) = next.get_mut(entry.share()) {
+            *count += 1;
+        }
+    }
+    let mut end = 0;
+    let mut ends = Vec::with_capacity(SHARES);
+    for count in &mut next {
+        let first = end;
+        end += *count;
+        ends.push(end);
+        *count = first;
+    }
+    for (share, end) in ends.into_iter().enumerate() {
+        while let Some(at) = next.get(share).copied().filter(|at| *at < end) {
+            let belongs = entries.get(at).map_or(share, Entry::share);
+            let Some(place) = next.get_mut(belongs) else { break };
+            entries.swap(at, *place);
+            *place += 1;
+        }
+    }
 }
 
 fn rows(bytes: &[u8], out: &mut Vec<Entry>) -> Option<()> {
     let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
     let entry = |entry: &[u8; WITH_ROW]| {
-        let (words, _) = entry.as_chunks::<8>();
-        let [high, low, row] = words else { return Entry { key: [0; 2], rest: 0 } };
-        Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: u64::from_le_bytes(*row) }
+        let (words, number) = entry.as_chunks::<8>();
+        let [high, low] = words else { return Entry { key: [0; 2], rest: 0 } };
+        let mut row = [0; 8];
+        row.iter_mut().zip(number).for_each(|(to, byte)| *to = *byte);
+        Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: u64::from_le_bytes(row) }
     };
     rest.is_empty().then(|| out.extend(entries.iter().map(entry)))
 }
@@ -173,10 +216,35 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn many_entries_come_sorted_whatever_their_keys_are() {
+        let many = 3 * WORTH_SHARING as u64;
+        let key = |kind: u64, number: u64| match kind {
+            // Of one part, of all parts, all alike, and in their order or against it.
+            0 => (7 << 56) | (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8),
+            1 => number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            2 => 7,
+            3 => number << 40,
+            _ => u64::MAX - (number << 40),
+        };
+        for kind in 0..5 {
+            let mut bytes = Vec::new();
+            for number in 0..many {
+                let mut whole = [0; 16];
+                whole[..8].copy_from_slice(&key(kind, number).to_be_bytes());
+                push_row(&mut bytes, &CanonicalKey(whole), many - number);
+            }
+            let found = sorted(&bytes, Beside::Row).unwrap();
+            assert!(found.is_sorted(), "kind {kind}");
+            let rows: std::collections::BTreeSet<u64> = found.iter().map(|entry| entry.rest).collect();
+            assert_eq!(rows.len() as u64, many, "kind {kind}");
+        }
+    }
+
     proptest! {
         #[test]
         fn rows_come_sorted_with_all_that_they_had(
-            entries in prop::collection::vec((prop_oneof![Just([7u8; 16]), any::<[u8; 16]>()], any::<u64>()), 0..100)
+            entries in prop::collection::vec((prop_oneof![Just([7u8; 16]), any::<[u8; 16]>()], 0..MOST_ROWS), 0..100)
         ) {
             let mut bytes = Vec::new();
             entries.iter().for_each(|(key, row)| push_row(&mut bytes, &CanonicalKey(*key), *row));

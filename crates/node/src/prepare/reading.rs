@@ -12,7 +12,7 @@ use session::ComputePool;
 
 use super::{
     dates::{DateColumn, Dates},
-    entries::{WITH_ROW, WITHOUT_LABEL, write_label, write_row},
+    entries::{MOST_ROWS, WITH_ROW, WITHOUT_LABEL, write_label, write_row},
 };
 use crate::{buckets::Buckets, error::RunError};
 
@@ -75,6 +75,9 @@ pub(crate) fn read_all(
             let mut batch = Batch { first: rows, ..spare.pop().unwrap_or_default() };
             done = batch.fill(source)?;
             rows += batch.used as u64;
+            if rows > MOST_ROWS {
+                return Err(RunError::Data(format!("a dataset has at most {MOST_ROWS} rows")));
+            }
             let columns = Arc::clone(columns);
             under_way.push_back(pool.begin(move || batch.keyed(&columns, wanted)));
         }
