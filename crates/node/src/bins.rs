@@ -168,11 +168,12 @@ async fn run_lane(work: Arc<Work>, lane: Lane, due: Vec<u32>, stop: Stop) -> Res
         }
     }
     // Only now can neither side lose what the other no longer has.
-    let settled = stop.bound(async {
-        let settled = line.settle(work.run.limits.idle).await;
-        settled.map_err(|error| in_words(&work, error, &offence))
-    });
-    let settled = settled.await;
+    // Not held to the run's deadline: all is there, and the peer may have been told so.
+    let settled = tokio::select! {
+        biased;
+        () = stop.token().cancelled() => Err(RunError::cancelled()),
+        settled = line.settle(work.run.limits.idle) => settled.map_err(|error| in_words(&work, error, &offence)),
+    };
     match &settled {
         Ok(()) => line.part().await,
         Err(error) => line.break_off(error.fault(), error.reason()).await,

@@ -12,6 +12,9 @@ use crate::{
 /// Bytes that a bucket's memory grows by, once it has so many: doubling would take twice what is needed.
 const STEP: usize = 64 << 10;
 
+/// Bytes of a block, at the most: some of them wait to be written.
+const MOST_BLOCK: usize = 8 << 20;
+
 /// Numbered buckets.
 pub(crate) struct Buckets {
     buckets: Vec<Bucket>,
@@ -172,7 +175,13 @@ impl Buckets {
             let Some(bucket) = self.buckets.iter_mut().max_by_key(|bucket| bucket.held) else { break };
             let bytes = bucket.take_held();
             self.held = self.held.saturating_sub(bytes.len());
-            bucket.blocks.push(self.spill.put(bytes)?);
+            if bytes.len() <= MOST_BLOCK {
+                bucket.blocks.push(self.spill.put(bytes)?);
+                continue;
+            }
+            for piece in bytes.chunks(MOST_BLOCK) {
+                bucket.blocks.push(self.spill.put(piece.to_vec())?);
+            }
         }
         Ok(())
     }

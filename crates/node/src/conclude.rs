@@ -21,16 +21,24 @@ use crate::{
 ///
 /// # Errors
 /// [`RunError`], always this side's own.
-pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> {
-    let began = Instant::now();
+pub(crate) async fn conclude_alone(run: Run) -> Result<RunReport, RunError> {
     let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    let resumption = Resumption::look(&run, &stop).await?;
+    let outcome = conclude_until(run, &stop).await;
+    if outcome.is_err() {
+        stop.settled().await;
+    }
+    outcome
+}
+
+async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError> {
+    let began = Instant::now();
+    let resumption = Resumption::look(&run, stop).await?;
     let mut input = mem::replace(&mut run.input, Input::Items(Vec::new()));
     if let Input::Dataset { overwrite, .. } = &mut input {
         *overwrite = true;
     }
     let plan = Plan::new(&run)?;
-    let prepared = stop.bound(prepare::prepare(&run, input, resumption.secret.clone(), &plan, &stop)).await?;
+    let prepared = stop.bound(prepare::prepare(&run, input, resumption.secret.clone(), &plan, stop)).await?;
     resumption.known(&plan, &prepared.commitment, &prepared.source)?;
     let lacks = || RunError::Own("the peer has done its part, and bins are missing here: run the job again".to_owned());
     let saved = resumption.saved.ok_or_else(lacks)?;
@@ -46,8 +54,8 @@ pub(crate) async fn conclude_alone(mut run: Run) -> Result<RunReport, RunError> 
     let transcript = tally.transcript().ok_or_else(lacks)?;
     let prepare_seconds = began.elapsed().as_secs_f64();
     let Delivered { matched, rows_written, unreadable_labels } =
-        deliver::deliver(findings, prepared.delivery, &plan, &stop).await?;
-    note_delivery(run.checkpoints.clone(), &run.job_id, transcript, &stop).await;
+        deliver::deliver(findings, prepared.delivery, &plan, stop).await?;
+    note_delivery(run.checkpoints.clone(), &run.job_id, transcript, stop).await;
     let now = Instant::now();
     Ok(RunReport {
         participant: plan.me.clone(),

@@ -35,29 +35,37 @@ const COURTESY: Duration = Duration::from_secs(3);
 
 /// Runs over the links that `lines` brings, while the input is being prepared.
 pub(crate) async fn conduct(
+    run: Run,
+    bounds: Bounds,
+    approach: Approach,
+    lines: impl Lines,
+) -> Result<RunReport, RunError> {
+    let stop = Stop::new(run.cancel.clone(), run.limits.total);
+    let outcome = conduct_until(run, bounds, approach, lines, &stop).await;
+    if outcome.is_err() {
+        // What was begun is gone when the run is, and no work of it meets that of the next attempt.
+        stop.settled().await;
+    }
+    outcome
+}
+
+async fn conduct_until(
     mut run: Run,
     bounds: Bounds,
     approach: Approach,
     mut lines: impl Lines,
+    stop: &Stop,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
-    let stop = Stop::new(run.cancel.clone(), run.limits.total);
-    let resumption = Resumption::look(&run, &stop).await?;
+    let resumption = Resumption::look(&run, stop).await?;
     // Taken, since a copy of made-up items would be held to the end.
     let mut input = mem::replace(&mut run.input, Input::Items(Vec::new()));
     if let (Some(_), Input::Dataset { overwrite, .. }) = (&resumption.saved, &mut input) {
         // An earlier process may have delivered, and ended before it could say so.
         *overwrite = true;
     }
-    let met = meet(&run, input, resumption.secret.clone(), &stop, approach, &mut lines).await;
-    let Met { plan, prepared, link, ready } = match met {
-        Ok(met) => met,
-        Err(error) => {
-            // A result that was begun is gone when the run is.
-            stop.settled().await;
-            return Err(error);
-        }
-    };
+    let met = meet(&run, input, resumption.secret.clone(), stop, approach, &mut lines).await?;
+    let Met { plan, prepared, link, ready } = met;
     let prepare_seconds = began.elapsed().as_secs_f64();
     let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, source, delivery } =
         prepared;
@@ -87,7 +95,7 @@ pub(crate) async fn conduct(
     let label_columns = (plan.terms.mode == Mode::Labelled).then_some(plan.terms.label_columns.len());
     let findings = Findings::new(counts.rows, label_columns, &space);
     let readied = async {
-        let ready = resumption.begin(&run, &plan, &agreed, (commitment, source), (findings, count), &stop).await?;
+        let ready = resumption.begin(&run, &plan, &agreed, (commitment, source), (findings, count), stop).await?;
         let cut = run.compute.run(move || set.cut(&job_key, count, &space)).await;
         let cut = cut.map_err(|error| RunError::Own(error.to_string())).and_then(|cut| cut)?;
         Ok((cut, ready))
@@ -127,8 +135,8 @@ pub(crate) async fn conduct(
 
     let delivering = Instant::now();
     let Delivered { matched, rows_written, unreadable_labels } =
-        deliver::deliver(findings, delivery, &plan, &stop).await?;
-    note_delivery(checkpoints, &job_id, transcript, &stop).await;
+        deliver::deliver(findings, delivery, &plan, stop).await?;
+    note_delivery(checkpoints, &job_id, transcript, stop).await;
     Ok(RunReport {
         participant: plan.me.clone(),
         role: plan.own.role,

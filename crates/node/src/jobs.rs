@@ -84,6 +84,7 @@ pub(crate) struct Jobs {
 /// A job that waits or runs.
 #[derive(Clone)]
 struct Current {
+    attempt: u32,
     cancel: CancellationToken,
     reason: Arc<OnceLock<String>>,
     /// Whether it is to begin again.
@@ -124,9 +125,9 @@ impl Jobs {
         if self.shutdown.is_cancelled() || self.reports.repeat(job_id, start.attempt) {
             return;
         }
-        let current = match self.enter(job_id) {
+        let current = match self.enter(job_id, start.attempt) {
             Ok(Some(current)) => current,
-            Ok(None) if self.is_ending(job_id) => return self.start_later(start),
+            Ok(None) if self.gives_way(job_id, start.attempt) => return self.start_later(start),
             Ok(None) => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
             Err(refusal) => return self.tell(&start, &Err(refusal), false),
         };
@@ -156,6 +157,19 @@ impl Jobs {
             tracing::warn!(job_id, %error, "whether the job was delivered before cannot be told");
             None
         })
+    }
+
+    /// Whether what there is of a job ends, and makes way for another attempt. An earlier attempt of which the
+    /// coordinator could not say that it is over is told to end.
+    fn gives_way(&self, job_id: &str, attempt: u32) -> bool {
+        let current = self.current();
+        let Some(current) = current.get(job_id) else { return true };
+        if current.attempt < attempt && !current.cancel.is_cancelled() {
+            current.begins_again.store(true, Ordering::Relaxed);
+            drop(current.reason.set("the job is begun again".to_owned()));
+            current.cancel.cancel();
+        }
+        current.cancel.is_cancelled() && current.attempt <= attempt
     }
 
     /// Whether a job was told to end, and has not yet.
@@ -206,7 +220,7 @@ impl Jobs {
     }
 
     /// Enters a job among the current ones; nothing if it is there already.
-    fn enter(&self, job_id: &str) -> Result<Option<Current>, RunError> {
+    fn enter(&self, job_id: &str, attempt: u32) -> Result<Option<Current>, RunError> {
         let mut current = self.current();
         if current.contains_key(job_id) {
             return Ok(None);
@@ -215,7 +229,8 @@ impl Jobs {
         if current.len() >= most {
             return Err(RunError::Refused("the node has as many jobs waiting as it may".to_owned()));
         }
-        let entry = Current { cancel: CancellationToken::new(), reason: Arc::default(), begins_again: Arc::default() };
+        let (cancel, reason, begins_again) = (CancellationToken::new(), Arc::default(), Arc::default());
+        let entry = Current { attempt, cancel, reason, begins_again };
         current.insert(job_id.to_owned(), entry.clone());
         Ok(Some(entry))
     }
@@ -393,7 +408,6 @@ fn is_final(error: &RunError) -> bool {
             | RunError::Refused(_)
             | RunError::Data(_)
             | RunError::SourceChanged(_)
-            | RunError::Peer { .. }
             | RunError::Incompatible { .. }
     )
 }

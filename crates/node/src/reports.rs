@@ -71,10 +71,10 @@ impl Reports {
                 attempt,
             },
             Err(error) => JobEnded {
-                state: match error.job_state() {
-                    // A node that stops comes back.
-                    agreement::JobState::Cancelled if may_resume => JobState::Suspended,
-                    state => state.into(),
+                state: match error {
+                    // A node that stops comes back. A peer's word that it stops is not enough.
+                    RunError::Cancelled(_) if may_resume => JobState::Suspended,
+                    error => error.job_state().into(),
                 }
                 .into(),
                 cause: error.public_cause(&self.me),

@@ -97,8 +97,8 @@ impl Spill {
         }
         written.pending += 1;
         drop(written);
-        appending.queue.send((block, bytes)).map_err(|_| self.failed(&io::Error::other("nobody writes them")))?;
-        Ok(block)
+        let sent = appending.queue.send((block, bytes));
+        sent.map(|()| block).map_err(|_| self.failed(&io::Error::other("nobody writes them")))
     }
 
     /// Appends what is in a block to `bytes`.
@@ -166,6 +166,21 @@ impl Spill {
     }
 }
 
+/// Says when it goes that nothing more is written, so that nobody waits for it.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut written = self.0.written();
+        if written.pending > 0 {
+            written.failure = written.failure.take().or_else(|| Some(io::Error::other("nobody writes them")));
+            written.pending = 0;
+        }
+        drop(written);
+        self.0.changed.notify_all();
+    }
+}
+
 impl Shared {
     fn written(&self) -> MutexGuard<'_, Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
@@ -173,6 +188,7 @@ impl Shared {
 
     /// Writes blocks until no more can come.
     fn write_all(&self, blocks: &Receiver<(Block, Vec<u8>)>) {
+        let _ended = Ended(self);
         for (block, bytes) in blocks {
             let outcome = self.write(block, bytes);
             let mut written = self.written();

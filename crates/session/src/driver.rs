@@ -364,9 +364,13 @@ impl Driver {
         }
         let transcript = self.transcript.hash(&self.settings.session_id);
         self.put(Frame::Finish { transcript }.encode(), FINISH).await?;
+        let began = Instant::now();
         let frame = loop {
             if let Some(frame) = self.held.take() {
                 break frame;
+            }
+            if began.elapsed() > idle.saturating_mul(MOST_WORKING) {
+                return Err(put_off(began.elapsed()));
             }
             let arrived = timeout(idle, self.inbox.next()).await;
             self.held = self.arrived(arrived.map_err(|_| SessionError::IdleTimeout { idle, phase: FINISH })?)?;

@@ -6,7 +6,7 @@ use agreement::{JobState, ParticipantId, printable};
 use tokio::time::sleep;
 use wire::proto::{CancelJob, attach_response::Directive};
 
-use super::{Dispatcher, message, shares_a_party};
+use super::{Dispatcher, Live, message, shares_a_party};
 use crate::{store::StoreError, text::MAX_REASON};
 
 /// How long after the grace of a node it is known to have left.
@@ -34,12 +34,12 @@ impl Dispatcher {
     /// Interrupts the jobs that a node was doing. They are begun again when it is back.
     pub(crate) async fn left(self: &Arc<Self>, participant: &ParticipantId, why: &str) {
         let held = self.live.lock().await;
-        let jobs = held.iter().filter(|(_, job)| job.busies(participant)).map(|(id, _)| id.clone());
-        let jobs: Vec<String> = jobs.collect();
+        let jobs = held.iter().filter(|(_, job)| job.busies(participant)).map(|(id, job)| (id.clone(), job.attempt));
+        let jobs: Vec<(String, u32)> = jobs.collect();
         drop(held);
-        for id in jobs {
+        for (id, attempt) in jobs {
             let cause = format!("{participant}: {why}");
-            self.settled(self.interrupt(&id, &cause).await);
+            self.settled(self.interrupt(&id, attempt, &cause).await);
         }
     }
 
@@ -60,9 +60,10 @@ impl Dispatcher {
     }
 
     /// Lets a job wait until it can be begun again; it fails if that happens too often.
-    pub(super) async fn interrupt(self: &Arc<Self>, id: &str, cause: &str) -> Result<(), StoreError> {
+    pub(super) async fn interrupt(self: &Arc<Self>, id: &str, attempt: u32, cause: &str) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
-        let Some(job) = live.get_mut(id).filter(|job| !job.interrupted) else { return Ok(()) };
+        let due = |job: &&mut Live| !job.interrupted && job.attempt == attempt;
+        let Some(job) = live.get_mut(id).filter(due) else { return Ok(()) };
         if job.attempt >= MOST_ATTEMPTS {
             drop(live);
             return self.end(id, JobState::Failed, cause, None).await;

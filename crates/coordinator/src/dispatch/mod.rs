@@ -226,12 +226,20 @@ impl Dispatcher {
     async fn ended(self: &Arc<Self>, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
         let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
         // The end of an earlier attempt is known already, unless it was a success.
-        let is_stale = |job: &Live| job.interrupted || job.attempt != ended.attempt;
+        // So is its failure, unless that is what interrupted it in truth: a peer may have been quicker to say that it stops.
+        let is_failure = !ended.may_resume && matches!(state, JobState::Failed | JobState::Rejected);
+        let is_late = |job: &Live| job.interrupted && ended.attempt.checked_add(1) == Some(job.attempt) && is_failure;
+        let is_stale = |job: &Live| (job.interrupted || job.attempt != ended.attempt) && !is_late(job);
         if state != JobState::Succeeded && self.live.lock().await.get(id).is_some_and(is_stale) {
             return Ok(());
         }
         if state == JobState::Suspended && ended.may_resume && self.is_party(id, from).await {
-            return self.interrupt(id, &reported(&ended.cause, from)).await;
+            return self.interrupt(id, ended.attempt, &reported(&ended.cause, from)).await;
+        }
+        // The other has its result: this one need not be without.
+        let is_half_done = self.live.lock().await.get(id).is_some_and(|job| !job.transcripts.is_empty());
+        if is_half_done && ended.may_resume && self.is_party(id, from).await {
+            return self.interrupt(id, ended.attempt, &reported(&ended.cause, from)).await;
         }
         if state.is_final() && state != JobState::Succeeded && ended.may_resume && self.is_party(id, from).await {
             self.doubt(id, from, (state, &ended.cause)).await;

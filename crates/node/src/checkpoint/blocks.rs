@@ -1,7 +1,7 @@
 //! Files of sealed blocks, written from front to end.
 //!
 //! ```text
-//! file  = "yuandang run v1\n" ‖ salt (32) ‖ block…
+//! file  = "yuandang run v2\n" ‖ salt (32) ‖ block…
 //! block = length of what follows (4, little-endian) ‖ nonce (12) ‖ AES-256-GCM(key, nonce, number of the block, message)
 //! key   = HKDF-SHA-256(salt, storage key, "yuandang checkpoint v1")
 //! ```
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::prepare::random;
 
-const MAGIC: &[u8; 16] = b"yuandang run v1\n";
+const MAGIC: &[u8; 16] = b"yuandang run v2\n";
 const CONTEXT: &[u8] = b"yuandang checkpoint v1";
 /// Bytes before the first block.
 const HEAD: usize = 48;
