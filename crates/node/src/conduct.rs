@@ -60,7 +60,7 @@ async fn conduct_until(
     let resumption = Resumption::look(&run, stop).await?;
     // Taken, since a copy of made-up items would be held to the end.
     let mut input = mem::replace(&mut run.input, Input::Items(Vec::new()));
-    if let (Some(_), Input::Dataset { overwrite, .. }) = (&resumption.saved, &mut input) {
+    if let (true, Input::Dataset { overwrite, .. }) = (resumption.was_agreed(), &mut input) {
         // An earlier process may have delivered, and ended before it could say so.
         *overwrite = true;
     }
@@ -69,6 +69,17 @@ async fn conduct_until(
     let prepare_seconds = began.elapsed().as_secs_f64();
     let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, source, delivery } =
         prepared;
+    let known = match resumption.known(&plan, &commitment, &source) {
+        Ok(known) => resumption.promise(&run, &plan, (&commitment, &source), stop).await.map(|()| known),
+        Err(error) => Err(error),
+    };
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => {
+            link.part(&error).await;
+            return Err(error);
+        }
+    };
     let own = OwnInput {
         padded_size,
         commitment,
@@ -76,13 +87,7 @@ async fn conduct_until(
         bin_items: run.space.wanted_bin_items(label_size),
         in_flight: run.space.in_flight.clamp(1, lines.most()),
         lane: 0,
-        known: match resumption.known(&plan, &commitment, &source) {
-            Ok(known) => known,
-            Err(error) => {
-                link.part(&error).await;
-                return Err(error);
-            }
-        },
+        known,
     };
     let opened = stop.bound(open(&run, bounds, &plan, own, link, &mut lines)).await?;
     let Opened { bins, shaken } = opened;

@@ -157,15 +157,15 @@ fn check_known(theirs: &RunInput, own: &OwnInput, plan: &Plan) -> Result<(), Run
     if own.lane > 0 && !same_run {
         return Err(misbehaved(plan, "a connection of another run"));
     }
-    // Before the first bin was finished a peer may have lost what it began with, and begins again.
-    if own.lane == 0 && !same_run && known.finished.count() == 0 {
-        return Ok(());
-    }
-    if !same_run {
-        return Err(misbehaved(plan, "it begins a job for the first time of which bins are finished here"));
-    }
     if (theirs.commitment, theirs.padded_size) != (known.peer_commitment, known.peer_size) {
         return Err(misbehaved(plan, "it enters other records than it did when the job was begun"));
+    }
+    if !same_run && known.finished.count() > 0 {
+        return Err(misbehaved(plan, "it begins a job for the first time of which bins are finished here"));
+    }
+    // Its process may have ended before it had kept what was agreed. With the same records it may begin again.
+    if !same_run {
+        return Ok(());
     }
     // Each attempt leaves at most the bins that were in flight in doubt.
     let doubtful = known

@@ -1,15 +1,7 @@
 //! The jobs of a node: each is admitted or refused by the node's own configuration, waits its turn, runs
 //! as a task of its own, and is reported.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use agreement::JobSpec;
 use records::Datasets;
@@ -29,6 +21,7 @@ use crate::{
     conclude::conclude_alone,
     conduct::conduct,
     config::NodeConfig,
+    current::{Current, CurrentJobs, Entry},
     error::RunError,
     lines::{Calling, Expecting},
     prepare::random,
@@ -78,17 +71,7 @@ pub(crate) struct Jobs {
     sessions: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    current: Mutex<HashMap<String, Current>>,
-}
-
-/// A job that waits or runs.
-#[derive(Clone)]
-struct Current {
-    attempt: u32,
-    cancel: CancellationToken,
-    reason: Arc<OnceLock<String>>,
-    /// Whether it is to begin again.
-    begins_again: Arc<AtomicBool>,
+    current: CurrentJobs,
 }
 
 impl Jobs {
@@ -101,12 +84,13 @@ impl Jobs {
         listens: bool,
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, RunError> {
+        let most = (config.max_sessions as usize).saturating_mul(WAITING_PER_SESSION.saturating_add(1));
         Ok(Arc::new(Self {
             instance: *random()?,
             reports: Reports::new(config.participant.clone()),
             sessions: Arc::new(Semaphore::new(config.max_sessions as usize)),
             tasks: TaskTracker::new(),
-            current: Mutex::default(),
+            current: CurrentJobs::new(most),
             checkpoints: Some(checkpoints(&config.runs)?),
             config,
             datasets,
@@ -125,16 +109,19 @@ impl Jobs {
         if self.shutdown.is_cancelled() || self.reports.repeat(job_id, start.attempt) {
             return;
         }
-        let current = match self.enter(job_id, start.attempt) {
-            Ok(Some(current)) => current,
-            Ok(None) if self.gives_way(job_id, start.attempt) => return self.start_later(start),
-            Ok(None) => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
-            Err(refusal) => return self.tell(&start, &Err(refusal), false),
+        let current = match self.current.enter(job_id, start.attempt) {
+            Entry::Entered(current) => current,
+            Entry::AfterEarlier => return self.start_later(start),
+            Entry::Repeated => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
+            Entry::Full => {
+                let refusal = RunError::Refused("the node has as many jobs waiting as it may".to_owned());
+                return self.tell(&start, &Err(refusal), false);
+            }
         };
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
             if let Some(transcript) = jobs.was_delivered(&start.job_id).await {
-                jobs.current().remove(&start.job_id);
+                jobs.current.leave(&start.job_id);
                 jobs.reports.ended(&start.job_id, start.attempt, Ok(transcript), false);
                 return;
             }
@@ -143,9 +130,8 @@ impl Jobs {
                 Ok(spec) => jobs.carry_out(&start, spec, &current).await,
                 Err(refusal) => Err(refusal),
             };
-            let again = current.begins_again.load(Ordering::Relaxed);
-            jobs.current().remove(&start.job_id);
-            jobs.tell(&start, &outcome.map_err(|error| current.explain(error)), again);
+            jobs.current.leave(&start.job_id);
+            jobs.tell(&start, &outcome.map_err(|error| current.explain(error)), current.begins_again());
         });
     }
 
@@ -159,30 +145,12 @@ impl Jobs {
         })
     }
 
-    /// Whether what there is of a job ends, and makes way for another attempt. An earlier attempt of which the
-    /// coordinator could not say that it is over is told to end.
-    fn gives_way(&self, job_id: &str, attempt: u32) -> bool {
-        let current = self.current();
-        let Some(current) = current.get(job_id) else { return true };
-        if current.attempt < attempt && !current.cancel.is_cancelled() {
-            current.begins_again.store(true, Ordering::Relaxed);
-            drop(current.reason.set("the job is begun again".to_owned()));
-            current.cancel.cancel();
-        }
-        current.cancel.is_cancelled() && current.attempt <= attempt
-    }
-
-    /// Whether a job was told to end, and has not yet.
-    fn is_ending(&self, job_id: &str) -> bool {
-        self.current().get(job_id).is_some_and(|current| current.cancel.is_cancelled())
-    }
-
     /// Starts a job once its earlier attempt has ended here.
     fn start_later(self: &Arc<Self>, start: Start) {
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
             let ended = async {
-                while jobs.is_ending(&start.job_id) {
+                while jobs.current.is_ending(&start.job_id) {
                     sleep(ENDING).await;
                 }
             };
@@ -199,15 +167,9 @@ impl Jobs {
     /// Cancels this node's part of a job, if it waits or runs.
     /// One that does not begin again is forgotten.
     pub(crate) fn cancel(&self, job_id: &str, reason: &str, begins_again: bool) {
-        let current = self.current();
-        if !begins_again && !current.contains_key(job_id) {
+        let is_there = self.current.end(job_id, format!("the coordinator cancelled the job: {reason}"), begins_again);
+        if !is_there && !begins_again {
             self.forget(job_id);
-        }
-        if let Some(current) = current.get(job_id) {
-            current.begins_again.store(begins_again, Ordering::Relaxed);
-            // The first reason is the one that ends it.
-            drop(current.reason.set(format!("the coordinator cancelled the job: {reason}")));
-            current.cancel.cancel();
         }
     }
 
@@ -217,22 +179,6 @@ impl Jobs {
         if timeout(PARTING, self.tasks.wait()).await.is_err() {
             tracing::warn!("sessions were still running when the node stopped");
         }
-    }
-
-    /// Enters a job among the current ones; nothing if it is there already.
-    fn enter(&self, job_id: &str, attempt: u32) -> Result<Option<Current>, RunError> {
-        let mut current = self.current();
-        if current.contains_key(job_id) {
-            return Ok(None);
-        }
-        let most = (self.config.max_sessions as usize).saturating_mul(WAITING_PER_SESSION.saturating_add(1));
-        if current.len() >= most {
-            return Err(RunError::Refused("the node has as many jobs waiting as it may".to_owned()));
-        }
-        let (cancel, reason, begins_again) = (CancellationToken::new(), Arc::default(), Arc::default());
-        let entry = Current { attempt, cancel, reason, begins_again };
-        current.insert(job_id.to_owned(), entry.clone());
-        Ok(Some(entry))
     }
 
     async fn carry_out(&self, start: &Start, spec: JobSpec, current: &Current) -> Result<RunReport, RunError> {
@@ -246,7 +192,7 @@ impl Jobs {
         let expectation = admitted.listens.then(|| self.rendezvous.expect(attempt, peer)).transpose()?;
         let stopped = async {
             tokio::select! {
-                () = self.shutdown.cancelled() => drop(current.reason.set(STOPPING.to_owned())),
+                () = self.shutdown.cancelled() => current.because(STOPPING.to_owned()),
                 () = current.cancel.cancelled() => {}
             }
             current.cancel.cancel();
@@ -285,7 +231,7 @@ impl Jobs {
         let mut conducting = std::pin::pin!(conducting);
         tokio::select! {
             outcome = &mut conducting => return outcome,
-            () = self.shutdown.cancelled() => drop(current.reason.set(STOPPING.to_owned())),
+            () = self.shutdown.cancelled() => current.because(STOPPING.to_owned()),
         }
         current.cancel.cancel();
         conducting.await
@@ -392,11 +338,6 @@ impl Jobs {
             checkpoints.remove(job_id);
         }
     }
-
-    fn current(&self) -> MutexGuard<'_, HashMap<String, Current>> {
-        // The map is whole after every statement, so a panic elsewhere leaves it usable.
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Whether nothing of a job that ended so can be of use later. What is kept of others is removed when the
@@ -416,14 +357,4 @@ fn is_final(error: &RunError) -> bool {
 fn checkpoints(folder: &Path) -> Result<Checkpoints, RunError> {
     Checkpoints::open(folder)
         .map_err(|error| RunError::Configuration(format!("the folder for runs, {}: {error}", folder.display())))
-}
-
-impl Current {
-    /// An error of this job; a cancellation with its reason.
-    fn explain(&self, error: RunError) -> RunError {
-        match (error, self.reason.get()) {
-            (RunError::Cancelled(_), Some(reason)) => RunError::Cancelled(reason.clone()),
-            (error, _) => error,
-        }
-    }
 }

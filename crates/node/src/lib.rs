@@ -20,6 +20,7 @@ pub mod choice;
 mod conclude;
 mod conduct;
 pub mod config;
+mod current;
 mod deliver;
 mod direct;
 mod engine;

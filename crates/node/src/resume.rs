@@ -61,6 +61,11 @@ impl Resumption {
         Ok(Self { saved, secret })
     }
 
+    /// Whether both sides had agreed on the run before.
+    pub(crate) fn was_agreed(&self) -> bool {
+        self.saved.as_ref().is_some_and(Saved::was_agreed)
+    }
+
     /// What the handshake says of it.
     ///
     /// # Errors
@@ -81,6 +86,30 @@ impl Resumption {
             finished: saved.marks(),
             peer_size: saved.begun.peer_size,
         }))
+    }
+
+    /// Keeps what this side is about to say that it enters, if it is for the first time: another input would be a second
+    /// question under one job, and the peer refuses it.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if it cannot be kept.
+    pub(crate) async fn promise(
+        &self,
+        run: &Run,
+        plan: &Plan,
+        (commitment, source): (&[u8; 32], &[u8]),
+        stop: &Stop,
+    ) -> Result<(), RunError> {
+        let (None, Some(checkpoints)) = (&self.saved, run.checkpoints.clone()) else { return Ok(()) };
+        let about = Begun {
+            terms: plan.terms.digest().to_vec(),
+            secret: self.secret.to_vec(),
+            commitment: commitment.to_vec(),
+            source: source.to_vec(),
+            ..Begun::default()
+        };
+        let job_id = run.job_id.clone();
+        stop.blocking(move || checkpoints.ready(&job_id, &about)).await
     }
 
     /// Keeps what was agreed, and takes up the bins that need not be matched again.

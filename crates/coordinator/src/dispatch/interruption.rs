@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use agreement::{JobState, ParticipantId, printable};
 use tokio::time::sleep;
-use wire::proto::{CancelJob, attach_response::Directive};
+use wire::proto::{CancelJob, JobEnded, attach_response::Directive};
 
 use super::{Dispatcher, Live, message, shares_a_party};
 use crate::{store::StoreError, text::MAX_REASON};
@@ -14,6 +14,36 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// How often a job that was interrupted is begun again.
 const MOST_ATTEMPTS: u32 = 100;
+
+/// What an end that is no success means for a job.
+pub(super) enum Meaning {
+    /// Nothing: it is that of an attempt that is over already.
+    Known,
+    /// The job begins again.
+    Interruption,
+    /// The party lost its peer, and it has to be seen why.
+    Doubt,
+    /// The job is over.
+    End,
+}
+
+impl Live {
+    /// What it means that `from`'s part ended in `state`, which is no success.
+    pub(super) fn meaning(&self, from: &ParticipantId, state: JobState, ended: &JobEnded) -> Meaning {
+        if self.interrupted || self.attempt != ended.attempt {
+            // A peer that is at fault may have been quicker to say that it stops: what it did interrupted the job.
+            let is_late = self.interrupted && ended.attempt.checked_add(1) == Some(self.attempt);
+            let accuses = !ended.may_resume && matches!(state, JobState::Failed | JobState::Rejected);
+            return if is_late && accuses { Meaning::End } else { Meaning::Known };
+        }
+        if !ended.may_resume || self.spec.party_of(from).is_none() {
+            return Meaning::End;
+        }
+        // Where the other party has its result, this one need not be without.
+        let is_half_done = !self.transcripts.is_empty();
+        if state == JobState::Suspended || is_half_done { Meaning::Interruption } else { Meaning::Doubt }
+    }
+}
 
 impl Dispatcher {
     /// A node's stream has ended: what it was doing is interrupted, unless it comes back soon.
@@ -44,16 +74,21 @@ impl Dispatcher {
     }
 
     /// A party lost its peer in the middle. If the peer's node left, that interrupts the job; otherwise this is its end.
-    pub(super) async fn doubt(self: &Arc<Self>, id: &str, from: &ParticipantId, (state, cause): (JobState, &str)) {
-        let attempt = self.live.lock().await.get(id).map(|job| job.attempt);
+    pub(super) fn doubt(
+        self: &Arc<Self>,
+        id: &str,
+        from: &ParticipantId,
+        attempt: u32,
+        (state, cause): (JobState, &str),
+    ) {
         let (this, id, from, cause) = (Arc::clone(self), id.to_owned(), from.clone(), cause.to_owned());
         self.tasks.spawn(async move {
             tokio::select! {
                 () = this.shutdown.cancelled() => return,
                 () = sleep(this.patience.grace.saturating_add(LATE)) => {}
             }
-            let same = this.live.lock().await.get(&id).filter(|job| !job.interrupted).map(|job| job.attempt) == attempt;
-            if same {
+            let same = |job: &&Live| !job.interrupted && job.attempt == attempt;
+            if this.live.lock().await.get(&id).filter(same).is_some() {
                 this.settled(this.end(&id, state, &cause, Some(&from)).await);
             }
         });

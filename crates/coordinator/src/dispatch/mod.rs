@@ -16,6 +16,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::proto::{CancelJob, Job, JobEnded, JobReport, Progress, attach_response::Directive, job_report::Body};
 
+use interruption::Meaning;
+
 use crate::{
     patience::Patience,
     registry::Registry,
@@ -225,29 +227,17 @@ impl Dispatcher {
 
     async fn ended(self: &Arc<Self>, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
         let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
-        // The end of an earlier attempt is known already, unless it was a success.
-        // So is its failure, unless that is what interrupted it in truth: a peer may have been quicker to say that it stops.
-        let is_failure = !ended.may_resume && matches!(state, JobState::Failed | JobState::Rejected);
-        let is_late = |job: &Live| job.interrupted && ended.attempt.checked_add(1) == Some(job.attempt) && is_failure;
-        let is_stale = |job: &Live| (job.interrupted || job.attempt != ended.attempt) && !is_late(job);
-        if state != JobState::Succeeded && self.live.lock().await.get(id).is_some_and(is_stale) {
-            return Ok(());
-        }
-        if state == JobState::Suspended && ended.may_resume && self.is_party(id, from).await {
-            return self.interrupt(id, ended.attempt, &reported(&ended.cause, from)).await;
-        }
-        // The other has its result: this one need not be without.
-        let is_half_done = self.live.lock().await.get(id).is_some_and(|job| !job.transcripts.is_empty());
-        if is_half_done && ended.may_resume && self.is_party(id, from).await {
-            return self.interrupt(id, ended.attempt, &reported(&ended.cause, from)).await;
-        }
-        if state.is_final() && state != JobState::Succeeded && ended.may_resume && self.is_party(id, from).await {
-            self.doubt(id, from, (state, &ended.cause)).await;
-            return Ok(());
-        }
         if state != JobState::Succeeded {
+            let meaning = self.live.lock().await.get(id).map_or(Meaning::End, |job| job.meaning(from, state, &ended));
+            let (attempt, cause) = (ended.attempt, ended.cause.as_str());
             let state = if state.is_final() { state } else { JobState::Failed };
-            return self.end(id, state, &ended.cause, Some(from)).await;
+            match meaning {
+                Meaning::Known => {}
+                Meaning::Interruption => return self.interrupt(id, attempt, &reported(cause, from)).await,
+                Meaning::Doubt => self.doubt(id, from, attempt, (state, cause)),
+                Meaning::End => return self.end(id, state, cause, Some(from)).await,
+            }
+            return Ok(());
         }
         if ended.transcript_hash.len() != TRANSCRIPT {
             return self.end(id, JobState::Failed, "it reports a success and no transcript", Some(from)).await;
@@ -268,10 +258,6 @@ impl Dispatcher {
         } else {
             self.end(id, JobState::Failed, "the parties report different transcripts", None).await
         }
-    }
-
-    async fn is_party(&self, id: &str, from: &ParticipantId) -> bool {
-        self.live.lock().await.get(id).is_some_and(|job| job.spec.party_of(from).is_some())
     }
 
     /// Brings a job to its end and tells everyone: watchers, and the nodes that are still at it.

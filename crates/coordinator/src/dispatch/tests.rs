@@ -147,3 +147,71 @@ async fn a_job_is_not_begun_again_for_ever() {
         (wire::proto::JobState::Failed, "anhui: its node left in the middle of the job")
     );
 }
+
+/// A coordinator whose nodes are both at job "a", with what they are told.
+async fn under_way(
+    folder: &tempfile::TempDir,
+) -> (Arc<Dispatcher>, [mpsc::Receiver<Result<wire::proto::AttachResponse, tonic::Status>>; 2]) {
+    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let patience = Patience { grace: Duration::from_millis(50), ..Patience::default() };
+    let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
+    let attach = |name: &str| {
+        let (directives, taken) = mpsc::channel(8);
+        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![1]), directives);
+        taken
+    };
+    let taken = [attach("shanghai"), attach("anhui")];
+    dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
+    (dispatcher, taken)
+}
+
+fn ended(state: wire::proto::JobState, may_resume: bool, attempt: u32) -> JobEnded {
+    let transcript_hash = vec![9; TRANSCRIPT].into();
+    JobEnded { state: state.into(), may_resume, attempt, transcript_hash, cause: "it says so".to_owned() }
+}
+
+#[tokio::test]
+async fn a_party_whose_peer_has_its_result_is_told_to_conclude_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dispatcher, [_shanghai, mut anhui]) = under_way(&folder).await;
+    dispatcher.ended("a", &id("shanghai"), ended(wire::proto::JobState::Succeeded, false, 0)).await.unwrap();
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Failed, true, 0)).await.unwrap();
+    dispatcher.attached(&id("anhui")).await.unwrap();
+    let started = loop {
+        match anhui.recv().await.unwrap().unwrap().directive.unwrap() {
+            Directive::Start(start) if start.attempt == 1 => break start,
+            _ => {}
+        }
+    };
+    assert!(started.peers_done);
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Succeeded, false, 1)).await.unwrap();
+    assert_eq!(dispatcher.job("a").await.unwrap().state(), wire::proto::JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_peer_that_is_at_fault_gains_nothing_by_saying_first_that_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dispatcher, _taken) = under_way(&folder).await;
+    dispatcher.ended("a", &id("shanghai"), ended(wire::proto::JobState::Suspended, true, 0)).await.unwrap();
+    // What cannot be resumed is told, and of an attempt before that nothing more.
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Cancelled, false, 0)).await.unwrap();
+    assert_eq!(dispatcher.job("a").await.unwrap().state(), wire::proto::JobState::Queued);
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Failed, false, 0)).await.unwrap();
+    let job = dispatcher.job("a").await.unwrap();
+    assert_eq!((job.state(), job.cause.as_str()), (wire::proto::JobState::Failed, "anhui reports: it says so"));
+}
+
+#[tokio::test]
+async fn a_peers_word_that_it_stops_is_no_interruption_while_its_node_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dispatcher, _taken) = under_way(&folder).await;
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Cancelled, true, 0)).await.unwrap();
+    let ended = loop {
+        let job = dispatcher.job("a").await.unwrap();
+        if job.state() == wire::proto::JobState::Cancelled {
+            break job;
+        }
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert!(ended.cause.contains("anhui"), "{}", ended.cause);
+}

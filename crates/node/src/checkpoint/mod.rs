@@ -1,7 +1,8 @@
 //! What outlives a process of a run that is cut into bins: which bins are finished, and what they brought.
 //!
-//! A job has a file of its own. It says what the run is bound to (the job key, both commitments, the secret of this
-//! side's own) and then, bin by bin, what was found. A process that takes the job up again prepares its input anew,
+//! Before a side says what it enters it keeps the secret of its commitment, so that whatever happens it can only enter the
+//! same again: its peer holds it to that. Once both have agreed, a job has a file of its own. It says what the run is bound
+//! to (the job key, both commitments, the secret of this side's own) and then, bin by bin, what was found. A process that takes the job up again prepares its input anew,
 //! has to come to the same commitment, and matches the bins that are missing in fresh sessions. Once its result is
 //! delivered, a few bytes take the place of the file: the job has succeeded, and with which transcript, in case that
 //! the process ends before it has said so.
@@ -62,12 +63,24 @@ impl Checkpoints {
     /// # Errors
     /// [`RunError::Own`] if the file cannot be read.
     pub(crate) fn load(&self, job_id: &str) -> Result<Option<Saved>, RunError> {
-        let path = self.path(job_id);
-        let read = open_if_there(&path).and_then(|file| match file {
-            Some(file) => Saved::read(file, &self.key),
-            None => Ok(None),
-        });
-        read.map_err(|error| failed(&path, &error))
+        for path in [self.path(job_id), self.ready_path(job_id)] {
+            let read = open_if_there(&path).and_then(|file| match file {
+                Some(file) => Saved::read(file, &self.key),
+                None => Ok(None),
+            });
+            if let Some(saved) = read.map_err(|error| failed(&path, &error))? {
+                return Ok(Some(saved));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps what this side is about to say that it enters into a job, durably.
+    ///
+    /// # Errors
+    /// [`RunError::Own`] if it cannot be written.
+    pub(crate) fn ready(&self, job_id: &str, begun: &Begun) -> Result<(), RunError> {
+        self.write(&self.ready_path(job_id), begun)
     }
 
     /// Begins the file of a job, with the bins that were finished before.
@@ -76,18 +89,22 @@ impl Checkpoints {
     /// [`RunError::Own`] if it cannot be written.
     pub(crate) fn begin(&self, job_id: &str, begun: &Begun, saved: Option<&Saved>) -> Result<Checkpoint, RunError> {
         sweep(&self.folder, false).map_err(|error| failed(&self.folder, &error))?;
-        Checkpoint::begin(self.path(job_id), &self.key, begun, saved)
+        let checkpoint = Checkpoint::begin(self.path(job_id), &self.key, begun, saved)?;
+        // It says all that was kept before.
+        drop(fs::remove_file(self.ready_path(job_id)));
+        Ok(checkpoint)
     }
 
-    /// Whether a job was begun here.
+    /// Whether a job was begun here: both sides had agreed on it.
     pub(crate) fn has(&self, job_id: &str) -> bool {
         self.path(job_id).exists()
     }
 
-    /// Removes the file of a job: it is over.
+    /// Removes the files of a job: it is over.
     pub(crate) fn remove(&self, job_id: &str) {
         // What is left behind cannot be read without the key, and is swept when it is old.
         drop(fs::remove_file(self.path(job_id)));
+        drop(fs::remove_file(self.ready_path(job_id)));
     }
 
     /// Notes that the result of a job is delivered, and removes its file.
@@ -95,13 +112,8 @@ impl Checkpoints {
     /// # Errors
     /// [`RunError::Own`] if that cannot be written.
     pub(crate) fn delivered(&self, job_id: &str, transcript: [u8; 32]) -> Result<(), RunError> {
-        let path = self.delivered_path(job_id);
         let note = Delivered { job_id: job_id.to_owned(), transcript: transcript.to_vec() };
-        let noted = Writer::create(&path, &self.key).and_then(|mut writer| {
-            writer.put(&note)?;
-            writer.settle(&path)
-        });
-        noted.map_err(|error| failed(&path, &error))?;
+        self.write(&self.delivered_path(job_id), &note)?;
         self.remove(job_id);
         Ok(())
     }
@@ -125,6 +137,19 @@ impl Checkpoints {
         self.folder.join(format!("{job_id}.run"))
     }
 
+    fn ready_path(&self, job_id: &str) -> PathBuf {
+        self.folder.join(format!("{job_id}.ready"))
+    }
+
+    /// Writes a file of one block.
+    fn write(&self, path: &Path, message: &impl Message) -> Result<(), RunError> {
+        let written = Writer::create(path, &self.key).and_then(|mut writer| {
+            writer.put(message)?;
+            writer.settle(path)
+        });
+        written.map_err(|error| failed(path, &error))
+    }
+
     fn delivered_path(&self, job_id: &str) -> PathBuf {
         self.folder.join(format!("{job_id}.done"))
     }
@@ -146,7 +171,7 @@ fn sweep(folder: &Path, begins: bool) -> io::Result<()> {
         let old = || entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
         let is_over = match path.extension().and_then(|extension| extension.to_str()) {
             Some("part") => begins,
-            Some("run" | "done") => old().is_some_and(|age| age > KEPT),
+            Some("ready" | "run" | "done") => old().is_some_and(|age| age > KEPT),
             _ => false,
         };
         if is_over {
@@ -253,6 +278,22 @@ mod tests {
         OpenOptions::new().write(true).open(&path).unwrap().set_len(35 << 20).unwrap();
         let saved = all.load("job").unwrap().unwrap();
         assert_eq!((saved.marks().count(), found_in(&saved).len()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_side_is_about_to_enter_is_kept_until_more_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = checkpoints(folder.path());
+        let about = Begun { secret: vec![2; 32], commitment: vec![3; 32], ..Begun::default() };
+        all.ready("job", &about).unwrap();
+        let saved = all.load("job").unwrap().unwrap();
+        assert_eq!((&saved.begun, saved.was_agreed(), all.has("job")), (&about, false, false));
+        all.begin("job", &begun(9), None).unwrap();
+        let saved = all.load("job").unwrap().unwrap();
+        assert!(saved.was_agreed() && all.has("job") && !folder.path().join("job.ready").exists());
+        all.ready("other", &about).unwrap();
+        all.remove("other");
+        assert!(all.load("other").unwrap().is_none());
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Saved {
         Ok(Some(Self { begun, marks, file, key: Arc::clone(key) }))
     }
 
+    /// Whether both sides had agreed on the run.
+    pub(crate) fn was_agreed(&self) -> bool {
+        !self.begun.job_key.is_empty()
+    }
+
     /// The bins that are finished.
     pub(crate) fn marks(&self) -> BinMarks {
         self.marks.clone()

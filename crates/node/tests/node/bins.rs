@@ -113,6 +113,16 @@ fn breaks_after(sessions: usize) -> impl FnMut(ExchangeMessage) -> Vec<node::lin
     }
 }
 
+/// What goes to Shanghai, until such a message comes; then the connection breaks.
+fn breaks_at(
+    wanted: impl Fn(&Body) -> bool + Send + 'static,
+) -> impl FnMut(ExchangeMessage) -> Vec<node::link::Delivered> + Send + 'static {
+    move |message| match &message.body {
+        Some(body) if wanted(body) => vec![Err(LinkError::Broken("connection reset".to_owned()))],
+        _ => vec![Ok(message)],
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_was_broken_off_goes_on_from_the_bins_that_are_missing() {
     for (protocol, mode) in
@@ -149,18 +159,53 @@ async fn an_input_that_changed_since_is_refused_on_both_sides() {
         assert!(broken.is_err());
         let more = [std::fs::read(sides.source(changed)).unwrap(), b"k1000000,x\n".to_vec()].concat();
         std::fs::write(sides.source(changed), more).unwrap();
-        let (runs, folder) =
-            (kept(&sides, Protocol::Ecdh, Mode::Membership, folders.path()), folders.path().join(changed));
+        let runs = kept(&sides, Protocol::Ecdh, Mode::Membership, folders.path());
         let (shanghai, anhui) = meet_over(runs, |message| vec![Ok(message)]).await;
         let [own, other] = if changed == "shanghai" { [shanghai, anhui] } else { [anhui, shanghai] };
         assert!(matches!(own, Err(RunError::SourceChanged(_))), "{own:?}");
         assert!(matches!(other, Err(RunError::PeerEnded { .. })), "{other:?}");
         // Nor can it pretend to begin for the first time.
-        std::fs::remove_file(folder.join("job-1.run")).unwrap();
+        assert_refused_afresh(&sides, folders.path(), changed).await;
+    }
+}
+
+/// Forgets all that one side kept: whatever it enters now for the first time, the other holds it to what it entered.
+async fn assert_refused_afresh(sides: &Sides, folders: &Path, forgetful: &str) {
+    for kept in ["job-1.run", "job-1.ready"] {
+        drop(std::fs::remove_file(folders.join(forgetful).join(kept)));
+    }
+    let runs = kept(sides, Protocol::Ecdh, Mode::Membership, folders);
+    let (shanghai, anhui) = meet_over(runs, |message| vec![Ok(message)]).await;
+    let other = if forgetful == "shanghai" { anhui } else { shanghai };
+    let error = other.unwrap_err();
+    assert!(matches!(&error, RunError::Peer { .. }) && error.to_string().contains("other records"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_breaks_off_in_its_first_bin_cannot_ask_another_question() {
+    for forgetful in ["shanghai", "anhui"] {
+        let (sides, folders) = (sides(400), tempfile::tempdir().unwrap());
         let runs = kept(&sides, Protocol::Ecdh, Mode::Membership, folders.path());
-        let (shanghai, anhui) = meet_over(runs, |message| vec![Ok(message)]).await;
-        let other = if changed == "shanghai" { anhui } else { shanghai };
-        let error = other.unwrap_err();
-        assert!(matches!(&error, RunError::Peer { .. }) && error.to_string().contains("for the first time"), "{error}");
+        let (shanghai, anhui) = meet_over(runs, breaks_at(|body| matches!(body, Body::Frame(_)))).await;
+        assert!(shanghai.is_err() && anhui.is_err());
+        // Even the same records under another secret are another commitment.
+        assert_refused_afresh(&sides, folders.path(), forgetful).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_that_ended_before_it_kept_what_was_agreed_begins_again_with_the_same() {
+    let (sides, folders) = (sides(400), tempfile::tempdir().unwrap());
+    let runs = kept(&sides, Protocol::Ecdh, Mode::Membership, folders.path());
+    // Shanghai hears hello and nothing more.
+    let (shanghai, anhui) = meet_over(runs, breaks_at(|body| !matches!(body, Body::Hello(_)))).await;
+    assert!(shanghai.is_err() && anhui.is_err());
+    assert!(folders.path().join("anhui/job-1.ready").exists());
+    let runs = kept(&sides, Protocol::Ecdh, Mode::Membership, folders.path());
+    let (shanghai, anhui) = meet_over(runs, |message| vec![Ok(message)]).await;
+    assert_eq!((shanghai.unwrap().bins, anhui.unwrap().bins), (8, 8));
+    assert_eq!(rows(&sides, "shanghai"), expected(&sides));
+    for name in ["shanghai", "anhui"] {
+        assert!(!folders.path().join(name).join("job-1.ready").exists());
     }
 }

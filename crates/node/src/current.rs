@@ -1,0 +1,169 @@
+//! The jobs of a node that wait or run: one attempt of each at a time, of which a later one takes the place.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::RunError;
+
+/// Why an attempt ends that a later one takes the place of.
+const AGAIN: &str = "the job is begun again";
+
+/// The jobs that wait or run.
+pub(crate) struct CurrentJobs {
+    jobs: Mutex<HashMap<String, Current>>,
+    /// How many there may be.
+    most: usize,
+}
+
+/// An attempt at a job that waits or runs.
+#[derive(Clone)]
+pub(crate) struct Current {
+    attempt: u32,
+    pub(crate) cancel: CancellationToken,
+    reason: Arc<OnceLock<String>>,
+    begins_again: Arc<AtomicBool>,
+}
+
+/// What becomes of an attempt that is to start.
+pub(crate) enum Entry {
+    /// It starts.
+    Entered(Current),
+    /// It starts when an earlier one, which was told to end, has ended.
+    AfterEarlier,
+    /// It is under way already, or a later one is.
+    Repeated,
+    /// There are as many jobs as there may be.
+    Full,
+}
+
+impl CurrentJobs {
+    /// None so far, and `most` at a time.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { jobs: Mutex::default(), most }
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashMap<String, Current>> {
+        // The map is whole after every statement, so a panic elsewhere leaves it usable.
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters an attempt. An earlier one is told to end: the coordinator may not have been able to say so.
+    pub(crate) fn enter(&self, job_id: &str, attempt: u32) -> Entry {
+        let mut jobs = self.jobs();
+        if let Some(current) = jobs.get(job_id) {
+            if current.attempt < attempt {
+                current.end(AGAIN.to_owned(), true);
+            }
+            let gives_way = current.cancel.is_cancelled() && current.attempt <= attempt;
+            return if gives_way { Entry::AfterEarlier } else { Entry::Repeated };
+        }
+        if jobs.len() >= self.most {
+            return Entry::Full;
+        }
+        let (cancel, reason, begins_again) = (CancellationToken::new(), Arc::default(), Arc::default());
+        let entered = Current { attempt, cancel, reason, begins_again };
+        jobs.insert(job_id.to_owned(), entered.clone());
+        Entry::Entered(entered)
+    }
+
+    /// Whether an attempt was told to end, and has not yet.
+    pub(crate) fn is_ending(&self, job_id: &str) -> bool {
+        self.jobs().get(job_id).is_some_and(|current| current.cancel.is_cancelled())
+    }
+
+    /// Tells an attempt to end; whether there is one.
+    pub(crate) fn end(&self, job_id: &str, reason: String, begins_again: bool) -> bool {
+        let jobs = self.jobs();
+        let current = jobs.get(job_id);
+        if let Some(current) = current {
+            current.end(reason, begins_again);
+        }
+        current.is_some()
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn leave(&self, job_id: &str) {
+        self.jobs().remove(job_id);
+    }
+}
+
+impl Current {
+    fn end(&self, reason: String, begins_again: bool) {
+        self.begins_again.store(begins_again, Ordering::Relaxed);
+        self.because(reason);
+        self.cancel.cancel();
+    }
+
+    /// Whether the job is to begin again.
+    pub(crate) fn begins_again(&self) -> bool {
+        self.begins_again.load(Ordering::Relaxed)
+    }
+
+    /// Notes why it ends. The first reason is the one that counts.
+    pub(crate) fn because(&self, reason: String) {
+        drop(self.reason.set(reason));
+    }
+
+    /// An error of this attempt; a cancellation with its reason.
+    pub(crate) fn explain(&self, error: RunError) -> RunError {
+        match (error, self.reason.get()) {
+            (RunError::Cancelled(_), Some(reason)) => RunError::Cancelled(reason.clone()),
+            (error, _) => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entered(entry: Entry) -> Current {
+        match entry {
+            Entry::Entered(current) => current,
+            _ => panic!("it was not entered"),
+        }
+    }
+
+    #[test]
+    fn a_later_attempt_takes_the_place_of_an_earlier_one() {
+        let jobs = CurrentJobs::new(9);
+        let first = entered(jobs.enter("job", 0));
+        assert!(matches!(jobs.enter("job", 0), Entry::Repeated) && !first.cancel.is_cancelled());
+        // The coordinator's word that the first is over was lost.
+        assert!(matches!(jobs.enter("job", 2), Entry::AfterEarlier));
+        assert!(first.cancel.is_cancelled() && first.begins_again() && jobs.is_ending("job"));
+        let error = first.explain(RunError::cancelled()).to_string();
+        assert!(error.contains(AGAIN), "{error}");
+        jobs.leave("job");
+        let last = entered(jobs.enter("job", 2));
+        // One that was on its way for longer comes too late.
+        assert!(matches!(jobs.enter("job", 1), Entry::Repeated) && !last.cancel.is_cancelled());
+    }
+
+    #[test]
+    fn one_that_was_told_to_end_is_waited_for_and_its_first_reason_counts() {
+        let jobs = CurrentJobs::new(9);
+        let current = entered(jobs.enter("job", 0));
+        assert!(jobs.end("job", "first".to_owned(), false) && !jobs.end("another", "first".to_owned(), false));
+        jobs.end("job", "second".to_owned(), false);
+        assert!(current.explain(RunError::cancelled()).to_string().contains("first") && !current.begins_again());
+        assert!(matches!(jobs.enter("job", 0), Entry::AfterEarlier));
+        assert!(matches!(current.explain(RunError::Own("no".to_owned())), RunError::Own(_)));
+    }
+
+    #[test]
+    fn there_are_so_many_and_no_more() {
+        let jobs = CurrentJobs::new(1);
+        entered(jobs.enter("a", 0));
+        assert!(matches!(jobs.enter("b", 0), Entry::Full));
+        jobs.leave("a");
+        entered(jobs.enter("b", 0));
+    }
+}
