@@ -38,9 +38,12 @@ struct Bucket {
 }
 
 impl Bucket {
+    fn bytes(&self) -> u64 {
+        self.blocks.iter().map(Block::bytes).sum::<u64>() + self.held as u64
+    }
+
     fn read_into(&self, spill: &Spill, bytes: &mut Vec<u8>) -> Result<(), RunError> {
-        let sealed: u64 = self.blocks.iter().map(Block::bytes).sum();
-        bytes.reserve(usize::try_from(sealed).unwrap_or(0) + self.held);
+        bytes.reserve(usize::try_from(self.bytes()).unwrap_or(0));
         for block in &self.blocks {
             spill.get(*block, bytes)?;
         }
@@ -95,8 +98,13 @@ impl Buckets {
 
     /// Bytes of the largest bucket.
     pub(crate) fn largest(&self) -> u64 {
-        let bytes = |bucket: &Bucket| bucket.blocks.iter().map(Block::bytes).sum::<u64>() + bucket.held as u64;
-        self.buckets.iter().map(bytes).max().unwrap_or(0)
+        self.buckets.iter().map(Bucket::bytes).max().unwrap_or(0)
+    }
+
+    /// Bytes of a bucket, on average.
+    pub(crate) fn mean(&self) -> u64 {
+        let all: u64 = self.buckets.iter().map(Bucket::bytes).sum();
+        all.checked_div(self.buckets.len() as u64).unwrap_or(0)
     }
 
     /// Puts bytes into a bucket, as [`put`](Self::put), without copying them.

@@ -11,7 +11,10 @@ use std::{
 };
 
 use agreement::ParticipantId;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot::{self, error::TryRecvError},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error::RunError, link::Link};
@@ -180,6 +183,7 @@ impl Rendezvous {
         attempt: &Attempt,
     ) -> Result<Handover, RunError> {
         let error = tokio::select! {
+            biased;
             claim = timeout(self.wait, &mut claimed) => match claim {
                 Ok(Ok(handover)) => return Ok(handover),
                 Ok(Err(_)) => RunError::Refused(format!("job {} has ended here", attempt.job_id)),
@@ -188,12 +192,17 @@ impl Rendezvous {
             error = link.disturbed() => error,
             () = self.shutdown.cancelled() => RunError::Cancelled("the node is shutting down".to_owned()),
         };
-        self.state().waiting.remove(&(attempt.clone(), link.peer().participant.clone()));
-        // The job may have come at the last moment; it is then joined, unless the caller is at fault.
+        let mut state = self.state();
         match claimed.try_recv() {
-            Ok(handover) if matches!(error, RunError::Deadline { .. }) => Ok(handover),
-            _ => Err(error),
+            // The job came at the last moment; it is joined, unless the caller is at fault.
+            Ok(handover) if matches!(error, RunError::Deadline { .. }) => return Ok(handover),
+            // The place is still this call's own, and not that of one after it.
+            Err(TryRecvError::Empty) => {
+                state.waiting.remove(&(attempt.clone(), link.peer().participant.clone()));
+            }
+            _ => {}
         }
+        Err(error)
     }
 }
 

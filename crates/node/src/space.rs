@@ -55,6 +55,12 @@ impl Space {
         (self.memory / 2).max(LEAST_PIECE)
     }
 
+    /// Pieces that are worked on at a time, each of which takes so many bytes: one at least, and `most` at the most.
+    pub(crate) fn at_a_time(&self, bytes: u64, most: usize) -> usize {
+        let pieces = (self.memory / 4).checked_div(bytes).unwrap_or(u64::MAX);
+        usize::try_from(pieces).unwrap_or(usize::MAX).clamp(1, most.max(1))
+    }
+
     /// Bytes that wait in memory, at the most, before they go to disk.
     pub(crate) fn held(&self) -> usize {
         usize::try_from(self.memory / 2).unwrap_or(usize::MAX)
@@ -72,6 +78,8 @@ mod tests {
         assert_eq!(items(1 << 28, 2, 0), 1 << 19);
         assert_eq!(items(1 << 30, 2, 4096), (1 << 29) / (256 + 4 * 4096));
         assert_eq!(items(0, 64, 16), 1);
+        let space = Space { memory: 1 << 20, ..Space::default() };
+        assert_eq!([1 << 30, 1 << 16, 0].map(|bytes| space.at_a_time(bytes, 8)), [1, 4, 8]);
         assert_eq!(Space::in_one_piece().wanted_bin_items(4096), u64::MAX);
     }
 }

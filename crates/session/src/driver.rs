@@ -23,16 +23,11 @@ use crate::{
     frame::Frame,
     incoming::{Incoming, elements_per_frame},
     lanes::{Inbox, Outbox},
+    liveness::{put_off, puts_off, silence},
     settings::{Finished, PhaseProgress, PhaseReport, Settings},
     transcript::Transcript,
 };
 
-/// Signs of life within an idle deadline, while this side computes; and the longest time between two,
-/// since the peer's deadline may be shorter than ours.
-const SIGNS_OF_LIFE: u32 = 4;
-const LONGEST_SILENCE: Duration = Duration::from_secs(2);
-/// How many idle deadlines a peer may put this side off with signs of life alone.
-pub(crate) const MOST_WORKING: u32 = 30;
 /// What the last exchange is called in errors.
 const FINISH: &str = "finish";
 
@@ -206,7 +201,7 @@ impl Driver {
             Ok(Ok(Some(arrived))) => {
                 self.held = self.arrived(arrived)?;
                 self.put_off = if self.held.is_some() { Duration::ZERO } else { self.put_off + began.elapsed() };
-                if self.put_off <= idle.saturating_mul(MOST_WORKING) {
+                if !puts_off(self.put_off, idle) {
                     return Ok(());
                 }
                 Err(put_off(self.put_off))
@@ -369,7 +364,7 @@ impl Driver {
             if let Some(frame) = self.held.take() {
                 break frame;
             }
-            if began.elapsed() > idle.saturating_mul(MOST_WORKING) {
+            if puts_off(began.elapsed(), idle) {
                 return Err(put_off(began.elapsed()));
             }
             let arrived = timeout(idle, self.inbox.next()).await;
@@ -397,17 +392,6 @@ impl Driver {
             hook(turn.progress(self.phase.phase));
         }
     }
-}
-
-/// How long this side computes between two signs of life.
-pub(crate) fn silence(idle: Duration) -> Duration {
-    (idle / SIGNS_OF_LIFE).min(LONGEST_SILENCE)
-}
-
-/// What is said of a peer that has shown for so long that it lives, and nothing else.
-pub(crate) fn put_off(waited: Duration) -> SessionError {
-    let seconds = waited.as_secs();
-    SessionError::Peer(format!("for {seconds} seconds it said that it was at work, and sent nothing"))
 }
 
 fn empty_phase(phase: &'static str) -> PhaseReport {

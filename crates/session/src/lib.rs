@@ -16,6 +16,7 @@ pub mod frame;
 mod incoming;
 mod lanes;
 mod line;
+mod liveness;
 pub mod memory;
 pub mod settings;
 pub mod tampering;

@@ -7,10 +7,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     channel::{Channel, ChannelError},
-    driver::{Driver, MOST_WORKING, put_off, silence},
+    driver::Driver,
     error::{Fault, SessionError},
     frame::Frame,
     lanes::{self, Inbox, Outbox},
+    liveness::{put_off, puts_off, silence},
     settings::{Finished, Settings},
 };
 
@@ -117,8 +118,8 @@ impl Line {
             match Frame::decode(&bytes).map_err(|error| SessionError::Peer(error.to_string()))? {
                 Frame::Kept => return Ok(()),
                 Frame::Abort { fault, reason } => return Err(SessionError::PeerEnded { fault, reason }),
-                Frame::Working if began.elapsed() <= idle.saturating_mul(MOST_WORKING) => {}
-                Frame::Working => return Err(put_off(began.elapsed())),
+                Frame::Working if puts_off(began.elapsed(), idle) => return Err(put_off(began.elapsed())),
+                Frame::Working => {}
                 Frame::Header { .. } | Frame::Elements { .. } | Frame::Finish { .. } => {
                     return Err(SessionError::Peer("it sent more after its last session".to_owned()));
                 }

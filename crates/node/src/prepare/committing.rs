@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 use super::entries::{self, Beside, Entry};
 use crate::{buckets::Buckets, error::RunError, space::Space};
 
+/// How many times the mean a part may have where keys are dealt evenly.
+const EVEN: u64 = 2;
+
 /// Parts that a thread sorts before what is to stay in memory is put back.
 const PARTS_AT_A_TIME: usize = 4;
 
@@ -47,10 +50,12 @@ pub(crate) fn commit(
     beside: Beside,
     secret: &Zeroizing<[u8; 32]>,
     counts: &mut RowCounts,
+    space: &Space,
 ) -> Result<Committed, RunError> {
     let (mut parts, mut longest_label) = (Parts::default(), 0);
     let in_memory = buckets.in_memory();
-    let at_a_time = PARTS_AT_A_TIME * rayon::current_num_threads().max(1);
+    // Bytes, entries and keys of a part, and what of it is kept.
+    let at_a_time = space.at_a_time(4 * buckets.largest(), PARTS_AT_A_TIME * rayon::current_num_threads());
     for first in (0..PARTS).step_by(at_a_time) {
         let examined: Vec<(usize, Examined)> = {
             let (range, buckets) = (first..PARTS.min(first + at_a_time), &*buckets);
@@ -74,7 +79,7 @@ pub(crate) fn commit(
     Ok(Committed { root: parts.root(), items: parts.count(), longest_label })
 }
 
-/// Makes sure that every part can be sorted. Keys are dealt evenly, so one that cannot has a key of very many rows.
+/// Makes sure that every part can be sorted.
 ///
 /// # Errors
 /// [`RunError::Data`] if one cannot.
@@ -82,8 +87,12 @@ pub(crate) fn check_parts(buckets: &Buckets, space: &Space) -> Result<(), RunErr
     if buckets.largest() <= space.piece() {
         return Ok(());
     }
-    let what = "one key stands in more rows than the memory limit allows: give more memory, or leave out rows with a \
-                placeholder for a key";
+    let what = if buckets.largest() > EVEN * buckets.mean() {
+        "one key stands in more rows than the memory limit allows: give more memory, or leave out rows with a \
+         placeholder for a key"
+    } else {
+        "the memory limit is too low for a set of this size: give more memory"
+    };
     Err(RunError::Data(what.to_owned()))
 }
 
@@ -160,5 +169,10 @@ mod tests {
         let error = check_parts(&buckets, &space).unwrap_err();
         assert!(matches!(&error, RunError::Data(what) if what.contains("placeholder")), "{error}");
         check_parts(&buckets, &Space::default()).unwrap();
+        // Where all parts are as large, no key is to blame.
+        let mut even = Buckets::new(2, space.held(), Spill::new(&space.folder));
+        (0..8).for_each(|turn| even.put(turn % 2, &rows).unwrap());
+        let error = check_parts(&even, &space).unwrap_err();
+        assert!(matches!(&error, RunError::Data(what) if what.contains("set of this size")), "{error}");
     }
 }

@@ -77,10 +77,11 @@ fn cut_entries(
     space: &Space,
 ) -> Result<Buckets, RunError> {
     let mut bins = Buckets::new(count as usize, space.held(), Spill::new(&space.folder));
-    let threads = rayon::current_num_threads().max(1);
+    // Bytes, entries, keys and shares of a part, and the shares of the one before.
+    let at_a_time = space.at_a_time(5 * parts.largest(), rayon::current_num_threads());
     let mut dealt = Vec::new();
-    for first in (0..PARTS).step_by(threads) {
-        let range = first..PARTS.min(first + threads);
+    for first in (0..PARTS).step_by(at_a_time) {
+        let range = first..PARTS.min(first + at_a_time);
         // What is on disk is read there, where it is dealt.
         let taken: Vec<Taken> = range.map(|part| parts.hand_out(part)).collect();
         let (put, next) = rayon::join(

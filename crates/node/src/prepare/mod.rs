@@ -130,7 +130,7 @@ pub(crate) async fn prepare(
                 let (read, agreed) = (read?, plan.own.padded_size);
                 let changed = source.datasets.changed(&source.address);
                 quality::log(&job_id, &read.tally, &plan.own.key_columns, changed);
-                let committing = compute.begin(move || read.commit(agreed, &secret));
+                let committing = compute.begin(move || read.commit(agreed, &secret, &space));
                 committing.wait().map_err(|error| RunError::Own(error.to_string()))?
             });
             preparing.await
@@ -150,8 +150,13 @@ struct Read {
 }
 
 impl Read {
-    fn commit(mut self, agreed: Option<u64>, secret: &Zeroizing<[u8; 32]>) -> Result<Prepared, RunError> {
-        let committed = committing::commit(&mut self.buckets, self.beside, secret, &mut self.counts)?;
+    fn commit(
+        mut self,
+        agreed: Option<u64>,
+        secret: &Zeroizing<[u8; 32]>,
+        space: &Space,
+    ) -> Result<Prepared, RunError> {
+        let committed = committing::commit(&mut self.buckets, self.beside, secret, &mut self.counts, space)?;
         let label_size = match self.beside {
             Beside::Row => 0,
             Beside::Label => padded_label_size(committed.longest_label)?,
