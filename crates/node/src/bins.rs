@@ -167,8 +167,8 @@ async fn run_lane(work: Arc<Work>, lane: Lane, due: Vec<u32>, stop: Stop) -> Res
             }
         }
     }
-    // Only now can neither side lose what the other no longer has.
-    // Not held to the run's deadline: all is there, and the peer may have been told so.
+    // From here on neither side can lose what the other no longer has. The run's deadline is no reason to stop: all is
+    // there, and the peer may have been told so.
     let settled = tokio::select! {
         biased;
         () = stop.token().cancelled() => Err(RunError::cancelled()),

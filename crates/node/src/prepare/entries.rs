@@ -86,9 +86,10 @@ pub(crate) fn write_row(entry: &mut [u8], key: &CanonicalKey, row: u64) {
 
 /// Appends an entry with a label list, which has fewer than 2^16 bytes.
 pub(crate) fn push_label(bytes: &mut Vec<u8>, key: &CanonicalKey, label: &[u8]) {
-    bytes.extend_from_slice(&key.0);
-    bytes.extend_from_slice(&u16::try_from(label.len()).unwrap_or(u16::MAX).to_le_bytes());
-    bytes.extend_from_slice(label.get(..u16::MAX as usize).unwrap_or(label));
+    let label = label.get(..u16::MAX as usize).unwrap_or(label);
+    let before = bytes.len();
+    bytes.resize(before + WITHOUT_LABEL + label.len(), 0);
+    write_label(bytes.get_mut(before..).unwrap_or_default(), key, label);
 }
 
 /// Writes an entry with a label list, which has fewer than 2^16 bytes, where it fits exactly.

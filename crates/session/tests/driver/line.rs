@@ -20,24 +20,17 @@ fn pair() -> (Plain, Plain) {
 #[tokio::test]
 async fn a_line_ends_when_both_have_kept_what_they_learned() {
     let (here, there) = session::in_memory(1);
-    let (receiver, sender) = (Line::open(here), Line::open(there));
-    let receiving = async {
-        let mut line = receiver;
+    let several = async |mut line: Line, plain: fn((Plain, Plain)) -> Plain, side| {
         for _ in 0..3 {
-            line = line.run(pair().0.boxed(), patient(Side::Receiver)).await.unwrap().1;
+            line = line.run(plain(pair()).boxed(), patient(side)).await.unwrap().1;
         }
         line.settle(IDLE).await.unwrap();
         line.part().await;
     };
-    let sending = async {
-        let mut line = sender;
-        for _ in 0..3 {
-            line = line.run(pair().1.boxed(), patient(Side::Sender)).await.unwrap().1;
-        }
-        line.settle(IDLE).await.unwrap();
-        line.part().await;
-    };
-    tokio::join!(receiving, sending);
+    tokio::join!(
+        several(Line::open(here), |(receiver, _)| receiver, Side::Receiver),
+        several(Line::open(there), |(_, sender)| sender, Side::Sender),
+    );
 }
 
 #[tokio::test]
