@@ -6,9 +6,10 @@
 use std::{fmt, str::FromStr};
 
 use ed25519_dalek::{
-    Signer, SigningKey, VerifyingKey,
+    Signature, Signer, SigningKey, VerifyingKey,
     pkcs8::{DecodePrivateKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Why an identity key is not usable.
@@ -26,7 +27,8 @@ pub enum IdentityError {
 }
 
 /// A participant's public key, as its peers pin it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct IdentityPublicKey([u8; 32]);
 
 impl IdentityPublicKey {
@@ -46,6 +48,28 @@ impl IdentityPublicKey {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Whether `signature` is one of this key over `message`, by the strict rule (RFC 8032, 5.1.7, and no point of small
+    /// order), so that all who verify agree.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        VerifyingKey::from_bytes(&self.0)
+            .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+    }
+}
+
+impl TryFrom<String> for IdentityPublicKey {
+    type Error = IdentityError;
+
+    fn try_from(text: String) -> Result<Self, IdentityError> {
+        text.parse()
+    }
+}
+
+impl From<IdentityPublicKey> for String {
+    fn from(key: IdentityPublicKey) -> Self {
+        key.to_string()
     }
 }
 
@@ -99,10 +123,15 @@ impl IdentityKey {
     }
 
     /// Signs the to-be-signed bytes of an X.509 certificate (RFC 5280, 4.1.1.1), which is how an
-    /// identity endorses it. Nothing else may be signed this way: later signatures have contexts.
+    /// identity endorses it. Nothing else may be signed this way: statements have a context of their own.
     #[must_use]
     pub fn endorse_certificate(&self, to_be_signed: &[u8]) -> [u8; 64] {
         self.0.sign(to_be_signed).to_bytes()
+    }
+
+    /// Signs the bytes of a statement, which begin with its context ([`crate::statement`]).
+    pub(crate) fn sign_statement(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
     }
 
     /// The key that peers pin.

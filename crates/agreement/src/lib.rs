@@ -1,19 +1,34 @@
-//! Who takes part, in what, and what a run is bound to: models, canonical bytes, digests. Pure.
-//!
-//! Signed agreements, limits, use records and receipts come here later.
+//! Who takes part, in what, under which agreement, and what a run is bound to: models, canonical bytes, digests, signatures,
+//! and the rule that admits or refuses a job. Pure.
 
 #![warn(missing_docs)]
 
+pub mod acts;
+pub mod admission;
+pub mod calendar;
+pub mod canonical;
+pub mod contract;
 pub mod identity;
 pub mod job;
+pub mod life;
+pub mod moment;
 pub mod participant;
 pub mod printable;
+pub mod receipt;
 pub mod run;
 pub mod settings;
+pub mod statement;
 
+pub use acts::{Act, Pinned};
+pub use canonical::Digest;
+pub use contract::Agreement;
 pub use identity::{IdentityError, IdentityKey, IdentityPublicKey};
 pub use job::{ErrorBudget, JobParty, JobSpec, JobSpecError, JobState, Mode, Protocol};
+pub use life::{AgreementState, Life};
+pub use moment::Moment;
 pub use participant::{ParticipantId, Role};
 pub use printable::printable;
+pub use receipt::{Event, Receipt};
 pub use records::KeyType;
 pub use run::{Handshake, RunInput, RunParticipant, RunTerms};
+pub use statement::{Signed, Signer, Statement, StatementError};

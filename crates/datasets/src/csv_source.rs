@@ -146,7 +146,9 @@ impl<R: Read + Send> RecordSource for CsvSource<R> {
             );
             return Err(at_line(&self.place, self.reader.line(), problem));
         }
-        self.text.check(record).map_err(|problem| at_line(&self.place, self.reader.line(), problem))?;
+        if !(self.reader.is_utf_8() && self.text.is_satisfied_by_utf_8()) {
+            self.text.check(record).map_err(|problem| at_line(&self.place, self.reader.line(), problem))?;
+        }
         Ok(true)
     }
 }

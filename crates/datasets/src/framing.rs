@@ -50,6 +50,8 @@ pub(crate) struct RecordReader<R> {
     begins: u64,
     /// Whether the current record was ended by the end of the data.
     open_end: bool,
+    /// Whether the current record is known to be UTF-8.
+    utf_8: bool,
 }
 
 impl<R: Read> RecordReader<R> {
@@ -59,7 +61,15 @@ impl<R: Read> RecordReader<R> {
         // It would take a byte-order mark off its first record, which need not be the first of the data.
         let _ = parser.read_record(b"\n", &mut [0], &mut [0]);
         Self {
-            input: Input { source: input, buffer: vec![0; BUFFER], start: 0, end: 0, ended: false, failed: None },
+            input: Input {
+                source: input,
+                buffer: vec![0; BUFFER],
+                start: 0,
+                end: 0,
+                utf_8: 0,
+                ended: false,
+                failed: None,
+            },
             parser,
             raw: Vec::new(),
             values: vec![0; 1024],
@@ -69,6 +79,7 @@ impl<R: Read> RecordReader<R> {
             lines: LineCount::default(),
             begins: 1,
             open_end: false,
+            utf_8: false,
         }
     }
 
@@ -112,6 +123,11 @@ impl<R: Read> RecordReader<R> {
         self.open_end
     }
 
+    /// Whether the record that was given last is known to be UTF-8; others may be it all the same.
+    pub(crate) fn is_utf_8(&self) -> bool {
+        self.utf_8
+    }
+
     /// Whether the record that was given last ended in CR LF.
     pub(crate) fn ended_in_crlf(&mut self) -> Result<bool, FramingError> {
         while self.input.held().len() < 2 && !self.input.ended {
@@ -152,13 +168,14 @@ impl<R: Read> RecordReader<R> {
         }
         self.lines.after_carriage_return = false;
         self.input.start += length;
+        self.utf_8 = self.input.start <= self.input.utf_8;
         Ok(true)
     }
 
     /// Reads a record that may have quotation marks, or not fit the buffer.
     fn next_quoted(&mut self, record: &mut Record, limits: RecordLimits) -> Result<bool, FramingError> {
         self.raw.clear();
-        (self.used, self.fields) = (0, 0);
+        (self.used, self.fields, self.utf_8) = (0, 0, false);
         loop {
             if self.input.held().is_empty() && !self.input.ended {
                 self.input.fill().map_err(FramingError::Io)?;
@@ -228,6 +245,8 @@ struct Input<R> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// What is held up to here is UTF-8.
+    utf_8: usize,
     ended: bool,
     /// What a look ahead met; whoever needs the bytes gets it.
     failed: Option<std::io::Error>,
@@ -246,6 +265,7 @@ impl<R: Read> Input<R> {
         if self.start > 0 && (self.start == self.end || self.end == self.buffer.len()) {
             // What is left is mostly part of one row.
             self.buffer.copy_within(self.start..self.end, 0);
+            self.utf_8 = self.utf_8.saturating_sub(self.start);
             (self.start, self.end) = (0, self.end - self.start);
         }
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
@@ -255,11 +275,29 @@ impl<R: Read> Input<R> {
         loop {
             match self.source.read(room) {
                 Ok(0) => self.ended = true,
-                Ok(read) => self.end += read,
+                Ok(read) => {
+                    self.end += read;
+                    self.know_text();
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
             return Ok(());
+        }
+    }
+
+    /// Finds out how far what is held is UTF-8, by the piece, since rows are too short for vector instructions. Where
+    /// a piece is not, its rows are not known to be.
+    fn know_text(&mut self) {
+        // Rows begin and end between characters, and so does what is known.
+        let from = self.utf_8.max(self.start);
+        let unknown = self.buffer.get(from..self.end).unwrap_or_default();
+        // A character has at most three bytes that continue it.
+        let cut = unknown.iter().rev().take(4).position(|byte| byte & 0xc0 != 0x80).map_or(0, |back| back + 1);
+        let ends_whole = unknown.last().is_none_or(u8::is_ascii);
+        let whole = unknown.len() - if ends_whole { 0 } else { cut };
+        if simdutf8::basic::from_utf8(unknown.get(..whole).unwrap_or_default()).is_ok() {
+            self.utf_8 = from + whole;
         }
     }
 
