@@ -143,18 +143,28 @@ pub enum Refusal {
         /// The most.
         most: u64,
     },
-    /// The peer's use is not above what was seen before.
+    /// The peer's use was spent before, by another job.
     #[error(
-        "{peer} enters use {number} of the agreement, and {seen} was seen here before: its node was restored from a backup, \
-         or repeats an old use"
+        "{peer} enters use {number} of the agreement, which another job spent; up to {seen} were seen here: its node was \
+         restored from a backup, or repeats an old use"
     )]
     Replay {
         /// The peer.
         peer: ParticipantId,
         /// What it says.
         number: u64,
-        /// What was seen.
+        /// The highest that was seen.
         seen: u64,
+    },
+    /// The peer counts beyond the limit.
+    #[error("{peer} enters use {number} of the agreement, which allows {runs} in all")]
+    Overspent {
+        /// The peer.
+        peer: ParticipantId,
+        /// What it says.
+        number: u64,
+        /// The limit.
+        runs: u64,
     },
     /// The peer's signed use is not about this run.
     #[error("the use that {peer} signed is not about this run: {what} differs")]
@@ -289,17 +299,25 @@ pub fn admit_rows(party: &Party, rows: u64, is_own: bool) -> Result<(), Refusal>
     Err(Refusal::Rows { who: party.participant.clone(), rows, least: bounds.least, most: bounds.most })
 }
 
-/// Admits the peer's use of the agreement. `seen` is the highest number that was seen of it before, with its job.
+/// Admits the number of the peer's use: each is spent by one job, and none is above the limit of runs. Numbers need not rise, since
+/// jobs that run at once can meet in either order; `spent_by` is the job that was seen with this number, `highest` the highest number
+/// that was seen.
 ///
 /// # Errors
-/// [`Refusal::Replay`].
-pub fn admit_peer(peer: &ParticipantId, number: u64, job_id: &str, seen: Option<(u64, &str)>) -> Result<(), Refusal> {
-    match seen {
-        Some((seen, job)) if number < seen || (number == seen && job != job_id) => {
-            Err(Refusal::Replay { peer: peer.clone(), number, seen })
-        }
-        _ => Ok(()),
+/// [`Refusal::Replay`], or [`Refusal::Overspent`].
+pub fn admit_peer(
+    agreement: &Agreement,
+    (peer, number): (&ParticipantId, u64),
+    job_id: &str,
+    (spent_by, highest): (Option<&str>, u64),
+) -> Result<(), Refusal> {
+    if spent_by.is_some_and(|job| job != job_id) {
+        return Err(Refusal::Replay { peer: peer.clone(), number, seen: highest });
     }
+    if number > agreement.limits.runs {
+        return Err(Refusal::Overspent { peer: peer.clone(), number, runs: agreement.limits.runs });
+    }
+    Ok(())
 }
 
 /// Admits the peer's clock, as its signed use shows it.

@@ -223,7 +223,7 @@ mod tests {
             most in prop_oneof![Just(0usize), 1usize..2000],
         ) {
             let mut buckets = buckets(5, most);
-            let mut expected = vec![Vec::new(); 5];
+            let mut expected = vec![Vec::<u8>::new(); 5];
             for (index, bytes) in puts {
                 expected[index].extend(&bytes);
                 if bytes.len() % 2 == 0 {

@@ -290,7 +290,7 @@ mod tests {
                 assert_eq!(pieces.iter().map(count).sum::<usize>(), 100);
             }
         }
-        assert_eq!(BinFindings::default().pieces(10).unwrap(), [&[][..]; 1]);
+        assert_eq!(BinFindings::default().pieces(10).unwrap(), [&[0_u8; 0][..]; 1]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod admission;
 mod agent;
 mod bin_marks;
 mod bins;
+pub mod book;
 mod buckets;
 mod channel;
 pub mod checkpoint;

@@ -201,16 +201,17 @@ fn sizes_are_held_to_the_agreement() {
 }
 
 #[test]
-fn a_peers_use_rises() {
-    let peer: ParticipantId = "shanghai".parse().unwrap();
-    let admitted = |number, job, seen| admit_peer(&peer, number, job, seen).is_ok();
-    assert!(admitted(1, "a", None));
-    assert!(admitted(6, "b", Some((5, "a"))));
-    assert!(admitted(5, "a", Some((5, "a"))), "the same job goes on");
-    assert!(!admitted(5, "b", Some((5, "a"))));
-    assert!(!admitted(4, "a", Some((5, "a"))));
-    let refusal = admit_peer(&peer, 4, "b", Some((5, "a"))).unwrap_err().to_string();
-    assert!(refusal.contains("restored from a backup"), "{refusal}");
+fn a_peers_use_is_spent_once() {
+    let (agreement, peer): (Agreement, ParticipantId) = (student_aid(), "shanghai".parse().unwrap());
+    let admitted = |number, job, spent| admit_peer(&agreement, (&peer, number), job, spent);
+    assert!(admitted(1, "a", (None, 0)).is_ok());
+    assert!(admitted(5, "a", (Some("a"), 6)).is_ok(), "the same job goes on");
+    assert!(admitted(5, "a", (None, 6)).is_ok(), "jobs that run at once meet in either order");
+    assert!(admitted(10, "a", (None, 6)).is_ok());
+    let replay = admitted(5, "b", (Some("a"), 6)).unwrap_err().to_string();
+    assert!(replay.contains("restored from a backup"), "{replay}");
+    let overspent = admitted(11, "a", (None, 6)).unwrap_err().to_string();
+    assert!(overspent.contains("allows 10 in all"), "{overspent}");
 }
 
 #[test]

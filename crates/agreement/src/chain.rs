@@ -1,0 +1,70 @@
+//! Chains of receipts: that none was left out, changed or put in later.
+
+use crate::{Digest, Receipt, Signed};
+
+/// Makes sure that receipts are one chain without a gap, each signed by the same identity.
+///
+/// # Errors
+/// In words, with the number of the first that does not fit.
+pub fn verify_chain(receipts: &[Signed<Receipt>], mut before: Option<Digest>) -> Result<(), String> {
+    let mut last: Option<&Signed<Receipt>> = None;
+    for receipt in receipts {
+        let number = receipt.statement().number;
+        if let Some(last) = last {
+            if last.statement().number.checked_add(1) != Some(number) {
+                return Err(format!("receipt {number} does not follow receipt {}", last.statement().number));
+            }
+            if !receipt.is_by(last.signer(), last.identity()) {
+                return Err(format!("receipt {number} is signed by somebody else than the one before it"));
+            }
+        }
+        if (last.is_some() || before.is_some()) && receipt.statement().previous != before {
+            return Err(format!("receipt {number} names another one before it than the one that is there"));
+        }
+        before = Some(receipt.digest().map_err(|error| error.to_string())?);
+        last = Some(receipt);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Event, contract::tests::key};
+
+    /// Receipts 1 to `count` of Anhui.
+    fn chain(count: u64) -> Vec<Signed<Receipt>> {
+        let mut all: Vec<Signed<Receipt>> = Vec::new();
+        for number in 1..=count {
+            let previous = all.last().map(|last| last.digest().unwrap());
+            all.push(sign(number, previous, 2));
+        }
+        all
+    }
+
+    fn sign(number: u64, previous: Option<Digest>, seed: u8) -> Signed<Receipt> {
+        let receipt =
+            Receipt { number, previous, ..Receipt::of(Event::Admitted, "2026-03-01T00:00:00Z".parse().unwrap()) };
+        Signed::sign(receipt, &"anhui".parse().unwrap(), &key(seed)).unwrap()
+    }
+
+    #[test]
+    fn a_whole_chain_and_any_stretch_of_it_hold() {
+        let all = chain(4);
+        verify_chain(&all, None).unwrap();
+        verify_chain(&all[2..], Some(all[1].digest().unwrap())).unwrap();
+        verify_chain(&[], None).unwrap();
+    }
+
+    #[test]
+    fn what_is_left_out_or_put_in_is_found() {
+        let all = chain(4);
+        let says = |receipts: &[Signed<Receipt>], before| verify_chain(receipts, before).unwrap_err();
+        assert!(says(&[all[0].clone(), all[2].clone()], None).contains("does not follow"));
+        assert!(says(&all[2..], Some(all[0].digest().unwrap())).contains("receipt 3 names another"));
+        let put_in = sign(2, Some(Digest::from_bytes([7; 32])), 2);
+        assert!(says(&[all[0].clone(), put_in], None).contains("receipt 2 names another"));
+        let by_another = sign(2, Some(all[0].digest().unwrap()), 3);
+        assert!(says(&[all[0].clone(), by_another], None).contains("somebody else"));
+    }
+}

@@ -1,0 +1,353 @@
+//! Admission: the rule, the counter, the use and its receipt in one transaction.
+
+use agreement::{
+    Act, Agreement, Digest, Event, JobSpec, Moment, ParticipantId, Receipt, Signed,
+    acts::Heartbeat,
+    admission::{Decision, Facts, Refusal, Used, admit, admit_clock, admit_peer},
+    receipt::Use,
+};
+use database::{Row, Transaction, query};
+
+use super::{Book, BookError, number, papers, papers::text, stored};
+
+/// A job that asks to be admitted.
+#[derive(Clone, Copy)]
+pub struct JobRequest<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// What it is.
+    pub spec: &'a JobSpec,
+    /// This node's clock.
+    pub now: Moment,
+    /// The version in which this node's dataset of a name is published; nothing if it is not.
+    pub published: &'a (dyn Fn(&str) -> Option<u32> + Sync),
+    /// Seconds within which a supervisor's heartbeat has to have been heard, where this node wants that.
+    pub heartbeat: Option<u64>,
+}
+
+/// A job that was admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Under what.
+    pub agreement: Agreement,
+    /// As what it was signed: goes to the peer.
+    pub signed_use: Signed<Use>,
+}
+
+/// What the rule says of a job, written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It runs.
+    Admitted(Box<Admission>),
+    /// It waits for this participant's approvers.
+    AwaitsApproval,
+    /// It does not; there is a receipt of it.
+    Refused(Refusal),
+    /// It has ended here before, so.
+    Ended(String),
+}
+
+impl Book {
+    /// Rules on a job. One that is admitted is counted; one that was admitted before and has not ended is the same use again,
+    /// as long as the agreement still stands.
+    ///
+    /// # Errors
+    /// [`BookError`]; then nothing is counted.
+    pub async fn admit(&self, request: JobRequest<'_>) -> Result<Ruling, BookError> {
+        let named = request.spec.agreement_digest.map(Digest::from_bytes);
+        let agreement = match &named {
+            Some(digest) => self.agreement(digest).await?,
+            None => None,
+        };
+        let ruled = match (named, agreement) {
+            (Some(digest), Some(agreement)) => self.admit_under(&digest, agreement, request).await?,
+            _ => {
+                let facts = self.facts(&request, None, &[], Used::default());
+                Ruling::Refused(admit(&facts).err().unwrap_or(Refusal::Unknown))
+            }
+        };
+        if let Ruling::Refused(refusal) = &ruled {
+            let receipt = Receipt {
+                agreement: named,
+                job: Some(request.id.to_owned()),
+                cause: Some(agreement::printable(&refusal.to_string(), 512)),
+                ..Receipt::of(Event::Refused, request.now)
+            };
+            self.refused(receipt).await?;
+        }
+        Ok(ruled)
+    }
+
+    async fn admit_under(
+        &self,
+        digest: &Digest,
+        agreement: Agreement,
+        request: JobRequest<'_>,
+    ) -> Result<Ruling, BookError> {
+        let name = digest.to_string();
+        let mut transaction = self.database.begin().await?;
+        // This row puts all admissions of the agreement in order.
+        let counter = query(
+            "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \
+             ON CONFLICT (agreement) DO UPDATE SET runs = counters.runs RETURNING runs, day, today, last_s",
+        )
+        .bind(name.clone())
+        .fetch_one(&mut *transaction)
+        .await?;
+        let earlier = query("SELECT agreement, statement, outcome FROM uses WHERE job = $1")
+            .bind(request.id.to_owned())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let earlier = earlier.map(|row| Earlier::read(&row)).transpose()?;
+        if let Some(earlier) = &earlier {
+            if !earlier.outcome.is_empty() {
+                return Ok(Ruling::Ended(earlier.outcome.clone()));
+            }
+            if earlier.signed_use.statement().agreement != *digest {
+                return Ok(Ruling::Refused(Refusal::Job("the agreement that it was admitted under")));
+            }
+        }
+        let rows = query(papers::ACTS).bind(name).fetch_all(&mut *transaction).await?;
+        let acts = rows.iter().map(papers::read_act).collect::<Result<Vec<Act>, _>>()?;
+        let today = request.now.china_day().to_string();
+        let counted = Counted::read(&counter, &today)?;
+        // What was counted before is not counted again.
+        let used = if earlier.is_some() { Used::default() } else { counted.used()? };
+        let heard = self.last_heartbeat(&mut transaction).await?;
+        let approved = self.is_approved(&mut transaction, &format!("job:{}", request.id)).await?;
+        let heartbeat = request.heartbeat.map(|within| (within, heard));
+        let facts = Facts { heartbeat, approved, ..self.facts(&request, Some((digest, &agreement)), &acts, used) };
+        let decision = match (admit(&facts), earlier) {
+            (Err(refusal), _) => return Ok(Ruling::Refused(refusal)),
+            (Ok(_), Some(earlier)) => {
+                let signed_use = earlier.signed_use;
+                return Ok(Ruling::Admitted(Box::new(Admission { agreement, signed_use })));
+            }
+            (Ok(decision), None) => decision,
+        };
+        let Decision::Admitted { number } = decision else { return Ok(Ruling::AwaitsApproval) };
+        let signed_use = self.count(&mut transaction, digest, number, (counted.today, &today), &request).await?;
+        transaction.commit().await?;
+        Ok(Ruling::Admitted(Box::new(Admission { agreement, signed_use })))
+    }
+
+    fn facts<'a>(
+        &'a self,
+        request: &JobRequest<'a>,
+        agreement: Option<(&'a Digest, &'a Agreement)>,
+        acts: &'a [Act],
+        used: Used,
+    ) -> Facts<'a> {
+        let own = agreement.and_then(|(_, agreement)| agreement.party_of(&self.me));
+        Facts {
+            me: &self.me,
+            pinned: &self.pinned,
+            agreement,
+            acts,
+            job: request.spec,
+            now: request.now,
+            used,
+            published: own.and_then(|own| (request.published)(&own.dataset.name)),
+            heartbeat: None,
+            approved: false,
+        }
+    }
+
+    /// Writes down a use: the counter, the use, its receipt.
+    async fn count(
+        &self,
+        transaction: &mut Transaction,
+        digest: &Digest,
+        number: u64,
+        (before_today, today): (u64, &str),
+        request: &JobRequest<'_>,
+    ) -> Result<Signed<Use>, BookError> {
+        let statement = Use { agreement: *digest, at: request.now, job: request.id.to_owned(), number };
+        let signed_use = Signed::sign(statement, &self.me, &*self.signer)?;
+        query("UPDATE counters SET runs = $2, day = $3, today = $4, last_s = $5 WHERE agreement = $1")
+            .bind(digest.to_string())
+            .bind(stored(number))
+            .bind(today.to_owned())
+            .bind(stored(before_today.saturating_add(1)))
+            .bind(request.now.seconds())
+            .execute(&mut **transaction)
+            .await?;
+        query("INSERT INTO uses (job, agreement, number, at_s, statement, outcome) VALUES ($1, $2, $3, $4, $5, '')")
+            .bind(request.id.to_owned())
+            .bind(digest.to_string())
+            .bind(stored(number))
+            .bind(request.now.seconds())
+            .bind(text(signed_use.to_bytes()?)?)
+            .execute(&mut **transaction)
+            .await?;
+        let receipt = Receipt {
+            agreement: Some(*digest),
+            job: Some(request.id.to_owned()),
+            use_number: Some(number),
+            ..Receipt::of(Event::Admitted, request.now)
+        };
+        self.append(transaction, receipt).await?;
+        Ok(signed_use)
+    }
+
+    /// Keeps a supervisor's heartbeat, if it is later than the one before.
+    ///
+    /// # Errors
+    /// [`BookError::NotTaken`] if its signer is no supervisor that is pinned here.
+    pub async fn heard(&self, heartbeat: &Signed<Heartbeat>) -> Result<(), BookError> {
+        if !self.pinned.is_supervisor((heartbeat.signer(), heartbeat.identity())) {
+            return Err(BookError::NotTaken(format!("{} is no supervisor that is pinned here", heartbeat.signer())));
+        }
+        query(
+            "INSERT INTO heartbeats (supervisor, at_s, body) VALUES ($1, $2, $3) \
+             ON CONFLICT (supervisor) DO UPDATE SET at_s = excluded.at_s, body = excluded.body \
+             WHERE excluded.at_s > heartbeats.at_s",
+        )
+        .bind(heartbeat.signer().to_string())
+        .bind(heartbeat.statement().at.seconds())
+        .bind(text(heartbeat.to_bytes()?)?)
+        .execute(self.database.pool())
+        .await?;
+        Ok(())
+    }
+
+    async fn last_heartbeat(&self, transaction: &mut Transaction) -> Result<Option<Moment>, BookError> {
+        let row =
+            query("SELECT at_s FROM heartbeats ORDER BY at_s DESC LIMIT 1").fetch_optional(&mut **transaction).await?;
+        row.map(|row| Ok(Moment::from_seconds(row.try_get("at_s")?)?)).transpose()
+    }
+
+    async fn is_approved(&self, transaction: &mut Transaction, subject: &str) -> Result<bool, BookError> {
+        let row = query("SELECT COUNT(*) FROM approvals WHERE subject = $1")
+            .bind(subject.to_owned())
+            .fetch_one(&mut **transaction)
+            .await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// Notes that a job has ended here, with receipts of how. It is not admitted again.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn ended(
+        &self,
+        job: &str,
+        outcome: &str,
+        receipts: Vec<Receipt>,
+    ) -> Result<Vec<Signed<Receipt>>, BookError> {
+        let mut transaction = self.database.begin().await?;
+        let changed = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = ''")
+            .bind(job.to_owned())
+            .bind(outcome.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        let mut signed = Vec::new();
+        if changed.rows_affected() > 0 {
+            for receipt in receipts {
+                signed.push(self.append(&mut transaction, receipt).await?);
+            }
+        }
+        transaction.commit().await?;
+        Ok(signed)
+    }
+
+    /// Admits the use that a peer signed for this job, and remembers its number: it is spent.
+    ///
+    /// # Errors
+    /// [`BookError`]; inside, why the peer's use is not admitted.
+    pub async fn admit_use(
+        &self,
+        theirs: &Signed<Use>,
+        (job, digest, agreement): (&str, &Digest, &Agreement),
+        (peer, now): (&ParticipantId, Moment),
+    ) -> Result<Result<(), Refusal>, BookError> {
+        let said = theirs.statement();
+        let about = [
+            (theirs.signer() == peer, "the participant"),
+            (self.pinned.is_participant((theirs.signer(), theirs.identity())), "the identity key"),
+            (said.job == job, "the job"),
+            (said.agreement == *digest, "the agreement"),
+        ];
+        if let Some((_, what)) = about.into_iter().find(|(alike, _)| !alike) {
+            return Ok(Err(Refusal::Use { peer: peer.clone(), what }));
+        }
+        let row = query("SELECT number, statement FROM peer_uses WHERE job = $1 AND peer = $2")
+            .bind(job.to_owned())
+            .bind(peer.to_string())
+            .fetch_optional(self.database.pool())
+            .await?;
+        let body = text(theirs.to_bytes()?)?;
+        if let Some(row) = row {
+            // The job goes on: it is the same use, or none.
+            let same = row.try_get::<String, _>("statement")? == body;
+            return Ok(if same { Ok(()) } else { Err(Refusal::Use { peer: peer.clone(), what: "the use" }) });
+        }
+        if let Err(refusal) = admit_clock(&self.me, now, peer, said.at) {
+            return Ok(Err(refusal));
+        }
+        // The first to write a number has it.
+        query(
+            "INSERT INTO peer_uses (agreement, peer, number, job, statement) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(digest.to_string())
+        .bind(peer.to_string())
+        .bind(stored(said.number))
+        .bind(job.to_owned())
+        .bind(body)
+        .execute(self.database.pool())
+        .await?;
+        let spent = query("SELECT job FROM peer_uses WHERE agreement = $1 AND peer = $2 AND number = $3")
+            .bind(digest.to_string())
+            .bind(peer.to_string())
+            .bind(stored(said.number))
+            .fetch_one(self.database.pool())
+            .await?;
+        let highest = query("SELECT MAX(number) FROM peer_uses WHERE agreement = $1 AND peer = $2")
+            .bind(digest.to_string())
+            .bind(peer.to_string())
+            .fetch_one(self.database.pool())
+            .await?;
+        let (spent, highest) = (spent.try_get::<String, _>(0)?, number(highest.try_get(0)?)?);
+        Ok(admit_peer(agreement, (peer, said.number), job, (Some(&spent), highest)))
+    }
+}
+
+/// A job's earlier admission.
+struct Earlier {
+    signed_use: Signed<Use>,
+    outcome: String,
+}
+
+impl Earlier {
+    fn read(row: &database::AnyRow) -> Result<Self, BookError> {
+        let statement: String = row.try_get("statement")?;
+        let signed_use =
+            Signed::from_bytes(statement.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
+        Ok(Self { signed_use, outcome: row.try_get("outcome")? })
+    }
+}
+
+/// The counters of an agreement.
+struct Counted {
+    runs: u64,
+    today: u64,
+    last_s: i64,
+}
+
+impl Counted {
+    fn read(row: &database::AnyRow, today: &str) -> Result<Self, BookError> {
+        let same_day = row.try_get::<String, _>("day")? == today;
+        let on_its_day = number(row.try_get("today")?)?;
+        Ok(Self {
+            runs: number(row.try_get("runs")?)?,
+            today: if same_day { on_its_day } else { 0 },
+            last_s: row.try_get("last_s")?,
+        })
+    }
+
+    fn used(&self) -> Result<Used, BookError> {
+        let last = if self.last_s < 0 { None } else { Some(Moment::from_seconds(self.last_s)?) };
+        Ok(Used { runs: self.runs, today: self.today, last })
+    }
+}

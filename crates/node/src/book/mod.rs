@@ -1,0 +1,105 @@
+//! What a node keeps of agreements: their texts, what was signed about them, what was used, and its receipts. It decides, by the
+//! rule of [`agreement::admission`], which jobs this node takes part in (docs/AGREEMENTS.md).
+//!
+//! Every admission of an agreement first writes that agreement's row of `counters`, and every receipt first writes the one row
+//! of `chain`, always in this order. So on both kinds of database one is at it at a time, and reads what the last one left.
+
+mod admitting;
+mod papers;
+mod receipts;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use agreement::{IdentityPublicKey, ParticipantId, Pinned, Signer, StatementError, moment::MomentError};
+use database::{Database, DatabaseError, Location, Migration, SqlError};
+
+pub use self::{
+    admitting::{Admission, JobRequest, Ruling},
+    papers::{Known, News},
+};
+
+const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
+
+/// Why the book did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A statement of SQL failed.
+    #[error("the database failed: {0}")]
+    Sql(#[from] SqlError),
+    /// What stands in the database cannot be read.
+    #[error("the database holds what cannot be read: {0}")]
+    Broken(String),
+    /// This node could not sign.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// This machine's clock is not of this age.
+    #[error("this machine's clock is wrong: {0}")]
+    Clock(#[from] MomentError),
+    /// What somebody sent cannot be taken.
+    #[error("{0}")]
+    NotTaken(String),
+}
+
+/// A node's book. Clones are the same book.
+#[derive(Clone)]
+pub struct Book {
+    database: Database,
+    me: ParticipantId,
+    signer: Arc<dyn Signer>,
+    pinned: Arc<Pinned>,
+}
+
+impl Book {
+    /// Opens the book of `me`, which signs with `signer` and has pinned these identities besides its own.
+    ///
+    /// # Errors
+    /// [`BookError::Database`].
+    pub async fn open(
+        location: &Location,
+        me: ParticipantId,
+        signer: Arc<dyn Signer>,
+        mut pinned: Pinned,
+    ) -> Result<Self, BookError> {
+        pinned.participants.insert(me.clone(), signer.identity());
+        let database = Database::open(location, LAYOUT).await?;
+        Ok(Self { database, me, signer, pinned: Arc::new(pinned) })
+    }
+
+    /// Who keeps it.
+    #[must_use]
+    pub fn participant(&self) -> &ParticipantId {
+        &self.me
+    }
+
+    /// The identity that it signs with.
+    #[must_use]
+    pub fn identity(&self) -> IdentityPublicKey {
+        self.signer.identity()
+    }
+
+    /// Closes it after what is under way.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}
+
+impl fmt::Debug for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book").field("me", &self.me).field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+/// A number of ours as the database keeps it. All are at most 2^53 − 1.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number of the database as ours.
+fn number(stored: i64) -> Result<u64, BookError> {
+    u64::try_from(stored).map_err(|_| BookError::Broken(format!("the number {stored}")))
+}

@@ -1,0 +1,225 @@
+//! Agreements and what was signed about them.
+
+use agreement::{Act, Agreement, Digest, Life, Moment, ParticipantId, acts::Change};
+use database::{Row, query};
+
+use super::{Book, BookError, stored};
+
+/// The most agreements that a node keeps which not all parties have consented to: anybody who is pinned can ask for some.
+const OPEN_REQUESTS: i64 = 10_000;
+/// Above all numbers of standing statements, times the kinds of them.
+const FOR_EVER: u64 = 1 << 60;
+
+/// An agreement with all that this node holds about it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its name.
+    pub digest: Digest,
+    /// Its terms.
+    pub agreement: Agreement,
+    /// What was signed about it, by those whose word counts.
+    pub acts: Vec<Act>,
+    /// When this node first heard of it, in milliseconds since the Unix epoch.
+    pub received_ms: i64,
+}
+
+/// What a statement changed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// It was not known, or counts more than the one before.
+    New,
+    /// Nothing.
+    Known,
+}
+
+impl Book {
+    /// Keeps a statement about an agreement, whoever brought it. A request brings the agreement with it; any other is only
+    /// taken for an agreement that is known.
+    ///
+    /// # Errors
+    /// [`BookError::NotTaken`] if its signer's key is not pinned here, or has no say, or its agreement is not known.
+    pub async fn keep(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
+        let digest = act.agreement()?;
+        let signer = act.signer();
+        if !self.pinned.is_participant(signer) && !self.pinned.is_supervisor(signer) {
+            let (who, identity) = signer;
+            return Err(BookError::NotTaken(format!("{identity} is not pinned here for {who}")));
+        }
+        let known = match act {
+            Act::Request(request) => {
+                self.keep_agreement(&request.statement().agreement, &digest, now_ms).await?;
+                request.statement().agreement.clone()
+            }
+            _ => self
+                .agreement(&digest)
+                .await?
+                .ok_or_else(|| BookError::NotTaken(format!("there is no agreement {digest} here")))?,
+        };
+        let is_party = known.party_of(signer.0).is_some_and(|party| party.identity == *signer.1);
+        let may_hold = matches!(act, Act::Standing(_)) && self.pinned.is_supervisor(signer);
+        if !is_party && !may_hold {
+            return Err(BookError::NotTaken(format!("{} has no say in agreement {}", signer.0, digest.short())));
+        }
+        let kept = query(
+            "INSERT INTO acts (agreement, kind, signer, identity, rank, body, received_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (agreement, kind, signer, identity) DO UPDATE SET rank = excluded.rank, body = excluded.body, \
+             received_ms = excluded.received_ms WHERE excluded.rank > acts.rank",
+        )
+        .bind(digest.to_string())
+        .bind(act.kind())
+        .bind(signer.0.to_string())
+        .bind(signer.1.to_string())
+        .bind(rank(act))
+        .bind(text(act.to_bytes()?)?)
+        .bind(now_ms)
+        .execute(self.database.pool())
+        .await?;
+        Ok(if kept.rows_affected() > 0 { News::New } else { News::Known })
+    }
+
+    /// Keeps the text of an agreement in which this node's participant has a part.
+    async fn keep_agreement(&self, agreement: &Agreement, digest: &Digest, now_ms: i64) -> Result<(), BookError> {
+        if agreement.party_of(&self.me).is_none() {
+            return Err(BookError::NotTaken(format!("{} is no party to agreement {}", self.me, digest.short())));
+        }
+        let known = query("SELECT COUNT(*) FROM agreements WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_one(self.database.pool())
+            .await?;
+        if known.try_get::<i64, _>(0)? > 0 {
+            return Ok(());
+        }
+        let open = query(
+            "SELECT COUNT(*) FROM agreements WHERE NOT EXISTS \
+             (SELECT 1 FROM acts WHERE acts.agreement = agreements.digest AND acts.kind = 'consent')",
+        )
+        .fetch_one(self.database.pool())
+        .await?;
+        if open.try_get::<i64, _>(0)? >= OPEN_REQUESTS {
+            return Err(BookError::NotTaken("too many requests wait for an answer here".to_owned()));
+        }
+        let bytes = agreement.to_bytes().map_err(|error| BookError::NotTaken(error.to_string()))?;
+        query(
+            "INSERT INTO agreements (digest, name, body, received_ms) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (digest) DO NOTHING",
+        )
+        .bind(digest.to_string())
+        .bind(agreement.name.clone())
+        .bind(text(bytes)?)
+        .bind(now_ms)
+        .execute(self.database.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// The terms of an agreement, if this node has them.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn agreement(&self, digest: &Digest) -> Result<Option<Agreement>, BookError> {
+        let row = query("SELECT body FROM agreements WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_optional(self.database.pool())
+            .await?;
+        row.map(|row| read_agreement(&row.try_get::<String, _>("body")?)).transpose()
+    }
+
+    /// An agreement with all that is known about it.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn known(&self, digest: &Digest) -> Result<Option<Known>, BookError> {
+        let row = query("SELECT body, received_ms FROM agreements WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_optional(self.database.pool())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let agreement = read_agreement(&row.try_get::<String, _>("body")?)?;
+        let rows = query(ACTS).bind(digest.to_string()).fetch_all(self.database.pool()).await?;
+        let acts = rows.iter().map(read_act).collect::<Result<_, _>>()?;
+        Ok(Some(Known { digest: *digest, agreement, acts, received_ms: row.try_get("received_ms")? }))
+    }
+
+    /// The newest agreements, at most `most`.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn agreements(&self, most: u32) -> Result<Vec<Known>, BookError> {
+        let rows = query("SELECT digest FROM agreements ORDER BY received_ms DESC, digest LIMIT $1")
+            .bind(i64::from(most))
+            .fetch_all(self.database.pool())
+            .await?;
+        let mut all = Vec::new();
+        for row in rows {
+            let digest: String = row.try_get("digest")?;
+            let digest = digest.parse().map_err(|_| BookError::Broken(digest))?;
+            all.extend(self.known(&digest).await?);
+        }
+        Ok(all)
+    }
+
+    /// Runs of an agreement that were admitted here.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn runs(&self, digest: &Digest) -> Result<u64, BookError> {
+        let row = query("SELECT runs FROM counters WHERE agreement = $1")
+            .bind(digest.to_string())
+            .fetch_optional(self.database.pool())
+            .await?;
+        row.map_or(Ok(0), |row| super::number(row.try_get("runs")?))
+    }
+
+    /// The number of this signer's next standing statement about an agreement.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn next_standing(&self, digest: &Digest, signer: &ParticipantId) -> Result<u64, BookError> {
+        let known = self.known(digest).await?;
+        let acts = known.map(|known| known.acts).unwrap_or_default();
+        let own = acts.iter().filter(|act| act.signer().0 == signer).map(Act::number);
+        Ok(own.max().unwrap_or(0).saturating_add(1))
+    }
+}
+
+impl Known {
+    /// Where it is in its life at `now`, after `used` runs here.
+    #[must_use]
+    pub fn state(&self, book: &Book, used: u64, now: Moment) -> (Life, agreement::AgreementState) {
+        let life = Life::of(&self.agreement, &self.digest, &self.acts, &book.pinned);
+        // There is no ledger yet: what is agreed is effective.
+        let state = life.state(&self.agreement, used, now, true);
+        (life, state)
+    }
+}
+
+/// All statements about one agreement.
+pub(super) const ACTS: &str = "SELECT body FROM acts WHERE agreement = $1 ORDER BY received_ms, kind, signer";
+
+pub(super) fn read_agreement(body: &str) -> Result<Agreement, BookError> {
+    Agreement::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
+}
+
+pub(super) fn read_act(row: &database::AnyRow) -> Result<Act, BookError> {
+    let body: String = row.try_get("body")?;
+    Act::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
+}
+
+/// Canonical JSON is UTF-8.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, BookError> {
+    String::from_utf8(bytes).map_err(|error| BookError::Broken(error.to_string()))
+}
+
+/// Which of two statements of one kind and signer counts: of standing ones a revocation, then the higher number, then the
+/// stricter; of others the first.
+fn rank(act: &Act) -> i64 {
+    let Act::Standing(standing) = act else { return 0 };
+    let standing = standing.statement();
+    let number = standing.number.saturating_mul(4);
+    stored(match standing.change {
+        Change::Resumption => number,
+        Change::Suspension => number.saturating_add(1),
+        Change::Revocation => number.saturating_add(FOR_EVER),
+    })
+}

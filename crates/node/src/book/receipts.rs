@@ -1,0 +1,170 @@
+//! The chain of this node's receipts, and those of its peers.
+
+use agreement::{Event, Moment, Receipt, Signed, receipt::RunFacts};
+use database::{Row, Transaction, query};
+
+use super::{Book, BookError, number, papers::text, stored};
+
+/// Refusals of one day that get a receipt; a coordinator could have any number of jobs refused.
+const REFUSALS_A_DAY: i64 = 10_000;
+
+impl Book {
+    /// Signs a receipt and makes it the last of the chain.
+    ///
+    /// # Errors
+    /// [`BookError`]; then there is no receipt.
+    pub async fn receipt(&self, receipt: Receipt) -> Result<Signed<Receipt>, BookError> {
+        let mut transaction = self.database.begin().await?;
+        let signed = self.append(&mut transaction, receipt).await?;
+        transaction.commit().await?;
+        Ok(signed)
+    }
+
+    /// The same as part of a transaction, in which it is the last row that others wait for.
+    pub(super) async fn append(
+        &self,
+        transaction: &mut Transaction,
+        mut receipt: Receipt,
+    ) -> Result<Signed<Receipt>, BookError> {
+        let row = query("UPDATE chain SET number = number + 1 WHERE place = 1 RETURNING number, digest")
+            .fetch_one(&mut **transaction)
+            .await?;
+        receipt.number = number(row.try_get("number")?)?;
+        let previous: String = row.try_get("digest")?;
+        receipt.previous = match previous.as_str() {
+            "" => None,
+            digest => Some(digest.parse().map_err(|_| BookError::Broken(previous.clone()))?),
+        };
+        let signed = Signed::sign(receipt, &self.me, &*self.signer)?;
+        let digest = signed.digest()?.to_string();
+        query("UPDATE chain SET digest = $1 WHERE place = 1").bind(digest.clone()).execute(&mut **transaction).await?;
+        let receipt = signed.statement();
+        query("INSERT INTO receipts (number, digest, event, agreement, job, at_s, body) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            .bind(stored(receipt.number))
+            .bind(digest)
+            .bind(receipt.event.to_string())
+            .bind(receipt.agreement.map(|digest| digest.to_string()).unwrap_or_default())
+            .bind(receipt.job.clone().unwrap_or_default())
+            .bind(receipt.at.seconds())
+            .bind(text(signed.to_bytes()?)?)
+            .execute(&mut **transaction)
+            .await?;
+        Ok(signed)
+    }
+
+    /// A receipt that a job was refused: one for each job, and so many a day.
+    pub(super) async fn refused(&self, receipt: Receipt) -> Result<(), BookError> {
+        let job = receipt.job.clone().unwrap_or_default();
+        let before = query("SELECT COUNT(*) FROM receipts WHERE job = $1 AND event = 'refused'")
+            .bind(job.clone())
+            .fetch_one(self.database.pool())
+            .await?;
+        let today = query("SELECT COUNT(*) FROM receipts WHERE event = 'refused' AND at_s > $1")
+            .bind(receipt.at.seconds().saturating_sub(86_400))
+            .fetch_one(self.database.pool())
+            .await?;
+        if before.try_get::<i64, _>(0)? > 0 {
+            return Ok(());
+        }
+        if today.try_get::<i64, _>(0)? >= REFUSALS_A_DAY {
+            tracing::error!(job, "a job was refused without a receipt: too many were refused today");
+            return Ok(());
+        }
+        self.receipt(receipt).await.map(drop)
+    }
+
+    /// This node's receipts from number `from` on, in order, at most `most`.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn receipts(&self, from: u64, most: u32) -> Result<Vec<Signed<Receipt>>, BookError> {
+        let rows = query("SELECT body FROM receipts WHERE number >= $1 ORDER BY number LIMIT $2")
+            .bind(stored(from))
+            .bind(i64::from(most))
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// This node's receipts of a job, in order.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn receipts_of(&self, job: &str) -> Result<Vec<Signed<Receipt>>, BookError> {
+        let rows = query("SELECT body FROM receipts WHERE job = $1 ORDER BY number")
+            .bind(job.to_owned())
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Keeps a peer's receipt of a run, and compares it with this node's own.
+    ///
+    /// # Errors
+    /// [`BookError::NotTaken`] if its signer's key is not pinned here.
+    pub async fn compare(&self, theirs: &Signed<Receipt>, now: Moment) -> Result<Option<&'static str>, BookError> {
+        if !self.pinned.is_participant((theirs.signer(), theirs.identity())) {
+            return Err(BookError::NotTaken(format!("{} is not pinned here with that key", theirs.signer())));
+        }
+        let (digest, receipt) = (theirs.digest()?, theirs.statement());
+        let job = receipt.job.clone().unwrap_or_default();
+        let kept = query(
+            "INSERT INTO peer_receipts (digest, signer, event, job, at_s, body) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (digest) DO NOTHING",
+        )
+        .bind(digest.to_string())
+        .bind(theirs.signer().to_string())
+        .bind(receipt.event.to_string())
+        .bind(job.clone())
+        .bind(receipt.at.seconds())
+        .bind(text(theirs.to_bytes()?)?)
+        .execute(self.database.pool())
+        .await?;
+        if kept.rows_affected() == 0 || receipt.event != Event::Succeeded {
+            return Ok(None);
+        }
+        let own = self.receipts_of(&job).await?;
+        let own = own.iter().find(|own| own.statement().event == Event::Succeeded);
+        let Some(own) = own else { return Ok(None) };
+        let difference = difference(own.statement(), receipt);
+        if let Some(what) = difference {
+            let finding = Receipt {
+                agreement: own.statement().agreement,
+                job: Some(job),
+                cause: Some(format!("the receipt of {} differs from this node's in {what}", theirs.signer())),
+                ..Receipt::of(Event::Disputed, now)
+            };
+            self.receipt(finding).await?;
+        }
+        Ok(difference)
+    }
+
+    /// Peers' receipts of a job.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn peer_receipts_of(&self, job: &str) -> Result<Vec<Signed<Receipt>>, BookError> {
+        let rows = query("SELECT body FROM peer_receipts WHERE job = $1 ORDER BY at_s, digest")
+            .bind(job.to_owned())
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &database::AnyRow) -> Result<Signed<Receipt>, BookError> {
+    let body: String = row.try_get("body")?;
+    Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
+}
+
+/// What two receipts of one run say otherwise.
+fn difference(one: &Receipt, other: &Receipt) -> Option<&'static str> {
+    if one.agreement != other.agreement {
+        return Some("the agreement");
+    }
+    match (&one.run, &other.run) {
+        (Some(one), Some(other)) => RunFacts::difference(one, other),
+        (None, None) => None,
+        _ => Some("whether there was a run"),
+    }
+}

@@ -1,0 +1,342 @@
+//! Each body is run against SQLite, and against PostgreSQL where it is there.
+
+use std::sync::Arc;
+
+use agreement::{
+    Act, Agreement, Event, IdentityKey, Moment, Pinned, Protocol, Role, Signed,
+    acts::{Change, Consent, Request, Standing},
+    admission::Refusal,
+    chain::verify_chain,
+    contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
+};
+use database::Location;
+use tempfile::TempDir;
+use throwaway::Postgres;
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use super::*;
+
+const SPRING: &str = "2026-03-01T00:00:00Z";
+
+fn at(text: &str) -> Moment {
+    text.parse().unwrap()
+}
+
+fn key(seed: u8) -> IdentityKey {
+    IdentityKey::from_seed(&Zeroizing::new([seed; 32]))
+}
+
+fn terms(runs: u64) -> Agreement {
+    let party = |name: &str, seed, role, dataset: &str| Party {
+        participant: name.parse().unwrap(),
+        identity: key(seed).public(),
+        role,
+        department: "bureau".to_owned(),
+        dataset: DatasetVersion { name: dataset.to_owned(), version: 1 },
+        key_columns: vec!["id_no".to_owned()],
+        label_columns: Vec::new(),
+        padded_size: None,
+        rows: Rows { least: 1, most: 1000 },
+    };
+    Agreement {
+        form: FORM,
+        name: "aid".to_owned(),
+        nonce: "0".repeat(32),
+        parties: vec![party("shanghai", 1, Role::Receiver, "students"), party("anhui", 2, Role::Sender, "hardship")],
+        key_types: vec![agreement::KeyType::ResidentId],
+        mode: agreement::Mode::Membership,
+        protocols: vec![Protocol::Ecdh],
+        data_standard: records::standard::DATA_STANDARD.to_owned(),
+        lambda: 40,
+        listener: "anhui".parse().unwrap(),
+        reasons: Reasons {
+            purpose: "aid".to_owned(),
+            legal_basis: "a law".to_owned(),
+            documents: Vec::new(),
+            impact_assessment: None,
+        },
+        validity: Validity { from: at("2026-01-01T00:00:00Z"), until: at("2026-12-31T00:00:00Z") },
+        limits: Limits {
+            runs,
+            runs_per_day: runs,
+            shortest_interval: None,
+            smallest_result: None,
+            lookups_per_second: None,
+            lookups_per_day: None,
+        },
+        delivery: Delivery { gated: false, approval: Vec::new(), retention_days: 30 },
+    }
+}
+
+/// A place for databases of one test.
+struct Home {
+    folder: TempDir,
+    server: Option<Arc<Postgres>>,
+}
+
+impl Home {
+    fn location(&self, name: &str) -> Location {
+        match &self.server {
+            Some(server) => server.database().parse().unwrap(),
+            None => Location::File(self.folder.path().join(name)),
+        }
+    }
+
+    async fn book(&self, name: &str, seed: u8) -> Book {
+        open(&self.location(name), name, seed).await
+    }
+}
+
+async fn open(location: &Location, name: &str, seed: u8) -> Book {
+    let pin = |name: &str, seed| (name.parse().unwrap(), key(seed).public());
+    let pinned = Pinned {
+        participants: [pin("shanghai", 1), pin("anhui", 2), pin("jiangsu", 3)].into(),
+        supervisors: [pin("supervisor", 9)].into(),
+    };
+    Book::open(location, name.parse().unwrap(), Arc::new(key(seed)), pinned).await.unwrap()
+}
+
+fn sign<T: agreement::Statement>(statement: T, name: &str, seed: u8) -> Signed<T> {
+    Signed::sign(statement, &name.parse().unwrap(), &key(seed)).unwrap()
+}
+
+fn consents(terms: &Agreement) -> Vec<Act> {
+    let agreement = terms.digest().unwrap();
+    let consent = |name, seed| {
+        let statement = Consent { agreement, at: at(SPRING), approvers: vec!["k-1".to_owned()] };
+        Act::Consent(sign(statement, name, seed))
+    };
+    let request = Request { agreement: terms.clone(), at: at(SPRING) };
+    vec![Act::Request(Box::new(sign(request, "shanghai", 1))), consent("shanghai", 1), consent("anhui", 2)]
+}
+
+fn standing(terms: &Agreement, (name, seed): (&str, u8), change: Change, number: u64) -> Act {
+    let agreement = terms.digest().unwrap();
+    Act::Standing(sign(
+        Standing { agreement, at: at(SPRING), change, number, reason: "a complaint".to_owned() },
+        name,
+        seed,
+    ))
+}
+
+/// Anhui's book with an agreement that both signed.
+async fn agreed(home: &Home, runs: u64) -> (Book, Agreement) {
+    let (book, terms) = (home.book("anhui", 2).await, terms(runs));
+    for act in consents(&terms) {
+        assert_eq!(book.keep(&act, 1).await.unwrap(), News::New);
+        assert_eq!(book.keep(&act, 2).await.unwrap(), News::Known);
+    }
+    (book, terms)
+}
+
+async fn admit(book: &Book, terms: &Agreement, id: &str, now: &str) -> Result<Ruling, BookError> {
+    let spec = terms.job("autumn", Protocol::Ecdh).unwrap();
+    let request = JobRequest {
+        id,
+        spec: &spec,
+        now: at(now),
+        published: &|name| (name == "hardship").then_some(1),
+        heartbeat: None,
+    };
+    book.admit(request).await
+}
+
+fn number_of(ruling: &Ruling) -> u64 {
+    match ruling {
+        Ruling::Admitted(admission) => admission.signed_use.statement().number,
+        other => panic!("{other:?}"),
+    }
+}
+
+macro_rules! on_both {
+    ($($body:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $body() {
+                super::$body(&super::Home { folder: tempfile::tempdir().unwrap(), server: None }).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $body() {
+                if let Some(server) = throwaway::Postgres::shared() {
+                    super::$body(&super::Home { folder: tempfile::tempdir().unwrap(), server: Some(server) }).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both! {
+    a_job_is_counted_once_however_often_it_is_started
+    of_many_starts_at_once_just_so_many_are_admitted
+    a_refusal_leaves_one_receipt_and_counts_nothing
+    what_others_sign_is_not_kept
+    a_suspension_stops_a_job_that_goes_on
+    a_use_of_a_peer_is_spent_once
+    days_are_counted_apart
+    the_chain_of_receipts_has_no_gap
+}
+
+async fn a_job_is_counted_once_however_often_it_is_started(home: &Home) {
+    let (book, terms) = agreed(home, 2).await;
+    let first = admit(&book, &terms, "a", SPRING).await.unwrap();
+    assert_eq!(first, admit(&book, &terms, "a", SPRING).await.unwrap());
+    assert_eq!(number_of(&first), 1);
+    assert_eq!(number_of(&admit(&book, &terms, "b", SPRING).await.unwrap()), 2);
+    // Used up, and a job that was admitted goes on.
+    let refused = admit(&book, &terms, "c", SPRING).await.unwrap();
+    assert!(matches!(&refused, Ruling::Refused(why) if why.to_string().contains("Exhausted")), "{refused:?}");
+    assert_eq!(first, admit(&book, &terms, "a", SPRING).await.unwrap());
+    book.ended("a", "Succeeded", Vec::new()).await.unwrap();
+    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended("Succeeded".to_owned()));
+    assert_eq!(book.runs(&terms.digest().unwrap()).await.unwrap(), 2);
+}
+
+async fn of_many_starts_at_once_just_so_many_are_admitted(home: &Home) {
+    let (book, terms) = agreed(home, 100).await;
+    let mut starts = JoinSet::new();
+    for index in 0..1000 {
+        let (book, terms) = (book.clone(), terms.clone());
+        starts.spawn(async move { admit(&book, &terms, &format!("job-{index}"), SPRING).await });
+    }
+    let mut numbers = Vec::new();
+    while let Some(ended) = starts.join_next().await {
+        match ended.unwrap().unwrap() {
+            admitted @ Ruling::Admitted(_) => numbers.push(number_of(&admitted)),
+            Ruling::Refused(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
+    let receipts = book.receipts(1, 2000).await.unwrap();
+    assert_eq!(receipts.len(), 1000);
+    verify_chain(&receipts, None).unwrap();
+}
+
+async fn a_refusal_leaves_one_receipt_and_counts_nothing(home: &Home) {
+    let (book, terms) = agreed(home, 1).await;
+    for _ in 0..2 {
+        let refused = admit(&book, &terms, "early", "2025-12-01T00:00:00Z").await.unwrap();
+        assert!(matches!(refused, Ruling::Refused(Refusal::TooEarly { .. })), "{refused:?}");
+    }
+    let mut unknown = terms.clone();
+    unknown.limits.runs = 1000;
+    assert_eq!(admit(&book, &unknown, "forged", SPRING).await.unwrap(), Ruling::Refused(Refusal::Unknown));
+    let receipts = book.receipts(1, 10).await.unwrap();
+    let said: Vec<_> =
+        receipts.iter().map(|receipt| (receipt.statement().event, receipt.statement().job.clone())).collect();
+    assert_eq!(said, [(Event::Refused, Some("early".to_owned())), (Event::Refused, Some("forged".to_owned()))]);
+    assert!(receipts[0].statement().cause.as_ref().unwrap().contains("valid from"));
+    assert_eq!(number_of(&admit(&book, &terms, "now", SPRING).await.unwrap()), 1);
+}
+
+async fn what_others_sign_is_not_kept(home: &Home) {
+    let (book, terms) = agreed(home, 1).await;
+    let digest = terms.digest().unwrap();
+    let by_jiangsu = standing(&terms, ("jiangsu", 3), Change::Revocation, 1);
+    let by_nobody = standing(&terms, ("anhui", 7), Change::Revocation, 1);
+    let by_no_supervisor = standing(&terms, ("supervisor", 8), Change::Revocation, 1);
+    for act in [by_jiangsu, by_nobody, by_no_supervisor] {
+        assert!(matches!(book.keep(&act, 1).await, Err(BookError::NotTaken(_))));
+    }
+    let mut others = terms.clone();
+    others.nonce = "1".repeat(32);
+    assert!(matches!(book.keep(&consents(&others)[1], 1).await, Err(BookError::NotTaken(_))), "it is not known");
+    others.parties[1].participant = "jiangsu".parse().unwrap();
+    others.parties[1].identity = key(3).public();
+    others.listener = "jiangsu".parse().unwrap();
+    assert!(matches!(book.keep(&consents(&others)[0], 1).await, Err(BookError::NotTaken(_))), "anhui is no party");
+    assert_eq!(book.known(&digest).await.unwrap().unwrap().acts.len(), 3);
+    assert_eq!(book.agreements(10).await.unwrap().len(), 1);
+}
+
+async fn a_suspension_stops_a_job_that_goes_on(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    admit(&book, &terms, "a", SPRING).await.unwrap();
+    let keep = |change, number| {
+        let (book, act) = (book.clone(), standing(&terms, ("supervisor", 9), change, number));
+        async move { book.keep(&act, 1).await.unwrap() }
+    };
+    assert_eq!(keep(Change::Suspension, 2).await, News::New);
+    let refused = admit(&book, &terms, "a", SPRING).await.unwrap();
+    assert!(matches!(&refused, Ruling::Refused(why) if why.to_string().contains("by supervisor: a complaint")));
+    // An old resumption changes nothing, a new one does, and a revocation is for ever.
+    assert_eq!(keep(Change::Resumption, 1).await, News::Known);
+    assert!(matches!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Refused(_)));
+    assert_eq!(keep(Change::Resumption, 3).await, News::New);
+    assert_eq!(number_of(&admit(&book, &terms, "a", SPRING).await.unwrap()), 1);
+    assert_eq!(keep(Change::Revocation, 1).await, News::New);
+    assert_eq!(keep(Change::Resumption, 9).await, News::Known);
+    assert!(matches!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Refused(_)));
+    let digest = terms.digest().unwrap();
+    assert_eq!(book.next_standing(&digest, &"supervisor".parse().unwrap()).await.unwrap(), 2);
+    assert_eq!(book.next_standing(&digest, &"anhui".parse().unwrap()).await.unwrap(), 1);
+}
+
+async fn a_use_of_a_peer_is_spent_once(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    let digest = terms.digest().unwrap();
+    let shanghai: ParticipantId = "shanghai".parse().unwrap();
+    let said = |job: &str, number, (name, seed): (&str, u8)| {
+        let statement = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: job.to_owned(), number };
+        sign(statement, name, seed)
+    };
+    let ruled = |theirs: Signed<agreement::receipt::Use>, job: &'static str, now: &'static str| {
+        let (book, terms, shanghai) = (book.clone(), terms.clone(), shanghai.clone());
+        async move { book.admit_use(&theirs, (job, &digest, &terms), (&shanghai, at(now))).await.unwrap() }
+    };
+    let good = said("a", 2, ("shanghai", 1));
+    assert_eq!(ruled(good.clone(), "a", SPRING).await, Ok(()));
+    assert_eq!(ruled(good.clone(), "a", "2026-03-09T00:00:00Z").await, Ok(()), "it goes on, days later");
+    assert_eq!(ruled(said("b", 1, ("shanghai", 1)), "b", SPRING).await, Ok(()));
+    let refused = [
+        (said("c", 2, ("shanghai", 1)), "c", "restored from a backup"),
+        (said("a", 3, ("shanghai", 1)), "a", "the use differs"),
+        (good, "d", "the job differs"),
+        (said("e", 3, ("shanghai", 7)), "e", "the identity key differs"),
+        (said("e", 3, ("anhui", 2)), "e", "the participant differs"),
+        (said("f", 6, ("shanghai", 1)), "f", "allows 5 in all"),
+    ];
+    for (theirs, job, wanted) in refused {
+        let why = ruled(theirs, job, SPRING).await.unwrap_err().to_string();
+        assert!(why.contains(wanted), "{wanted}: {why}");
+    }
+    let why = ruled(said("g", 4, ("shanghai", 1)), "g", "2026-03-01T03:00:00Z").await.unwrap_err().to_string();
+    assert!(why.contains("2026-03-01T03:00:00Z") && why.contains(SPRING), "{why}");
+}
+
+async fn days_are_counted_apart(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    let mut terms = terms(10);
+    terms.limits.runs_per_day = 1;
+    for act in consents(&terms) {
+        book.keep(&act, 1).await.unwrap();
+    }
+    let admitted = |id: &'static str, now: &'static str| {
+        let (book, terms) = (book.clone(), terms.clone());
+        async move { matches!(admit(&book, &terms, id, now).await.unwrap(), Ruling::Admitted(_)) }
+    };
+    assert!(admitted("a", "2026-03-01T15:00:00Z").await);
+    assert!(!admitted("b", "2026-03-01T15:59:59Z").await);
+    // Midnight in China.
+    assert!(admitted("c", "2026-03-01T16:00:00Z").await);
+    assert!(!admitted("d", "2026-03-01T17:00:00Z").await);
+}
+
+async fn the_chain_of_receipts_has_no_gap(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    for id in ["a", "b", "c"] {
+        admit(&book, &terms, id, SPRING).await.unwrap();
+    }
+    let receipts = book.receipts(1, 10).await.unwrap();
+    verify_chain(&receipts, None).unwrap();
+    verify_chain(&receipts[1..], Some(receipts[0].digest().unwrap())).unwrap();
+    assert!(verify_chain(&[receipts[0].clone(), receipts[2].clone()], None).is_err());
+    assert!(verify_chain(&receipts[1..], Some(receipts[2].digest().unwrap())).is_err());
+    assert_eq!(book.receipts(2, 1).await.unwrap(), receipts[1..2]);
+    assert_eq!(book.receipts_of("b").await.unwrap(), receipts[1..2]);
+}
