@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the run-binding contract.
-pub const CONTRACT_VERSION: u32 = 4;
+pub const CONTRACT_VERSION: u32 = 5;
 
 /// The suite of the Diffie-Hellman protocols: RFC 9497, base mode.
 pub const SUITE_RISTRETTO255: &str = "OPRFV1-00-ristretto255-SHA512";

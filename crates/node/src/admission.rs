@@ -1,8 +1,8 @@
 //! Which jobs a node takes part in: decided from its own configuration, whatever its coordinator says.
 //!
-//! Signed agreements come here: then a job is admitted under one, and the columns and labels that it
-//! names are those of the agreement. Until then a node runs a job only in development mode, under the
-//! columns that the job itself names, and says so loudly.
+//! What needs no more than the configuration is looked at here, before anything is counted. Whether the agreement
+//! that a job names admits it is for the [book](crate::book) to say. A job that names none runs in development mode alone, under the
+//! columns that it names itself, and the node says so loudly.
 
 use agreement::{JobSpec, JobSpecError, ParticipantId};
 
@@ -37,9 +37,6 @@ pub(crate) enum Refusal {
     /// There is no signed agreement, and this is not development.
     #[error("the job stands under no signed agreement, and the node is not in development mode")]
     NoAgreement,
-    /// The job names an agreement, which this version cannot check.
-    #[error("the job names an agreement, and this version cannot check agreements yet")]
-    Agreement,
     /// The set is to be padded beyond what this node computes for one run.
     #[error("the node's set is to be padded to {0} items, more than the {1} that it admits")]
     Padding(u64, u64),
@@ -53,10 +50,7 @@ pub(crate) enum Refusal {
 /// # Errors
 /// [`Refusal`].
 pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec, served: bool) -> Result<Admitted, Refusal> {
-    if spec.agreement_digest.is_some() {
-        return Err(Refusal::Agreement);
-    }
-    if !config.development {
+    if spec.agreement_digest.is_none() && !config.development {
         return Err(Refusal::NoAgreement);
     }
     spec.validate().map_err(Refusal::Job)?;

@@ -2,7 +2,10 @@
 
 use std::{mem, time::Instant};
 
-use agreement::Mode;
+use agreement::{
+    Digest, Mode, RunParticipant,
+    receipt::{InputFacts, RunFacts},
+};
 
 use crate::{
     bins::Tally,
@@ -46,6 +49,8 @@ async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError
     let mut findings = Findings::new(prepared.counts.rows, label_columns, &run.space);
     let mut tally = Tally::new(saved.begun.bins);
     let (bins, peer_size) = (saved.begun.bins, saved.begun.peer_size);
+    let peer_commitment = <[u8; 32]>::try_from(saved.begun.peer_commitment.as_slice()).map_err(|_| lacks())?;
+    let peer = (peer_commitment, peer_size);
     let taking = stop.blocking(move || {
         resume::take_up(&saved, &mut findings, &mut tally)?;
         Ok((findings, tally))
@@ -53,8 +58,12 @@ async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError
     let (findings, tally) = taking.await?;
     let transcript = tally.transcript().ok_or_else(lacks)?;
     let prepare_seconds = began.elapsed().as_secs_f64();
-    let Delivered { matched, rows_written, unreadable_labels } =
-        deliver::deliver(findings, prepared.delivery, &plan, stop).await?;
+    let facts = facts(&run, &plan, (prepared.commitment, prepared.padded_size), peer, transcript).await?;
+    let Delivered { matched, withheld, rows_written, unreadable_labels } =
+        deliver::deliver(findings, prepared.delivery, &plan, run.under.as_ref(), stop).await?;
+    if let Some(under) = &run.under {
+        under.succeeded(facts.clone(), (plan.learns(), withheld)).await?;
+    }
     note_delivery(run.checkpoints.clone(), &run.job_id, transcript, stop).await;
     let now = Instant::now();
     Ok(RunReport {
@@ -68,6 +77,8 @@ async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError
         padded_size: prepared.padded_size,
         peer_padded_size: peer_size,
         matched,
+        withheld,
+        facts,
         rows_written,
         unreadable_labels,
         bins,
@@ -82,6 +93,29 @@ async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError
         ready: now,
         ended: now,
     })
+}
+
+/// What both sides' receipts say alike, from what is kept of the handshake.
+async fn facts(
+    run: &Run,
+    plan: &Plan,
+    own: ([u8; 32], u64),
+    peer: ([u8; 32], u64),
+    transcript: [u8; 32],
+) -> Result<RunFacts, RunError> {
+    let (own_number, peer_number) = match &run.under {
+        Some(under) => (under.signed_use().statement().number, under.number_of(plan.peer()).await?),
+        None => (0, 0),
+    };
+    let input = |participant: &RunParticipant| {
+        let ((commitment, padded_size), use_number) =
+            if participant.participant == plan.me { (own, own_number) } else { (peer, peer_number) };
+        let (participant, commitment) = (participant.participant.clone(), Digest::from_bytes(commitment));
+        InputFacts { participant, commitment, padded_size, use_number }
+    };
+    let inputs = plan.terms.participants.iter().map(input).collect();
+    let terms = Digest::from_bytes(plan.terms.digest());
+    Ok(RunFacts { terms, inputs, transcript: Digest::from_bytes(transcript) })
 }
 
 /// Notes that the result is where it belongs, should this process end before it has said so.

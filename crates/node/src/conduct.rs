@@ -69,7 +69,8 @@ async fn conduct_until(
     let prepare_seconds = began.elapsed().as_secs_f64();
     let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, source, delivery } =
         prepared;
-    let known = match resumption.known(&plan, &commitment, &source) {
+    let admitted = run.under.as_ref().map_or(Ok(()), |under| under.admit_own(items));
+    let known = match admitted.and_then(|()| resumption.known(&plan, &commitment, &source)) {
         Ok(known) => resumption.promise(&run, &plan, (&commitment, &source), stop).await.map(|()| known),
         Err(error) => Err(error),
     };
@@ -87,6 +88,7 @@ async fn conduct_until(
         bin_items: run.space.wanted_bin_items(label_size),
         in_flight: run.space.in_flight.clamp(1, lines.most()),
         lane: 0,
+        under: run.under.clone(),
         known,
     };
     let opened = stop.bound(open(&run, bounds, &plan, own, link, &mut lines)).await?;
@@ -118,7 +120,7 @@ async fn conduct_until(
     let due = tally.missing();
     let resumed_bins = count.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
     let checkpoints = run.checkpoints.clone();
-    let job_id = run.job_id.clone();
+    let (job_id, under) = (run.job_id.clone(), run.under.clone());
     let work = Arc::new(Work {
         due,
         checkpoint,
@@ -139,8 +141,12 @@ async fn conduct_until(
         tally.transcript().ok_or_else(|| RunError::Own("a fault in this program: a bin lacks".to_owned()))?;
 
     let delivering = Instant::now();
-    let Delivered { matched, rows_written, unreadable_labels } =
-        deliver::deliver(findings, delivery, &plan, stop).await?;
+    let Delivered { matched, withheld, rows_written, unreadable_labels } =
+        deliver::deliver(findings, delivery, &plan, under.as_ref(), stop).await?;
+    let facts = agreed.facts(transcript);
+    if let Some(under) = &under {
+        under.succeeded(facts.clone(), (plan.learns(), withheld)).await?;
+    }
     note_delivery(checkpoints, &job_id, transcript, stop).await;
     Ok(RunReport {
         participant: plan.me.clone(),
@@ -153,6 +159,8 @@ async fn conduct_until(
         padded_size,
         peer_padded_size: agreed.peer_size,
         matched,
+        withheld,
+        facts,
         rows_written,
         unreadable_labels,
         bins: count,

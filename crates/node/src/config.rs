@@ -1,16 +1,19 @@
 //! A node's configuration: everything is checked before a socket opens.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use agreement::{
-    IdentityPublicKey, ParticipantId,
+    IdentityKey, IdentityPublicKey, ParticipantId,
     settings::{self, Problems, Section},
 };
+use database::Location;
 use records::Datasets;
 use session::Limits;
 use wire::{Credentials, CredentialsError, Pins};
@@ -39,6 +42,8 @@ pub struct Dataset {
     pub name: String,
     /// The address of its source.
     pub source: String,
+    /// Its version, which agreements name.
+    pub version: u32,
 }
 
 /// The coordinator that this node attaches to.
@@ -73,6 +78,14 @@ pub struct NodeConfig {
     pub max_sessions: u32,
     /// This node's identity, as its peers pin it.
     pub identity: IdentityPublicKey,
+    /// Its private key, with which it signs uses and receipts; nothing for a node that enters no agreement.
+    pub signing_key: Option<Arc<IdentityKey>>,
+    /// Where its book is: agreements, uses, receipts.
+    pub database: Location,
+    /// Those who may suspend and revoke agreements, and whose heartbeat counts.
+    pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
+    /// Seconds within which a heartbeat of one of them has to have been heard before a job is admitted.
+    pub heartbeat_seconds: Option<u64>,
     /// What it shows in a TLS handshake.
     pub credentials: Credentials,
     /// Its coordinator; nothing for a node that is not to attach to one.
@@ -201,8 +214,12 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
             identities.add(section, "public", "this node", public);
         }
         let credentials = credentials(section, folder, me, public, depth);
-        Some((public?, credentials?))
+        let signing_key = signing_key(section, folder, public, depth);
+        Some((public?, credentials?, signing_key))
     });
+    let database = database(root, folder);
+    let supervisors = supervisors(root, &mut identities);
+    let heartbeat = root.number("heartbeat_seconds", 0..=86_400, 0);
     let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
     let peers = peers(root, me, &mut identities);
     let datasets = datasets(root, folder, depth);
@@ -212,7 +229,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
             (limits, Duration::from_secs(60), u64::from(MAX_ITEMS))
         });
     let space = space(root, folder, depth);
-    let (identity, credentials) = own?;
+    let (identity, credentials, signing_key) = own?;
     Some(NodeConfig {
         participant: participant?,
         listen,
@@ -223,6 +240,11 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         threads,
         max_sessions,
         identity,
+        signing_key,
+        database: database?,
+        supervisors,
+        // 0 for a node that waits for nobody's heartbeat.
+        heartbeat_seconds: (heartbeat > 0).then(|| heartbeat.into()),
         credentials,
         coordinator,
         peers,
@@ -280,6 +302,52 @@ fn credentials(
         Ok(credentials)
     });
     credentials.map_err(|error| section.problem(at_fault(&error, &key), error)).ok()
+}
+
+/// This node's private key, if it has one to sign with.
+fn signing_key(
+    section: &Section<'_>,
+    folder: &Path,
+    identity: Option<IdentityPublicKey>,
+    depth: Depth<'_>,
+) -> Option<Arc<IdentityKey>> {
+    let path = folder.join(section.optional::<PathBuf>("signing_key")?);
+    if let Depth::Text = depth {
+        return None;
+    }
+    let wrong = |error: &dyn std::fmt::Display| section.problem("signing_key", error);
+    let pem = wire::credentials::read_secret(&path).map_err(|error| wrong(&error)).ok()?;
+    let key = IdentityKey::from_pem(&pem).map_err(|error| wrong(&format!("{}: {error}", path.display()))).ok()?;
+    if identity.is_some_and(|identity| identity != key.public()) {
+        wrong(&format!("{} is the key of another identity than public", path.display()));
+        return None;
+    }
+    Some(Arc::new(key))
+}
+
+/// Where the book is.
+fn database(root: &Section<'_>, folder: &Path) -> Option<Location> {
+    let text: String = root.optional("database").unwrap_or_else(|| "book.sqlite".to_owned());
+    match text.parse::<Location>() {
+        Ok(location) => Some(location.in_folder(folder)),
+        Err(error) => {
+            root.problem("database", error);
+            None
+        }
+    }
+}
+
+fn supervisors(root: &Section<'_>, identities: &mut Identities) -> BTreeMap<ParticipantId, IdentityPublicKey> {
+    let listed = root.sections("supervisors", |section| {
+        let participant: Option<ParticipantId> = section.required("participant");
+        let identity: Option<IdentityPublicKey> = section.required("identity");
+        if let Some(identity) = identity {
+            let whose = participant.as_ref().map_or("another supervisor", ParticipantId::as_str);
+            identities.add(section, "identity", whose, identity);
+        }
+        Some((participant?, identity?))
+    });
+    listed.into_iter().collect()
 }
 
 /// The key of the configuration that an error of the credentials is about.
@@ -350,6 +418,7 @@ fn datasets(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Vec<Dataset>
             section.problem("name", format!("there are two datasets named {name:?}"));
         }
         names.push(name.clone());
-        Some(Dataset { name, source: source? })
+        let version = section.number("version", 1..=u32::MAX, 1);
+        Some(Dataset { name, source: source?, version })
     })
 }

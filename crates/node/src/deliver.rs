@@ -7,7 +7,7 @@
 use agreement::Mode;
 use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, label_list};
 
-use crate::{error::RunError, findings::Findings, plan::Plan, prepare::Delivery, stop::Stop};
+use crate::{error::RunError, findings::Findings, plan::Plan, prepare::Delivery, stop::Stop, under::Under};
 
 /// The header of a result that is a number alone.
 const COUNT_HEADER: &[u8] = b"matched";
@@ -17,6 +17,8 @@ const COUNT_HEADER: &[u8] = b"matched";
 pub(crate) struct Delivered {
     /// Items in common, if this side learned how many.
     pub(crate) matched: Option<u64>,
+    /// Whether the result is smaller than the agreement allows: then nothing was written, and no number is told.
+    pub(crate) withheld: bool,
     /// Records written, if there was somewhere to write them.
     pub(crate) rows_written: Option<u64>,
     /// Matches whose label the peer sealed or wrote wrongly: they have empty values.
@@ -51,10 +53,16 @@ pub(crate) async fn deliver(
     findings: Findings,
     delivery: Option<Delivery>,
     plan: &Plan,
+    under: Option<&Under>,
     stop: &Stop,
 ) -> Result<Delivered, RunError> {
     if !plan.learns() {
         return Ok(Delivered::default());
+    }
+    if let (Some(under), Some(matched)) = (under, findings.matched())
+        && !under.may_deliver(matched)
+    {
+        return Ok(Delivered { withheld: true, ..Delivered::default() });
     }
     let (counts_only, part) = (plan.terms.mode == Mode::Cardinality, stop.clone());
     // Awaited to its end even if the run is cancelled: it then ends by itself, and either the whole result
@@ -70,17 +78,17 @@ fn deliver_blocking(
 ) -> Result<Delivered, RunError> {
     let (matched, unreadable_labels) = (findings.matched(), findings.unreadable_labels());
     let Some(mut delivery) = delivery else {
-        return Ok(Delivered { matched, rows_written: None, unreadable_labels });
+        return Ok(Delivered { matched, unreadable_labels, ..Delivered::default() });
     };
     if counts_only {
         let rows_written = Some(write_count(delivery.sink, matched.unwrap_or(0))?);
-        return Ok(Delivered { matched, rows_written, unreadable_labels });
+        return Ok(Delivered { matched, withheld: false, rows_written, unreadable_labels });
     }
     let written = write_rows(&mut delivery, &mut findings, stop);
     // A source that was stopped says no more than that it could not be read.
     stop.check()?;
     written?;
-    Ok(Delivered { matched, rows_written: Some(delivery.sink.commit()?), unreadable_labels })
+    Ok(Delivered { matched, withheld: false, rows_written: Some(delivery.sink.commit()?), unreadable_labels })
 }
 
 fn write_rows(delivery: &mut Delivery, findings: &mut Findings, stop: &Stop) -> Result<(), RunError> {

@@ -310,6 +310,9 @@ pub(crate) fn harmless(text: &str) -> String {
 /// Why a node does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
+    /// Its book cannot be used.
+    #[error("the node's book: {0}")]
+    Book(String),
     /// The folder for results cannot be used.
     #[error("the folder for results, {folder}: {cause}")]
     Results {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use agreement::{
     Handshake, Mode, Role, RunInput, RunTerms,
+    receipt::RunFacts,
     run::{job_key_check, nonce_commitment, session_check},
 };
 use wire::proto::{self, exchange_message::Body};
@@ -19,6 +20,7 @@ use crate::{
     link::Link,
     plan::Plan,
     prepare::{MAX_LABEL, random},
+    under::{Under, run_facts},
 };
 
 /// What this side states of its input.
@@ -33,6 +35,8 @@ pub(crate) struct OwnInput {
     pub(crate) in_flight: u32,
     /// Which lane this is.
     pub(crate) lane: u32,
+    /// The agreement that it stands under.
+    pub(crate) under: Option<Under>,
     /// What it knows of the run already: because it was begun before, or on the lane before.
     pub(crate) known: Option<Known>,
 }
@@ -78,6 +82,11 @@ pub(crate) struct Agreed {
 }
 
 impl Agreed {
+    /// What both sides' receipts say alike of a run that ended with this transcript.
+    pub(crate) fn facts(&self, transcript: [u8; 32]) -> RunFacts {
+        run_facts(self.handshake.terms.digest(), &self.handshake.inputs, transcript)
+    }
+
     /// The id of the session of a bin on this lane.
     pub(crate) fn session_id(&self, bin: u32) -> [u8; 32] {
         self.handshake.session_id(&self.job_key, bin)
@@ -102,8 +111,7 @@ pub(crate) async fn shake(
         participant: plan.me.clone(),
         padded_size: own.padded_size,
         commitment: own.commitment,
-        // Agreements, and with them uses, do not exist yet.
-        use_counter: 0,
+        use_counter: own.under.as_ref().map_or(0, |under| under.signed_use().statement().number),
         label_size: own.label_size,
         nonce_commitment: nonce_commitment(&plan.me, &nonce),
         resumed_job_key_check: known.map(|known| job_key_check(&known.job_key)),
@@ -112,7 +120,7 @@ pub(crate) async fn shake(
         lane: own.lane,
         finished_bins: known.map(|known| known.finished.to_bytes()).unwrap_or_default(),
     };
-    let theirs = exchange_hello(link, plan, &input, patience).await?;
+    let theirs = exchange_hello(link, plan, &input, own.under.as_ref(), patience).await?;
     check_known(&theirs, own, plan)?;
     let peer_nonce = exchange_reveal(link, plan, &nonce, &theirs, patience.step).await?;
 
@@ -188,9 +196,17 @@ fn check_peer(link: &Link, plan: &Plan) -> Result<(), RunError> {
     Err(RunError::Peer { peer: peer.participant.clone(), what })
 }
 
-async fn exchange_hello(link: &mut Link, plan: &Plan, own: &RunInput, wait: Patience) -> Result<RunInput, RunError> {
+async fn exchange_hello(
+    link: &mut Link,
+    plan: &Plan,
+    own: &RunInput,
+    under: Option<&Under>,
+    wait: Patience,
+) -> Result<RunInput, RunError> {
     let (terms, input) = (Some(plan.terms.clone().into()), Some(own.clone().into()));
-    let hello = proto::Hello { terms, input, attempt: plan.attempt };
+    let signed_use = under.map(|under| under.signed_use().to_bytes()).transpose();
+    let signed_use = signed_use.map_err(|error| RunError::Own(error.to_string()))?.unwrap_or_default().into();
+    let hello = proto::Hello { terms, input, attempt: plan.attempt, signed_use };
     link.send(&plan.me, Body::Hello(hello), wait.step).await?;
     let hello = match link.receive(&plan.me, "sent no hello", wait.hello).await? {
         Body::Hello(hello) => hello,
@@ -202,6 +218,9 @@ async fn exchange_hello(link: &mut Link, plan: &Plan, own: &RunInput, wait: Pati
     check_terms(terms, plan)?;
     let input = RunInput::try_from(input).map_err(|error| misbehaved(plan, format!("its hello: {error}")))?;
     check_input(&input, plan, wait.max_items)?;
+    if let Some(under) = under {
+        under.admit_peer(plan.peer(), &input, &hello.signed_use).await?;
+    }
     Ok(input)
 }
 
@@ -232,7 +251,6 @@ fn check_input(input: &RunInput, plan: &Plan, max_items: u64) -> Result<(), RunE
         return Err(RunError::Refused(what));
     }
     check_label_size(input.label_size, plan)?;
-    // Without agreements there is no use to count. Carried, and checked once they exist.
     if plan.terms.agreement_digest.is_none() && input.use_counter != 0 {
         return Err(misbehaved(plan, "it counts uses where there is no agreement"));
     }

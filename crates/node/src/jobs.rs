@@ -16,6 +16,7 @@ use wire::Pins;
 
 use crate::{
     admission::{Admitted, admit},
+    book::{Book, JobRequest, Ruling},
     checkpoint::Checkpoints,
     choice::Approach,
     conclude::conclude_alone,
@@ -25,9 +26,10 @@ use crate::{
     error::RunError,
     lines::{Calling, Expecting},
     prepare::random,
-    rendezvous::{Attempt, Rendezvous},
+    rendezvous::{Attempt, Expectation, Rendezvous},
     reports::Reports,
     run::{Bounds, Input, Run, RunReport},
+    under::{Under, now, refused},
 };
 
 /// Jobs that may wait for their turn, for each session that may run.
@@ -68,6 +70,8 @@ pub(crate) struct Jobs {
     rendezvous: Arc<Rendezvous>,
     /// Whether peers can call this node.
     listens: bool,
+    /// Agreements, uses and receipts; nothing for a node that has no key to sign with.
+    book: Option<Book>,
     sessions: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -81,7 +85,7 @@ impl Jobs {
         datasets: Arc<dyn Datasets>,
         (pins, compute): (Pins, ComputePool),
         rendezvous: Arc<Rendezvous>,
-        listens: bool,
+        (listens, book): (bool, Option<Book>),
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, RunError> {
         let most = (config.max_sessions as usize).saturating_mul(WAITING_PER_SESSION.saturating_add(1));
@@ -98,6 +102,7 @@ impl Jobs {
             compute,
             rendezvous,
             listens,
+            book,
             shutdown,
         }))
     }
@@ -186,7 +191,9 @@ impl Jobs {
         let admitted =
             admit(&self.config, &spec, self.listens).map_err(|refusal| RunError::Refused(refusal.to_string()))?;
         let peer = &admitted.peer.participant;
-        tracing::warn!(%job_id, %peer, mode = %spec.mode, "running WITHOUT A SIGNED AGREEMENT (development)");
+        if spec.agreement_digest.is_none() {
+            tracing::warn!(%job_id, %peer, mode = %spec.mode, "running WITHOUT A SIGNED AGREEMENT (development)");
+        }
         // A peer that calls while this job waits for its turn is not turned away.
         let attempt = Attempt { job_id: job_id.to_owned(), attempt: start.attempt };
         let expectation = admitted.listens.then(|| self.rendezvous.expect(attempt, peer)).transpose()?;
@@ -203,8 +210,57 @@ impl Jobs {
             }
             () = stopped => return Err(RunError::cancelled()),
         };
+        let under = self.rule(job_id, &spec).await?;
         self.reports.started(job_id);
-        let run = self.run(start, spec, &admitted, current.cancel.clone())?;
+        let mut run = self.run(start, spec, &admitted, current.cancel.clone())?;
+        run.under.clone_from(&under);
+        let outcome = self.conduct(start, run, &admitted, (expectation, current)).await;
+        if let (Some(under), Err(error)) = (&under, &outcome) {
+            self.note_failure(under, job_id, error, current.begins_again()).await;
+        }
+        outcome
+    }
+
+    /// Has the book rule on a job that names an agreement. A job that names none has been admitted as one of development.
+    async fn rule(&self, job_id: &str, spec: &JobSpec) -> Result<Option<Under>, RunError> {
+        if spec.agreement_digest.is_none() {
+            return Ok(None);
+        }
+        let no_key = || RunError::Refused("the node has no key to sign with, and enters no agreement".to_owned());
+        let book = self.book.as_ref().ok_or_else(no_key)?;
+        let version = |name: &str| {
+            self.config.datasets.iter().find(|dataset| dataset.name == name).map(|dataset| dataset.version)
+        };
+        let heartbeat = self.config.heartbeat_seconds;
+        let request = JobRequest { id: job_id, spec, now: now()?, published: &version, heartbeat };
+        match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
+            Ruling::Admitted(admission) => Under::new(book.clone(), *admission).map(Some),
+            Ruling::Refused(refusal) => Err(refused(refusal)),
+            Ruling::AwaitsApproval => Err(RunError::Refused("the job waits for this node's approvers".to_owned())),
+            Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),
+        }
+    }
+
+    /// Notes the end of a job that is not to go on.
+    async fn note_failure(&self, under: &Under, job_id: &str, error: &RunError, begins_again: bool) {
+        if begins_again || self.may_resume(job_id, error) {
+            return;
+        }
+        let cause = error.public_cause(&self.config.participant);
+        if let Err(error) = under.failed(error.job_state(), &cause).await {
+            tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
+        }
+    }
+
+    /// Runs a job that was admitted, and ends it when it is told to.
+    async fn conduct(
+        &self,
+        start: &Start,
+        run: Run,
+        admitted: &Admitted,
+        (expectation, current): (Option<Expectation>, &Current),
+    ) -> Result<RunReport, RunError> {
+        let peer = &admitted.peer.participant;
         let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
         let conducting = async {
             if start.peers_done {
@@ -272,6 +328,8 @@ impl Jobs {
             cancel,
             progress: Some(self.reports.progress(job_id)),
             // A job says how; choosing is for runs whose sides have one owner.
+            // The caller's, who knows it.
+            under: None,
             choose: None,
             network: None,
         })

@@ -47,6 +47,7 @@ mod service;
 mod space;
 mod spill;
 mod stop;
+mod under;
 
 pub use checkpoint::Checkpoints;
 pub use choice::{Facts, ProtocolHook};
@@ -57,3 +58,4 @@ pub use link::Link;
 pub use run::{Input, Run, RunReport, run_over};
 pub use service::serve;
 pub use space::Space;
+pub use under::{Under, made_up_agreement};

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agreement::{IdentityPublicKey, JobSpec, Mode, ParticipantId, Role};
+use agreement::{IdentityPublicKey, JobSpec, Mode, ParticipantId, Role, receipt::RunFacts};
 use records::{CanonicalKey, Datasets, RowCounts, Tally};
 use session::{ComputePool, Limits, PhaseReport, settings::ProgressHook};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use crate::{
     lines::Given,
     link::Link,
     space::Space,
+    under::Under,
 };
 
 /// One side of one run.
@@ -32,6 +33,8 @@ pub struct Run {
     pub attempt: u32,
     /// What it is.
     pub spec: JobSpec,
+    /// The agreement that it stands under.
+    pub under: Option<Under>,
     /// This side.
     pub me: ParticipantId,
     /// The identities of all parties, this side's own included, as they are pinned here.
@@ -126,6 +129,10 @@ pub struct RunReport {
     pub peer_padded_size: u64,
     /// Items in common, if this side learned how many.
     pub matched: Option<u64>,
+    /// Whether the result has fewer items than the agreement allows, and was not delivered. Nobody else is told.
+    pub withheld: bool,
+    /// What both sides' receipts say alike of the run.
+    pub facts: RunFacts,
     /// Rows of the result, if one was written; 0 where it is a number alone.
     pub rows_written: Option<u64>,
     /// Matches that were delivered with empty labels, because the peer sealed or wrote theirs wrongly. It

@@ -3,6 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use agreement::{Pinned, Signer};
 use records::Datasets;
 use session::ComputePool;
 use tokio::{net::TcpListener, task::spawn_blocking, time::timeout};
@@ -11,6 +12,7 @@ use wire::{Pins, proto::exchange_service_server::SERVICE_NAME};
 
 use crate::{
     agent,
+    book::Book,
     config::{Dataset, NodeConfig},
     error::NodeError,
     exchange,
@@ -52,6 +54,7 @@ pub async fn serve(
             "DEVELOPMENT MODE: jobs run here without a signed agreement; never use this with real records"
         );
     }
+    let book = book(&config).await?;
     let pins = config.peer_pins().map_err(|error| own(&error))?;
     let compute = ComputePool::new(config.threads as usize).map_err(|error| own(&error))?;
     let rendezvous = Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone());
@@ -60,7 +63,7 @@ pub async fn serve(
         datasets,
         (pins.clone(), compute),
         Arc::clone(&rendezvous),
-        listener.is_some(),
+        (listener.is_some(), book.clone()),
         shutdown.clone(),
     )
     .map_err(|error| own(&error))?;
@@ -82,7 +85,20 @@ pub async fn serve(
     {
         agent.abort();
     }
+    if let Some(book) = book {
+        book.close().await;
+    }
     served
+}
+
+/// The book of a node that has a key to sign with.
+async fn book(config: &NodeConfig) -> Result<Option<Book>, NodeError> {
+    let Some(key) = &config.signing_key else { return Ok(None) };
+    let participants = config.peers.iter().map(|peer| (peer.participant.clone(), peer.identity)).collect();
+    let pinned = Pinned { participants, supervisors: config.supervisors.clone() };
+    let key: Arc<dyn Signer> = Arc::clone(key) as Arc<dyn Signer>;
+    let opened = Book::open(&config.database, config.participant.clone(), key, pinned).await;
+    opened.map(Some).map_err(|error| NodeError::Book(error.to_string()))
 }
 
 /// Serves peers until `shutdown`, and then until the last answers are out.
@@ -120,7 +136,7 @@ async fn exchange_server(
 
 /// Makes sure that every dataset can be opened.
 fn check_datasets(list: &[Dataset], datasets: &dyn Datasets) -> Result<(), NodeError> {
-    for Dataset { name, source } in list {
+    for Dataset { name, source, .. } in list {
         datasets.open(source).map_err(|cause| NodeError::Dataset { name: name.clone(), cause })?;
     }
     Ok(())

@@ -166,6 +166,7 @@ impl Outsider {
             cancel: CancellationToken::new(),
             progress: None,
             attempt: 0,
+            under: None,
             choose: None,
             network: None,
         };

@@ -71,6 +71,7 @@ async fn prepare(file: &str) {
         compute: ComputePool::new(std::thread::available_parallelism().unwrap().get()).unwrap(),
         cancel: CancellationToken::new(),
         progress: None,
+        under: None,
         choose: None,
         network: None,
     };

@@ -113,6 +113,7 @@ fn the_run(
 ) -> Result<Run, Failure> {
     Ok(Run {
         attempt: 0,
+        under: None,
         choose: order.choose.then(|| asking_the_parent(choices)),
         network: order.shaped()?,
         job_id: order.job.job_id.clone(),

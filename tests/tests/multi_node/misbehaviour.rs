@@ -152,9 +152,11 @@ async fn a_handshake_that_is_not_kept_ends_the_run() {
     let early = |_| Tampered::Send(vec![Body::Frame(vec![1].into())]);
     cheated(changing(1, early), &["jiangsu", "out of turn"]).await;
     let other_mode = |body| {
-        let Body::Hello(Hello { terms: Some(mut terms), input, attempt }) = body else { return Tampered::Send(vec![]) };
+        let Body::Hello(Hello { terms: Some(mut terms), input, attempt, signed_use }) = body else {
+            return Tampered::Send(vec![]);
+        };
         terms.set_mode(wire::proto::Mode::Both);
-        Tampered::Send(vec![Body::Hello(Hello { terms: Some(terms), input, attempt })])
+        Tampered::Send(vec![Body::Hello(Hello { terms: Some(terms), input, attempt, signed_use })])
     };
     cheated(changing(0, other_mode), &["jiangsu", "mode"]).await;
 }

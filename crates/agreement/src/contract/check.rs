@@ -92,7 +92,6 @@ fn party(party: &Party, agreement: &Agreement) -> Checked {
     must(!may_label || !party.label_columns.is_empty(), || {
         format!("mode labelled needs at least one label column of {who}")
     })?;
-    limit(&format!("the least rows of {who}"), party.rows.least)?;
     limit(&format!("the most rows of {who}"), party.rows.most)?;
     must(party.rows.least <= party.rows.most, || format!("the least rows of {who} are above its most"))?;
     must(party.padded_size.is_none_or(|size| size > 0 && size <= party.rows.most), || {

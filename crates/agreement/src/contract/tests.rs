@@ -106,7 +106,6 @@ const IMPOSSIBLE: &[Edit] = &[
     ("label columns", |a| a.parties[0].label_columns = vec!["x".into()]),
     ("label column", |a| a.parties[1].label_columns.clear()),
     ("label columns", |a| a.mode = Mode::Membership),
-    ("least rows", |a| a.parties[0].rows.least = 0),
     ("most rows", |a| a.parties[0].rows.most = 0),
     ("above its most", |a| a.parties[0].rows = Rows { least: 7, most: 6 }),
     ("padded size", |a| a.parties[0].padded_size = Some(1_000_001)),

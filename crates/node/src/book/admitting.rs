@@ -313,6 +313,18 @@ impl Book {
     }
 }
 
+impl Book {
+    /// The number of the use that a peer showed of a job; 0 if it showed none.
+    pub(crate) async fn peer_use(&self, job: &str, peer: &ParticipantId) -> Result<u64, BookError> {
+        let row = query("SELECT number FROM peer_uses WHERE job = $1 AND peer = $2")
+            .bind(job.to_owned())
+            .bind(peer.to_string())
+            .fetch_optional(self.database.pool())
+            .await?;
+        row.map_or(Ok(0), |row| number(row.try_get("number")?))
+    }
+}
+
 /// A job's earlier admission.
 struct Earlier {
     signed_use: Signed<Use>,

@@ -160,6 +160,7 @@ pub(crate) fn run(name: &str, spec: JobSpec, input: Input) -> Run {
         compute: ComputePool::new(1).unwrap(),
         cancel: CancellationToken::new(),
         progress: None,
+        under: None,
         choose: None,
         network: None,
     }

@@ -29,7 +29,8 @@ proptest! {
 
     #[test]
     fn terms_and_inputs_come_back_as_they_were_and_under_the_same_digest(terms in terms(), input in input()) {
-        let hello = proto::Hello { terms: Some(terms.clone().into()), input: Some(input.clone().into()), attempt: 0 };
+        let (stated, entered) = (Some(terms.clone().into()), Some(input.clone().into()));
+        let hello = proto::Hello { terms: stated, input: entered, ..proto::Hello::default() };
         let hello = proto::Hello::decode(hello.encode_to_vec().as_slice()).unwrap();
         let back = RunTerms::try_from(hello.terms.unwrap()).unwrap();
         prop_assert_eq!(back.digest(), terms.digest());
