@@ -11,15 +11,17 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// What each crate may depend on, of this workspace. The ledger will join when it is built.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("psi", &[]),
     ("records", &[]),
+    ("database", &[]),
+    ("throwaway", &[]),
     ("session", &["psi"]),
     ("agreement", &["records"]),
     ("datasets", &["records"]),
     ("wire", &["agreement"]),
-    ("coordinator", &["wire", "agreement", "records"]),
-    ("node", &["session", "psi", "wire", "records", "agreement"]),
+    ("coordinator", &["wire", "agreement", "records", "database"]),
+    ("node", &["session", "psi", "wire", "records", "agreement", "database"]),
     ("testkit", &["node", "coordinator", "session", "wire", "datasets", "agreement", "records"]),
     ("yuandang", &["node", "coordinator", "datasets", "session", "psi", "wire", "records", "agreement"]),
 ];
