@@ -10,6 +10,7 @@ use agreement::{
     IdentityPublicKey, ParticipantId,
     settings::{self, Problems, Section},
 };
+use database::Location;
 use wire::{Credentials, CredentialsError, Pins};
 
 /// A coordinator's configuration.
@@ -19,8 +20,8 @@ pub struct CoordinatorConfig {
     pub name: ParticipantId,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// The SQLite database of its jobs.
-    pub database: PathBuf,
+    /// The database of its jobs.
+    pub database: Location,
     /// What it shows in a TLS handshake.
     pub credentials: Credentials,
     /// Who may call it.
@@ -31,7 +32,7 @@ pub struct CoordinatorConfig {
 struct Draft {
     name: ParticipantId,
     listen: SocketAddr,
-    database: PathBuf,
+    database: Location,
     certificate: PathBuf,
     key: PathBuf,
     participants: Pins,
@@ -56,9 +57,9 @@ impl CoordinatorConfig {
     pub fn parse(text: &str, place: &str, folder: &Path) -> Result<Self, Problems> {
         settings::read(text, place, |root| {
             let draft = draft(root)?;
-            let database = folder.join(draft.database);
-            if !database.parent().is_some_and(Path::is_dir) {
-                root.problem("database", format!("there is no folder for {}", database.display()));
+            let database = draft.database.in_folder(folder);
+            if matches!(&database, Location::File(path) if !path.parent().is_some_and(Path::is_dir)) {
+                root.problem("database", format!("there is no folder for {database}"));
             }
             let (certificate, key) = (folder.join(draft.certificate), folder.join(draft.key));
             let credentials = match Credentials::read(draft.name.clone(), &certificate, &key) {

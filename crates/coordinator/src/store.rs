@@ -1,40 +1,30 @@
-//! Jobs on disk: their specification, their state, and every change of it.
+//! Jobs as they are kept: their specification, their state, and every change of it.
 //!
-//! SQLite through sqlx. Each change of state is one transaction that holds the rule of a job's life.
+//! Each change of state is one transaction that holds the rule of a job's life. It writes the job's row first,
+//! so of several that would change one job each reads what the one before it left.
 
 use std::{
-    path::Path,
     str::FromStr,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use agreement::{JobSpec, JobState, ParticipantId};
+use database::{AnyRow, Database, DatabaseError, Location, Migration, Row, SqlError, Transaction, query};
 use prost::Message;
-use sqlx::{
-    Row, SqlitePool,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
-};
-use tokio::time::sleep;
 use wire::proto;
 
-/// The first layout of the tables.
-const JOBS: &str = include_str!("../migrations/0001_jobs.sql");
-
-/// How long a lock of another process is waited for.
-const BUSY: Duration = Duration::from_secs(10);
-/// SQLITE_BUSY.
-const LOCKED: &str = "5";
+/// The layouts of the tables, oldest first. One that was released is never changed.
+const LAYOUTS: [Migration; 1] = [(1, "jobs", include_str!("../migrations/0001_jobs.sql"))];
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database failed.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The database has another layout than this version knows.
-    #[error("the database cannot be brought to this version's layout: {0}")]
-    Migration(#[from] MigrateError),
+    Database(#[from] SqlError),
+    /// The database cannot be reached, or is not one of this version.
+    #[error(transparent)]
+    Open(#[from] DatabaseError),
     /// There is no such job.
     #[error("there is no job {0}")]
     NoJob(String),
@@ -72,7 +62,7 @@ pub struct StoredJob {
 
 /// The jobs of a coordinator.
 #[derive(Clone, Debug)]
-pub struct Store(SqlitePool);
+pub struct Store(Database);
 
 /// Milliseconds since the Unix epoch.
 #[must_use]
@@ -82,21 +72,12 @@ pub fn now_ms() -> i64 {
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings it to this version's layout.
+    /// Opens the database and brings it to this version's layout. A file is made if it is not there.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let pool = connect(path).await?;
-        let kind = MigrationType::Simple;
-        let first = Migration::new(1, "jobs".into(), kind, sqlx::SqlStr::from_static(JOBS), false);
-        let migrator = Migrator::with_migrations(vec![first]);
-        match migrator.run(&pool).await {
-            // Another process may have made the tables since this one looked: then they are there now.
-            Err(MigrateError::ExecuteMigration(..)) => migrator.run(&pool).await?,
-            done => done?,
-        }
-        Ok(Self(pool))
+    /// [`StoreError::Open`].
+    pub async fn open(location: &Location) -> Result<Self, StoreError> {
+        Ok(Self(Database::open(location, &LAYOUTS).await?))
     }
 
     /// Closes the database after what is under way.
@@ -109,27 +90,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn insert(&self, id: &str, spec: &JobSpec, submitted_by: &ParticipantId) -> Result<(), StoreError> {
+        self.0.in_time(self.insert_whole(id, spec, submitted_by)).await
+    }
+
+    async fn insert_whole(&self, id: &str, spec: &JobSpec, submitted_by: &ParticipantId) -> Result<(), StoreError> {
         let now = now_ms();
         let mut transaction = self.0.begin().await?;
-        sqlx::query(
-            "INSERT INTO jobs (id, spec, state, cause, submitted_by, created_ms, updated_ms) \
-             VALUES ($1, $2, $3, '', $4, $5, $5)",
+        let number = query("UPDATE counters SET last = last + 1 WHERE name = 'jobs' RETURNING last")
+            .fetch_one(&mut *transaction)
+            .await?;
+        query(
+            "INSERT INTO jobs (id, number, spec, state, cause, submitted_by, created_ms, updated_ms, events) \
+             VALUES ($1, $2, $3, $4, '', $5, $6, $6, 1)",
         )
         .bind(id)
-        .bind(proto::JobSpec::from(spec.clone()).encode_to_vec())
+        .bind(number.try_get::<i64, _>(0)?)
+        .bind(hex::encode(proto::JobSpec::from(spec.clone()).encode_to_vec()))
         .bind(JobState::Pending.to_string())
         .bind(submitted_by.as_str())
         .bind(now)
         .execute(&mut *transaction)
         .await?;
         for party in &spec.parties {
-            sqlx::query("INSERT INTO job_parties (job_id, participant) VALUES ($1, $2)")
+            query("INSERT INTO job_parties (job_id, participant) VALUES ($1, $2)")
                 .bind(id)
                 .bind(party.participant.as_str())
                 .execute(&mut *transaction)
                 .await?;
         }
-        event(&mut transaction, id, now, JobState::Pending, "").await?;
+        event(&mut transaction, (id, 1), now, JobState::Pending, "").await?;
         Ok(transaction.commit().await?)
     }
 
@@ -138,7 +127,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoJob`] if there is none.
     pub async fn get(&self, id: &str) -> Result<StoredJob, StoreError> {
-        let row = sqlx::query("SELECT * FROM jobs WHERE id = $1").bind(id).fetch_optional(&self.0).await?;
+        let found = query("SELECT * FROM jobs WHERE id = $1").bind(id).fetch_optional(self.0.pool());
+        let row = self.0.in_time(found).await?;
         row.as_ref().map_or_else(|| Err(StoreError::NoJob(id.to_owned())), read)
     }
 
@@ -147,15 +137,14 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn of_participant(&self, participant: &ParticipantId, most: u32) -> Result<Vec<StoredJob>, StoreError> {
-        let rows = sqlx::query(
+        let found = query(
             "SELECT jobs.* FROM jobs JOIN job_parties ON job_parties.job_id = jobs.id \
-             WHERE job_parties.participant = $1 ORDER BY jobs.rowid DESC LIMIT $2",
+             WHERE job_parties.participant = $1 ORDER BY jobs.number DESC LIMIT $2",
         )
         .bind(participant.as_str())
         .bind(i64::from(most))
-        .fetch_all(&self.0)
-        .await?;
-        rows.iter().map(read).collect()
+        .fetch_all(self.0.pool());
+        self.0.in_time(found).await?.iter().map(read).collect()
     }
 
     /// All jobs in a state, oldest first.
@@ -163,11 +152,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn in_state(&self, state: JobState) -> Result<Vec<StoredJob>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM jobs WHERE state = $1 ORDER BY rowid")
+        let found = query("SELECT * FROM jobs WHERE state = $1 ORDER BY number")
             .bind(state.to_string())
-            .fetch_all(&self.0)
-            .await?;
-        rows.iter().map(read).collect()
+            .fetch_all(self.0.pool());
+        self.0.in_time(found).await?.iter().map(read).collect()
     }
 
     /// How many jobs have not ended: all, and those that `by` submitted.
@@ -175,13 +163,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn open_jobs(&self, by: &ParticipantId) -> Result<(i64, i64), StoreError> {
-        let row = sqlx::query(
-            "SELECT COUNT(*), COALESCE(SUM(submitted_by = $1), 0) FROM jobs \
+        let counted = query(
+            "SELECT COUNT(*), COUNT(CASE WHEN submitted_by = $1 THEN 1 END) FROM jobs \
              WHERE state NOT IN ('Succeeded', 'Failed', 'Cancelled', 'Rejected', 'TimedOut')",
         )
         .bind(by.as_str())
-        .fetch_one(&self.0)
-        .await?;
+        .fetch_one(self.0.pool());
+        let row = self.0.in_time(counted).await?;
         Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
@@ -190,21 +178,30 @@ impl Store {
     /// # Errors
     /// [`StoreError::Transition`] if not; the job is then as it was.
     pub async fn change(&self, id: &str, to: JobState, cause: &str) -> Result<StoredJob, StoreError> {
-        let mut transaction = self.0.begin_with("BEGIN IMMEDIATE").await?;
-        let row = sqlx::query("SELECT * FROM jobs WHERE id = $1").bind(id).fetch_optional(&mut *transaction).await?;
-        let mut job = row.as_ref().map_or_else(|| Err(StoreError::NoJob(id.to_owned())), read)?;
+        self.0.in_time(self.change_whole(id, to, cause)).await
+    }
+
+    async fn change_whole(&self, id: &str, to: JobState, cause: &str) -> Result<StoredJob, StoreError> {
+        let mut transaction = self.0.begin().await?;
+        let row = query("UPDATE jobs SET events = events + 1 WHERE id = $1 RETURNING *")
+            .bind(id)
+            .fetch_optional(&mut *transaction)
+            .await?
+            .ok_or_else(|| StoreError::NoJob(id.to_owned()))?;
+        let mut job = read(&row)?;
         if !job.state.may_become(to) {
+            transaction.rollback().await?;
             return Err(StoreError::Transition { from: job.state, to });
         }
         let now = now_ms();
-        sqlx::query("UPDATE jobs SET state = $2, cause = $3, updated_ms = $4 WHERE id = $1")
+        query("UPDATE jobs SET state = $2, cause = $3, updated_ms = $4 WHERE id = $1")
             .bind(id)
             .bind(to.to_string())
             .bind(cause)
             .bind(now)
             .execute(&mut *transaction)
             .await?;
-        event(&mut transaction, id, now, to, cause).await?;
+        event(&mut transaction, (id, row.try_get("events")?), now, to, cause).await?;
         transaction.commit().await?;
         (job.state, job.cause, job.updated_ms) = (to, cause.to_owned(), now);
         Ok(job)
@@ -215,45 +212,23 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history(&self, id: &str) -> Result<Vec<JobState>, StoreError> {
-        let rows = sqlx::query("SELECT state FROM job_events WHERE job_id = $1 ORDER BY rowid")
-            .bind(id)
-            .fetch_all(&self.0)
-            .await?;
-        rows.iter().map(|row| state(&row.try_get::<String, _>(0)?)).collect()
+        let found =
+            query("SELECT state FROM job_events WHERE job_id = $1 ORDER BY number").bind(id).fetch_all(self.0.pool());
+        self.0.in_time(found).await?.iter().map(|row| state(&row.try_get::<String, _>(0)?)).collect()
     }
 }
 
-/// Connects to the database. Two that make the same file at once lock each other out for a moment, in
-/// which SQLite itself does not wait.
-async fn connect(path: &Path) -> Result<SqlitePool, sqlx::Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY);
-    let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(BUSY + Duration::from_secs(5));
-    let began = Instant::now();
-    loop {
-        match pool.clone().connect_with(options.clone()).await {
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCKED) && began.elapsed() < BUSY => {
-                sleep(Duration::from_millis(20)).await;
-            }
-            connected => return connected,
-        }
-    }
-}
-
+/// Notes the event of a job that has this number.
 async fn event(
-    transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
-    id: &str,
+    transaction: &mut Transaction,
+    (id, number): (&str, i64),
     now: i64,
     state: JobState,
     cause: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO job_events (job_id, at_ms, state, cause) VALUES ($1, $2, $3, $4)")
+) -> Result<(), SqlError> {
+    query("INSERT INTO job_events (job_id, number, at_ms, state, cause) VALUES ($1, $2, $3, $4, $5)")
         .bind(id)
+        .bind(number)
         .bind(now)
         .bind(state.to_string())
         .bind(cause)
@@ -266,8 +241,8 @@ fn state(name: &str) -> Result<JobState, StoreError> {
     JobState::from_str(name).map_err(|error| StoreError::Broken(error.to_string()))
 }
 
-fn read(row: &SqliteRow) -> Result<StoredJob, StoreError> {
-    let spec: Vec<u8> = row.try_get("spec")?;
+fn read(row: &AnyRow) -> Result<StoredJob, StoreError> {
+    let spec = hex::decode(row.try_get::<&str, _>("spec")?).map_err(|error| StoreError::Broken(error.to_string()))?;
     let spec = proto::JobSpec::decode(spec.as_slice()).map_err(|error| StoreError::Broken(error.to_string()))?;
     let submitted_by: String = row.try_get("submitted_by")?;
     Ok(StoredJob {

@@ -9,6 +9,7 @@ use std::{
 
 use agreement::{IdentityKey, ParticipantId};
 use coordinator::CoordinatorConfig;
+use database::Location;
 use tempfile::TempDir;
 
 const SAMPLE: &str = include_str!("../../../examples/config/coordinator.toml");
@@ -65,7 +66,7 @@ fn the_sample_is_whole_and_fits_those_of_the_nodes() {
     let config = load(SAMPLE, folder.path()).unwrap();
     assert_eq!(config.name, id("coordinator"));
     assert_eq!(config.listen, "127.0.0.1:7100".parse().unwrap());
-    assert_eq!(config.database, folder.path().join("coordinator.sqlite"));
+    assert_eq!(config.database, Location::File(folder.path().join("coordinator.sqlite")));
     assert_eq!(config.participants.iter().count(), NODES.len());
     for (name, node) in NODES {
         let identity = config.participants.identity(&id(name)).unwrap();
@@ -105,6 +106,24 @@ fn every_problem_is_named_with_its_line() {
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, expected) in lines.iter().zip(expected) {
         assert!(line.starts_with(expected), "{line:?} does not begin with {expected:?}");
+    }
+}
+
+#[test]
+fn a_database_is_a_file_or_a_server_and_no_message_shows_a_password() {
+    let folder = folder_of("coordinator");
+    let with = |database: &str| load(&sample_with("\"coordinator.sqlite\"", &format!("\"{database}\"")), folder.path());
+    let config = with("postgres://yuandang:p4ssw0rd@db.example:6543/jobs").unwrap();
+    assert_eq!(config.database.to_string(), "postgres://db.example:6543/jobs");
+    assert!(!format!("{config:?}").contains("p4ssw0rd"), "{config:?}");
+    for (database, words) in [
+        ("mysql://yuandang:p4ssw0rd@db.example/jobs", "must be the path of an SQLite file, or postgres://"),
+        ("postgres://yuandang:p4ssw0rd@db.example", "it names no database"),
+        ("postgres://yuandang:p4ssw0rd@db.example/jobs?sslmod=require", "has an option \"sslmod\""),
+    ] {
+        let problem = with(database).unwrap_err();
+        assert!(problem.starts_with(&format!("c.toml:{}: database: ", line("database"))), "{problem}");
+        assert!(problem.contains(words) && !problem.contains("p4ssw0rd"), "{problem}");
     }
 }
 

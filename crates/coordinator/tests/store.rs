@@ -1,12 +1,14 @@
-//! Jobs on disk: what is kept, what may change, and several hands on one file.
+//! Jobs as they are kept: what may change, and several hands on one database. Each body is run against SQLite
+//! and against PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, sync::Arc};
 
 use agreement::{JobParty, JobSpec, JobState, Mode, ParticipantId, Protocol, Role};
 use coordinator::store::{Store, StoreError, StoredJob};
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use database::{AnyPool, DatabaseError, Location, query};
 use tempfile::TempDir;
+use throwaway::Postgres;
 
 const STATES: [JobState; 10] = [
     JobState::Pending,
@@ -51,29 +53,73 @@ fn job(receiver: &str, sender: &str) -> JobSpec {
     }
 }
 
-/// A database in a folder of its own.
-struct File {
-    path: PathBuf,
-    _folder: TempDir,
+/// Where the database of one test is, empty at first.
+struct Home {
+    address: String,
+    location: Location,
+    _folder: Option<TempDir>,
+    _server: Option<Arc<Postgres>>,
 }
 
-impl File {
-    fn new() -> Self {
+impl Home {
+    fn file() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { path: folder.path().join("jobs.sqlite"), _folder: folder }
+        let path = folder.path().join("jobs.sqlite");
+        let address = format!("sqlite:{}", path.display());
+        Self { address, location: Location::File(path), _folder: Some(folder), _server: None }
+    }
+
+    fn server() -> Option<Self> {
+        let server = Postgres::shared()?;
+        let address = server.database();
+        let location = address.parse().unwrap();
+        Some(Self { address, location, _folder: None, _server: Some(server) })
     }
 
     async fn open(&self) -> Store {
-        Store::open(&self.path).await.unwrap()
+        Store::open(&self.location).await.unwrap()
     }
 
-    /// Does something that no store would do.
+    /// Does something that no store would do, to a database that one has opened.
     async fn meddle(&self, statement: &'static str) {
-        let options = SqliteConnectOptions::new().filename(&self.path);
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        let pool = AnyPool::connect(&self.address).await.unwrap();
+        query(statement).execute(&pool).await.unwrap();
+        pool.close().await;
     }
+}
+
+/// Runs each body against both.
+macro_rules! on_both {
+    ($($body:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $body() {
+                super::$body(super::Home::file()).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $body() {
+                if let Some(home) = super::Home::server() {
+                    super::$body(home).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both! {
+    jobs_survive_a_reopen
+    a_database_gets_its_tables_once
+    a_database_of_another_version_or_program_is_refused
+    a_job_that_cannot_be_read_is_an_error_and_no_panic
+    states_move_forward_and_a_final_one_never_changes
+    a_list_is_of_ones_own_jobs_newest_first_and_no_longer_than_asked
+    open_jobs_are_those_that_have_not_ended
+    a_job_is_kept_whole_or_not_at_all
+    of_many_hands_on_one_job_one_wins
+    two_writers_lose_nothing_of_each_other
 }
 
 /// Keeps a new job and takes it through these states.
@@ -88,15 +134,13 @@ fn names(jobs: &[StoredJob]) -> Vec<&str> {
     jobs.iter().map(|job| job.id.as_str()).collect()
 }
 
-#[tokio::test]
-async fn jobs_survive_a_reopen() {
-    let file = File::new();
-    let store = file.open().await;
+async fn jobs_survive_a_reopen(home: Home) {
+    let store = home.open().await;
     store.insert("a", &job("shanghai", "anhui"), &id("anhui")).await.unwrap();
     store.change("a", JobState::Queued, "").await.unwrap();
     let ended = store.change("a", JobState::Failed, "anhui: no such column").await.unwrap();
     store.close().await;
-    let store = file.open().await;
+    let store = home.open().await;
     let read = store.get("a").await.unwrap();
     assert_eq!(read, ended);
     assert_eq!((read.spec, read.submitted_by), (job("shanghai", "anhui"), id("anhui")));
@@ -106,50 +150,43 @@ async fn jobs_survive_a_reopen() {
     assert!(matches!(store.get("b").await, Err(StoreError::NoJob(name)) if name == "b"));
 }
 
-#[tokio::test]
-async fn a_file_gets_its_tables_once() {
-    let file = File::new();
-    fs::write(&file.path, "").unwrap();
+async fn a_database_gets_its_tables_once(home: Home) {
     for count in 0..3 {
-        let store = file.open().await;
+        let store = home.open().await;
         assert_eq!(store.open_jobs(&id("shanghai")).await.unwrap(), (count, count), "an opening lost a job");
         brought(&store, &format!("job-{count}"), &[]).await;
         store.close().await;
     }
 }
 
-#[tokio::test]
-async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
-    let file = File::new();
-    let text = "shanghai,anhui\n".repeat(100);
-    fs::write(&file.path, &text).unwrap();
-    assert!(matches!(Store::open(&file.path).await, Err(StoreError::Database(_))));
-    assert_eq!(fs::read_to_string(&file.path).unwrap(), text);
-    assert!(matches!(Store::open(&file.path.join("below")).await, Err(StoreError::Database(_))));
-}
-
-#[tokio::test]
-async fn a_layout_of_another_version_is_refused() {
+async fn a_database_of_another_version_or_program_is_refused(home: Home) {
+    home.open().await.close().await;
     for statement in [
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (2, 'later', TRUE, x'00', 0)",
-        "UPDATE _sqlx_migrations SET checksum = x'00'",
+        "UPDATE yuandang_layout SET digest = '00'",
+        "UPDATE yuandang_layout SET description = 'agreements'",
+        "UPDATE yuandang_layout SET version = 2, description = 'later'",
     ] {
-        let file = File::new();
-        file.open().await.close().await;
-        file.meddle(statement).await;
-        assert!(matches!(Store::open(&file.path).await, Err(StoreError::Migration(_))), "{statement}");
+        home.meddle(statement).await;
+        let refused = Store::open(&home.location).await.unwrap_err();
+        assert!(
+            matches!(refused, StoreError::Open(DatabaseError::Changed { .. } | DatabaseError::Foreign { .. })),
+            "{statement}: {refused}"
+        );
     }
 }
 
-#[tokio::test]
-async fn a_job_that_cannot_be_read_is_an_error_and_no_panic() {
-    for statement in ["UPDATE jobs SET spec = x'ffff'", "UPDATE jobs SET spec = x''", "UPDATE jobs SET state = 'Odd'"] {
-        let file = File::new();
-        let store = file.open().await;
-        brought(&store, "a", &[]).await;
-        file.meddle(statement).await;
-        assert!(matches!(store.get("a").await, Err(StoreError::Broken(_))), "{statement}");
+async fn a_job_that_cannot_be_read_is_an_error_and_no_panic(home: Home) {
+    let store = home.open().await;
+    for (name, statement) in [
+        ("a", "UPDATE jobs SET spec = 'ffff' WHERE id = 'a'"),
+        ("b", "UPDATE jobs SET spec = 'no hex' WHERE id = 'b'"),
+        ("c", "UPDATE jobs SET spec = '' WHERE id = 'c'"),
+        ("d", "UPDATE jobs SET state = 'Odd' WHERE id = 'd'"),
+    ] {
+        brought(&store, name, &[]).await;
+        home.meddle(statement).await;
+        assert!(matches!(store.get(name).await, Err(StoreError::Broken(_))), "{statement}");
+        assert!(matches!(store.change(name, JobState::Failed, "").await, Err(StoreError::Broken(_))), "{statement}");
     }
 }
 
@@ -163,10 +200,8 @@ fn way_to(state: JobState) -> Vec<JobState> {
     }
 }
 
-#[tokio::test]
-async fn states_move_forward_and_a_final_one_never_changes() {
-    let file = File::new();
-    let store = file.open().await;
+async fn states_move_forward_and_a_final_one_never_changes(home: Home) {
+    let store = home.open().await;
     for from in STATES {
         for to in STATES {
             let name = format!("{from}-{to}");
@@ -195,10 +230,8 @@ async fn states_move_forward_and_a_final_one_never_changes() {
     assert!(matches!(store.change("none", JobState::Failed, "").await, Err(StoreError::NoJob(_))));
 }
 
-#[tokio::test]
-async fn a_list_is_of_ones_own_jobs_newest_first_and_no_longer_than_asked() {
-    let file = File::new();
-    let store = file.open().await;
+async fn a_list_is_of_ones_own_jobs_newest_first_and_no_longer_than_asked(home: Home) {
+    let store = home.open().await;
     // Names that run against the order of time, and more than one job in a millisecond.
     let of_anhui: Vec<String> = (0..40).map(|number| format!("job-{:02}", 99 - number)).collect();
     for name in &of_anhui {
@@ -218,10 +251,8 @@ async fn a_list_is_of_ones_own_jobs_newest_first_and_no_longer_than_asked() {
     assert!(store.in_state(JobState::Queued).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn open_jobs_are_those_that_have_not_ended() {
-    let file = File::new();
-    let store = file.open().await;
+async fn open_jobs_are_those_that_have_not_ended(home: Home) {
+    let store = home.open().await;
     for state in STATES {
         brought(&store, &state.to_string(), &way_to(state)).await;
     }
@@ -232,10 +263,8 @@ async fn open_jobs_are_those_that_have_not_ended() {
     assert_eq!(store.open_jobs(&id("jiangsu")).await.unwrap(), (open + 1, 0));
 }
 
-#[tokio::test]
-async fn a_job_is_kept_whole_or_not_at_all() {
-    let file = File::new();
-    let store = file.open().await;
+async fn a_job_is_kept_whole_or_not_at_all(home: Home) {
+    let store = home.open().await;
     brought(&store, "a", &[JobState::Queued]).await;
     assert!(matches!(store.insert("a", &job("jiangsu", "anhui"), &id("anhui")).await, Err(StoreError::Database(_))));
     assert_eq!(store.get("a").await.unwrap().spec, job("shanghai", "anhui"));
@@ -246,46 +275,35 @@ async fn a_job_is_kept_whole_or_not_at_all() {
     assert!(matches!(store.get("b").await, Err(StoreError::NoJob(_))));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_empty_file_may_be_opened_by_many_at_once() {
-    let file = File::new();
-    let opening = (0..8).map(|_| {
-        let path = file.path.clone();
-        tokio::spawn(async move { Store::open(&path).await })
-    });
-    for opened in opening.collect::<Vec<_>>() {
-        let store = opened.await.unwrap().unwrap();
-        assert_eq!(store.open_jobs(&id("anhui")).await.unwrap(), (0, 0));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_hands_on_one_job_one_wins() {
-    let file = File::new();
-    let (left, right) = (file.open().await, file.open().await);
-    for number in 0..20 {
-        let name = format!("job-{number}");
-        brought(&left, &name, &[JobState::Queued]).await;
-        let end = |store: &Store, state| {
-            let (store, name) = (store.clone(), name.clone());
-            tokio::spawn(async move { store.change(&name, state, "").await })
-        };
-        let (failed, cancelled) = (end(&left, JobState::Failed), end(&right, JobState::Cancelled));
-        let ended = [failed.await.unwrap(), cancelled.await.unwrap()];
-        let won: Vec<JobState> = ended.iter().filter_map(|end| end.as_ref().ok()).map(|job| job.state).collect();
-        let lost = ended.iter().filter(|end| matches!(end, Err(StoreError::Transition { .. }))).count();
-        assert_eq!((won.len(), lost), (1, 1), "{ended:?}");
-        for store in [&left, &right] {
-            assert_eq!(store.get(&name).await.unwrap().state, won[0]);
-            assert_eq!(store.history(&name).await.unwrap(), [JobState::Pending, JobState::Queued, won[0]]);
+async fn of_many_hands_on_one_job_one_wins(home: Home) {
+    // Two processes: a lock within one does not help.
+    let stores = [home.open().await, home.open().await];
+    let ends = [JobState::Failed, JobState::Cancelled, JobState::TimedOut, JobState::Rejected];
+    for round in 0..3 {
+        let name = format!("job-{round}");
+        brought(&stores[0], &name, &[JobState::Queued]).await;
+        let ending = (0..32).map(|hand| {
+            let (store, name, to) = (stores[hand % 2].clone(), name.clone(), ends[hand % 4]);
+            tokio::spawn(async move { store.change(&name, to, &format!("hand {hand}")).await })
+        });
+        let (mut won, mut lost) = (Vec::new(), 0);
+        for ended in ending.collect::<Vec<_>>() {
+            match ended.await.unwrap() {
+                Ok(job) => won.push(job),
+                Err(StoreError::Transition { from, .. }) if from.is_final() => lost += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!((won.len(), lost), (1, 31), "{won:?}");
+        for store in &stores {
+            assert_eq!(store.get(&name).await.unwrap(), won[0]);
+            assert_eq!(store.history(&name).await.unwrap(), [JobState::Pending, JobState::Queued, won[0].state]);
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_writers_lose_nothing_of_each_other() {
-    let file = File::new();
-    let stores = [file.open().await, file.open().await];
+async fn two_writers_lose_nothing_of_each_other(home: Home) {
+    let stores = [home.open().await, home.open().await];
     let writing = stores.iter().enumerate().map(|(writer, store)| {
         let store = store.clone();
         tokio::spawn(async move {

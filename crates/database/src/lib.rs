@@ -44,6 +44,8 @@ pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 const WORK: Duration = Duration::from_secs(90);
 /// The same for laying out, where a step may rewrite much, and another process may be at it.
 const LAYING_OUT: Duration = Duration::from_secs(1200);
+/// How long closing may take.
+const CLOSING: Duration = Duration::from_secs(30);
 
 /// A database that has the layout of this version.
 #[derive(Clone)]
@@ -71,7 +73,7 @@ impl Database {
         match laying_out.unwrap_or_else(|_| Err(unusable(connect::late("it was not laid out", LAYING_OUT)))) {
             Ok(()) => Ok(Self { pool, begin, location: location.clone() }),
             Err(error) => {
-                pool.close().await;
+                close(&pool).await;
                 Err(error)
             }
         }
@@ -108,10 +110,15 @@ impl Database {
         &self.location
     }
 
-    /// Closes it after what is under way.
+    /// Closes it after what is under way, for which it waits half a minute.
     pub async fn close(&self) {
-        self.pool.close().await;
+        close(&self.pool).await;
     }
+}
+
+async fn close(pool: &AnyPool) {
+    // What a server that vanished does not take leave of is closed with the process.
+    drop(timeout(CLOSING, pool.close()).await);
 }
 
 impl fmt::Debug for Database {

@@ -227,6 +227,16 @@ async fn what_is_in_memory_is_its_own_and_keeps_on_one_connection() {
     second.close().await;
 }
 
+#[tokio::test]
+async fn who_waits_for_a_server_that_vanished_is_told_in_the_end() {
+    let database = Database::open(&Location::Memory, &[FIRST]).await.unwrap();
+    assert_eq!(database.in_time(put(&database, "red")).await.unwrap(), 1);
+    // From here on time goes by itself when there is nothing else to do.
+    tokio::time::pause();
+    let error = database.in_time(std::future::pending::<Result<(), SqlError>>()).await.unwrap_err();
+    assert!(error.to_string().contains("the database did not answer within 90 seconds"), "{error}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_new_file_and_those_beside_it_are_its_owners_alone() {

@@ -16,8 +16,10 @@ fn files_below(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
+/// Whether it stands there as it is, or in hex as databases keep messages.
 fn holds(haystack: &[u8], needle: &str) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+    let hex: String = needle.bytes().map(|byte| format!("{byte:02x}")).collect();
+    [needle, &hex].iter().any(|needle| haystack.windows(needle.len()).any(|window| window == needle.as_bytes()))
 }
 
 #[tokio::test(flavor = "multi_thread")]

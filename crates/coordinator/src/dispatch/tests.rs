@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agreement::{JobParty, Mode, Protocol, Role};
+use database::Location;
 use tokio::sync::mpsc;
 use wire::proto::NodeInfo;
 
@@ -36,8 +37,7 @@ fn job() -> JobSpec {
 
 #[tokio::test]
 async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let store = Store::open(&Location::Memory).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
     dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![]), to_shanghai);
@@ -56,8 +56,7 @@ async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
 
 #[tokio::test]
 async fn a_job_waits_until_all_its_nodes_have_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let store = Store::open(&Location::Memory).await.unwrap();
     let patience =
         Patience { queue: Duration::from_millis(400), sweep: Duration::from_millis(50), ..Patience::default() };
     let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
@@ -90,8 +89,7 @@ async fn a_job_waits_until_all_its_nodes_have_room() {
 
 #[tokio::test]
 async fn a_party_that_has_done_its_part_has_room_and_one_that_restarted_was_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let store = Store::open(&Location::Memory).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let attach = |name: &str, instance: u8| {
         let (directives, taken) = mpsc::channel(8);
@@ -124,8 +122,7 @@ async fn a_party_that_has_done_its_part_has_room_and_one_that_restarted_was_inte
 
 #[tokio::test]
 async fn a_job_is_not_begun_again_for_ever() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+    let store = Store::open(&Location::Memory).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let attach = |name: &str| {
         let (directives, taken) = mpsc::channel(8);
@@ -149,10 +146,8 @@ async fn a_job_is_not_begun_again_for_ever() {
 }
 
 /// A coordinator whose nodes are both at job "a", with what they are told.
-async fn under_way(
-    folder: &tempfile::TempDir,
-) -> (Arc<Dispatcher>, [mpsc::Receiver<Result<wire::proto::AttachResponse, tonic::Status>>; 2]) {
-    let store = Store::open(&folder.path().join("jobs.sqlite")).await.unwrap();
+async fn under_way() -> (Arc<Dispatcher>, [mpsc::Receiver<Result<wire::proto::AttachResponse, tonic::Status>>; 2]) {
+    let store = Store::open(&Location::Memory).await.unwrap();
     let patience = Patience { grace: Duration::from_millis(50), ..Patience::default() };
     let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
     let attach = |name: &str| {
@@ -172,8 +167,7 @@ fn ended(state: wire::proto::JobState, may_resume: bool, attempt: u32) -> JobEnd
 
 #[tokio::test]
 async fn a_party_whose_peer_has_its_result_is_told_to_conclude_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let (dispatcher, [_shanghai, mut anhui]) = under_way(&folder).await;
+    let (dispatcher, [_shanghai, mut anhui]) = under_way().await;
     dispatcher.ended("a", &id("shanghai"), ended(wire::proto::JobState::Succeeded, false, 0)).await.unwrap();
     dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Failed, true, 0)).await.unwrap();
     dispatcher.attached(&id("anhui")).await.unwrap();
@@ -190,8 +184,7 @@ async fn a_party_whose_peer_has_its_result_is_told_to_conclude_alone() {
 
 #[tokio::test]
 async fn a_peer_that_is_at_fault_gains_nothing_by_saying_first_that_it_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let (dispatcher, _taken) = under_way(&folder).await;
+    let (dispatcher, _taken) = under_way().await;
     dispatcher.ended("a", &id("shanghai"), ended(wire::proto::JobState::Suspended, true, 0)).await.unwrap();
     // What cannot be resumed is told, and of an attempt before that nothing more.
     dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Cancelled, false, 0)).await.unwrap();
@@ -203,8 +196,7 @@ async fn a_peer_that_is_at_fault_gains_nothing_by_saying_first_that_it_stops() {
 
 #[tokio::test]
 async fn a_peers_word_that_it_stops_is_no_interruption_while_its_node_stays() {
-    let folder = tempfile::tempdir().unwrap();
-    let (dispatcher, _taken) = under_way(&folder).await;
+    let (dispatcher, _taken) = under_way().await;
     dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::Cancelled, true, 0)).await.unwrap();
     let ended = loop {
         let job = dispatcher.job("a").await.unwrap();

@@ -1,104 +1,32 @@
-//! Tests against a PostgreSQL server of their own, which is started where `initdb` is on the path.
+//! Tests against a PostgreSQL server of their own, where `initdb` is on the path.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError, Weak},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, sync::Arc, time::Instant};
 
 use records::{Datasets, Record, RecordError, SinkHeader};
-use tempfile::TempDir;
+use throwaway::{PASSWORD, Postgres, USER};
 
 use super::*;
 use crate::Files;
 
-/// A server on a socket in a folder of its own; stopped when the last test has left it.
-struct Server {
-    folder: TempDir,
-    process: Child,
-}
+/// The server, where there is one.
+struct Server(Arc<Postgres>);
 
-static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-
-/// `program`, as a user that the server accepts: it refuses root.
-fn command(program: &str) -> Command {
-    let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
-    let mut command = if root { Command::new("setpriv") } else { Command::new(program) };
-    if root {
-        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", program]);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
-    command
-}
-
-fn server() -> Option<Arc<Server>> {
-    let mut current = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(server) = current.upgrade() {
-        return Some(server);
-    }
-    if Command::new("initdb").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no initdb on the path, so nothing was tested against PostgreSQL");
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    fs::create_dir(&data).unwrap();
-    for path in [folder.path(), &data] {
-        // Fails where the tests are not root's, who then owns it already.
-        let _ = Command::new("chown").args(["nobody:nogroup"]).arg(path).output();
-    }
-    let (data, socket) = (data.to_str().unwrap(), folder.path().to_str().unwrap());
-    let options = ["-D", data, "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"];
-    assert!(command("initdb").args(options).status().unwrap().success(), "initdb failed");
-    let settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"];
-    let process = command("postgres").args(["-D", data, "-k", socket]).args(settings).spawn().unwrap();
-    let server = Arc::new(Server { folder, process });
-    let patience = Instant::now() + Duration::from_secs(60);
-    while server.try_sql("SELECT 1").is_err() {
-        assert!(Instant::now() < patience, "the server does not start");
-        thread::sleep(Duration::from_millis(100));
-    }
-    *current = Arc::downgrade(&server);
-    Some(server)
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let data = self.folder.path().join("data");
-        let _ = command("pg_ctl").args(["stop", "-m", "immediate", "-t", "10", "-D"]).arg(data).status();
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn server() -> Option<Server> {
+    Postgres::shared().map(Server)
 }
 
 impl Server {
-    fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// The address of the database, with `options` behind it.
     fn address(&self, options: &str) -> String {
-        self.address_of("tester", options)
+        self.address_of(USER, options)
     }
 
     fn address_of(&self, user: &str, options: &str) -> String {
-        format!("postgres://{user}:p4ssw0rd@localhost/postgres?host={}&{options}", self.folder().display())
-    }
-
-    fn try_sql(&self, sql: &str) -> Result<(), RecordError> {
-        let crate::address::Address { place, options } =
-            crate::address::Address::parse(&self.address("table=t"), Path::new(""))?;
-        let crate::address::Place::Postgres(url) = place else { panic!("no database") };
-        let database = Database::of(&url, &options)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { database.run(&mut database.connect().await?, sql).await })
+        format!("{}&{options}", self.0.address(user, "postgres"))
     }
 
     fn sql(&self, sql: &str) {
-        self.try_sql(sql).unwrap();
+        self.0.sql(sql);
     }
 }
 
@@ -118,7 +46,7 @@ fn raws(address: &str) -> Vec<String> {
 
 fn error(address: &str) -> String {
     let error = all(address).unwrap_err().to_string();
-    assert!(!error.contains("p4ssw0rd"), "{error}");
+    assert!(!error.contains(PASSWORD), "{error}");
     error
 }
 
@@ -130,7 +58,7 @@ fn a_table_gives_the_records_that_a_csv_file_of_it_gives() {
          INSERT INTO people VALUES (7, '张三', '2024-02-29', true, 12.3, '2024-02-29 08:00:00+08', 'x'),
          (8, '', NULL, false, NULL, NULL, NULL), (9, E'a, \"b\"\\n', '1970-01-01', NULL, -0.05, '2024-02-29 00:00:00.5Z', 'y')",
     );
-    let file = server.folder().join("people.csv");
+    let file = server.0.folder().join("people.csv");
     let text = "id,name,born,alive,amount,seen,\"odd, \"\"name\"\n7,张三,2024-02-29,true,12.30,2024-02-29T00:00:00Z,x\n8,,,false,,,\n9,\"a, \"\"b\"\"\n\",1970-01-01,,-0.05,2024-02-29T00:00:00.5Z,y\n";
     fs::write(&file, text).unwrap();
     for columns in ["", "columns=born,id,name", "columns=name"] {
