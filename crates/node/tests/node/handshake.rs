@@ -24,9 +24,9 @@ fn pass(body: Body) -> Vec<Delivered> {
 
 fn in_terms(mut change: impl FnMut(&mut RunTerms) + Send + 'static) -> Change {
     Box::new(move |body| match body {
-        Body::Hello(Hello { terms: Some(mut terms), input, attempt }) => {
+        Body::Hello(Hello { terms: Some(mut terms), input, attempt, signed_use }) => {
             change(&mut terms);
-            pass(Body::Hello(Hello { terms: Some(terms), input, attempt }))
+            pass(Body::Hello(Hello { terms: Some(terms), input, attempt, signed_use }))
         }
         other => pass(other),
     })
@@ -34,9 +34,9 @@ fn in_terms(mut change: impl FnMut(&mut RunTerms) + Send + 'static) -> Change {
 
 fn in_input(mut change: impl FnMut(&mut RunInput) + Send + 'static) -> Change {
     Box::new(move |body| match body {
-        Body::Hello(Hello { terms, input: Some(mut input), attempt }) => {
+        Body::Hello(Hello { terms, input: Some(mut input), attempt, signed_use }) => {
             change(&mut input);
-            pass(Body::Hello(Hello { terms, input: Some(input), attempt }))
+            pass(Body::Hello(Hello { terms, input: Some(input), attempt, signed_use }))
         }
         other => pass(other),
     })
@@ -111,10 +111,8 @@ async fn inputs_that_cannot_be_are_refused() {
 async fn a_hello_that_lacks_a_part_is_the_peers_fault() {
     for without_terms in [true, false] {
         let change = move |body| match body {
-            Body::Hello(Hello { input, attempt, .. }) if without_terms => {
-                pass(Body::Hello(Hello { terms: None, input, attempt }))
-            }
-            Body::Hello(Hello { terms, attempt, .. }) => pass(Body::Hello(Hello { terms, input: None, attempt })),
+            Body::Hello(hello) if without_terms => pass(Body::Hello(Hello { terms: None, ..hello })),
+            Body::Hello(hello) => pass(Body::Hello(Hello { input: None, ..hello })),
             other => pass(other),
         };
         refused(Box::new(change), Fault::Peer, "without terms or input").await;

@@ -46,10 +46,10 @@ async fn the_suite_of_the_protocol_is_part_of_the_terms() {
         let sides = Sides::small();
         let change_hello = move |message: ExchangeMessage| {
             let body = match message.body {
-                Some(Body::Hello(Hello { terms: Some(mut terms), input, attempt })) => {
+                Some(Body::Hello(Hello { terms: Some(mut terms), input, attempt, signed_use })) => {
                     assert_eq!(terms.suite, SUITE_VOLE);
                     change(&mut terms);
-                    Some(Body::Hello(Hello { terms: Some(terms), input, attempt }))
+                    Some(Body::Hello(Hello { terms: Some(terms), input, attempt, signed_use }))
                 }
                 other => other,
             };
