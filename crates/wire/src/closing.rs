@@ -71,9 +71,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Closable<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::timeout,
+    };
 
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
 
     fn closed<T: std::fmt::Debug>(outcome: io::Result<T>) -> bool {
         outcome.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionAborted)
@@ -88,11 +95,11 @@ mod tests {
         let mut bytes = [0; 6];
         near.read_exact(&mut bytes).await.unwrap();
         near.write_all(b"before").await.unwrap();
-        let (read, ()) = tokio::join!(near.read(&mut bytes), async {
+        let (read, ()) = tokio::join!(timeout(LONG, near.read(&mut bytes)), async {
             tokio::task::yield_now().await;
             ended.cancel();
         });
-        assert!(closed(read));
+        assert!(closed(read.expect("nobody was woken")));
         far.write_all(b"after").await.unwrap();
         assert!(closed(near.read(&mut bytes).await) && closed(near.write(b"after").await));
     }
@@ -102,10 +109,10 @@ mod tests {
         let (near, _far) = duplex(1);
         let ended = CancellationToken::new();
         let mut near = Closable::new(near, ended.clone());
-        let (written, ()) = tokio::join!(near.write_all(b"more than fits"), async {
+        let (written, ()) = tokio::join!(timeout(LONG, near.write_all(b"more than fits")), async {
             tokio::task::yield_now().await;
             ended.cancel();
         });
-        assert!(closed(written));
+        assert!(closed(written.expect("nobody was woken")));
     }
 }

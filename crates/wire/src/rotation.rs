@@ -17,7 +17,7 @@ use tokio::{
 use crate::credentials::{Credentials, Files};
 
 /// How often a server looks at the files of its certificate.
-pub const LOOK: Duration = Duration::from_secs(5);
+pub const LOOK: Duration = Duration::from_secs(2);
 /// From when on it is said that a certificate ends, and how often.
 const SOON: Duration = Duration::from_secs(30 * DAY_SECONDS);
 const DAILY: Duration = Duration::from_secs(DAY_SECONDS);
