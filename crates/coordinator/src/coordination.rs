@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 use wire::{
-    Pins,
+    Peer, Pins,
     proto::{
         AttachRequest, AttachResponse, Heartbeat, ListNodesRequest, ListNodesResponse, NodeInfo, Registered,
         Registration, attach_request::Event, attach_response::Directive,
@@ -33,7 +33,9 @@ impl CoordinationService for Coordination {
     type AttachStream = Pin<Box<dyn Stream<Item = Result<AttachResponse, Status>> + Send>>;
 
     async fn attach(&self, request: Request<Streaming<AttachRequest>>) -> Result<Response<Self::AttachStream>, Status> {
-        let caller = wire::server::peer_of(&request)?.participant;
+        let peer = wire::server::peer_of(&request)?;
+        // Who may not attach at all has nothing to say first.
+        allow(&peer, &self.pins, Wish::Attach(&peer.participant))?;
         let mut events = request.into_inner();
         let first = timeout(self.dispatcher.patience.silence, events.next()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("a node registers first"))?;
@@ -44,7 +46,8 @@ impl CoordinationService for Coordination {
         // A node that does not say has room for all.
         let capacity = usize::try_from(registration.max_sessions).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
         let instance = registration.instance.to_vec();
-        let info = self.read(&caller, registration)?;
+        let info = self.read(&peer, registration)?;
+        let caller = peer.participant;
         let (directives, queued) = mpsc::channel(QUEUE);
         let registered = Registered { coordinator: self.name.to_string() };
         tell(&directives, Directive::Registered(registered)).await;
@@ -72,14 +75,14 @@ impl CoordinationService for Coordination {
     }
 
     async fn list_nodes(&self, request: Request<ListNodesRequest>) -> Result<Response<ListNodesResponse>, Status> {
-        let caller = wire::server::peer_of(&request)?.participant;
-        allow(&caller, &self.pins, Wish::List)?;
+        let caller = wire::server::peer_of(&request)?;
+        allow(&caller, &self.pins, Wish::ListNodes)?;
         Ok(Response::new(ListNodesResponse { nodes: self.dispatcher.registry.list() }))
     }
 }
 
 impl Coordination {
-    fn read(&self, caller: &ParticipantId, registration: Registration) -> Result<NodeInfo, Status> {
+    fn read(&self, caller: &Peer, registration: Registration) -> Result<NodeInfo, Status> {
         let wrong = |what: &str| Status::invalid_argument(what.to_owned());
         let participant: ParticipantId =
             registration.participant.parse().map_err(|_| wrong("the registration names no participant"))?;

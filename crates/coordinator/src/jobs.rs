@@ -2,11 +2,11 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use agreement::{JobSpec, ParticipantId, printable};
+use agreement::{JobSpec, printable};
 use tokio_stream::{Stream, StreamExt, wrappers::WatchStream};
 use tonic::{Request, Response, Status};
 use wire::{
-    Pins,
+    Peer, Pins,
     convert::job_id,
     proto::{
         CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, Job, ListJobsRequest, ListJobsResponse,
@@ -52,8 +52,8 @@ impl Jobs {
         request: &Request<T>,
         id: &str,
         wish: for<'a> fn(&'a JobSpec) -> Wish<'a>,
-    ) -> Result<(ParticipantId, String), Status> {
-        let caller = wire::server::peer_of(request)?.participant;
+    ) -> Result<(Peer, String), Status> {
+        let caller = wire::server::peer_of(request)?;
         let id = job_id(id.to_owned()).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let stored = self.dispatcher.store.get(&id).await.map_err(status)?;
         allow(&caller, &self.pins, wish(&stored.spec))?;
@@ -70,18 +70,19 @@ impl JobService for Jobs {
     type WatchJobStream = Pin<Box<dyn Stream<Item = Result<WatchJobResponse, Status>> + Send>>;
 
     async fn submit_job(&self, request: Request<SubmitJobRequest>) -> Result<Response<SubmitJobResponse>, Status> {
-        let caller = wire::server::peer_of(&request)?.participant;
+        let caller = wire::server::peer_of(&request)?;
         let spec = request.into_inner().spec.ok_or_else(|| Status::invalid_argument("there is no job"))?;
         let spec = JobSpec::try_from(spec).map_err(|error| Status::invalid_argument(error.to_string()))?;
         allow(&caller, &self.pins, Wish::Submit(&spec))?;
         spec.validate().map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let (open, own) = self.dispatcher.store.open_jobs(&caller).await.map_err(status)?;
+        let (open, own) = self.dispatcher.store.open_jobs(&caller.participant).await.map_err(status)?;
         if open >= OPEN_JOBS || own >= OPEN_JOBS_OF_ONE {
             return Err(Status::resource_exhausted("too many jobs are open; cancel some or wait"));
         }
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Status::internal("the system gives no randomness"))?;
-        let job = self.dispatcher.submit(&hex::encode(id), &spec, &caller).await.map_err(status)?;
+        let job = self.dispatcher.submit(&hex::encode(id), &spec, &caller.participant).await.map_err(status)?;
+        tracing::info!(job = %job.job_id, by = %caller.holder(), "job submitted");
         Ok(Response::new(SubmitJobResponse { job: Some(job) }))
     }
 
@@ -91,14 +92,14 @@ impl JobService for Jobs {
     }
 
     async fn list_jobs(&self, request: Request<ListJobsRequest>) -> Result<Response<ListJobsResponse>, Status> {
-        let caller = wire::server::peer_of(&request)?.participant;
-        allow(&caller, &self.pins, Wish::List)?;
+        let caller = wire::server::peer_of(&request)?;
+        allow(&caller, &self.pins, Wish::ListJobs)?;
         let most = match request.get_ref().page_size {
             0 => PAGE,
             size => size.min(LONGEST_PAGE),
         };
         let mut jobs = Vec::new();
-        for stored in self.dispatcher.store.of_participant(&caller, most).await.map_err(status)? {
+        for stored in self.dispatcher.store.of_participant(&caller.participant, most).await.map_err(status)? {
             jobs.extend(self.job(&stored.id).await?);
         }
         Ok(Response::new(ListJobsResponse { jobs }))
@@ -117,12 +118,12 @@ impl JobService for Jobs {
     async fn cancel_job(&self, request: Request<CancelJobRequest>) -> Result<Response<CancelJobResponse>, Status> {
         let (caller, id) = self.wanted(&request, &request.get_ref().job_id, |spec| Wish::Cancel(spec)).await?;
         let reason = printable(&request.get_ref().reason, MAX_REASON);
-        let cause = if reason.is_empty() {
-            format!("cancelled by {caller}")
-        } else {
-            format!("cancelled by {caller}: {reason}")
-        };
+        // The other party is told which participant it was; which person is a matter of that participant's own.
+        let by = &caller.participant;
+        let cause =
+            if reason.is_empty() { format!("cancelled by {by}") } else { format!("cancelled by {by}: {reason}") };
         let job = self.dispatcher.cancel(&id, &cause).await.map_err(status)?;
+        tracing::info!(job = %id, by = %caller.holder(), "job cancelled");
         Ok(Response::new(CancelJobResponse { job: Some(job) }))
     }
 }

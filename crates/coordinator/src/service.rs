@@ -24,7 +24,7 @@ const MAX_MESSAGE: usize = 64 << 10;
 const PARTING: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Connections that one participant may have: its node, and its operators.
+/// Connections that one participant may have: its node and machines, and as many its persons.
 const CONNECTIONS: usize = 32;
 
 /// Why a coordinator stopped, other than being told to.
@@ -71,6 +71,9 @@ pub async fn serve_with(
     let pins = config.participants.clone();
     let incoming = wire::server::incoming(listener, &config.credentials, pins.clone(), CONNECTIONS, HANDSHAKE)
         .map_err(|error| unusable(&error))?;
+    // Its own identity is not in its configuration, so a new certificate is held to its name and its dates.
+    let credentials = wire::rotation::keep_current(config.credentials, None, wire::rotation::LOOK);
+    dispatcher.tasks.spawn(shutdown.clone().run_until_cancelled_owned(credentials));
     let coordination = Coordination { name: config.name, pins: pins.clone(), dispatcher: dispatcher.clone() };
     let jobs = Jobs { pins, dispatcher: dispatcher.clone() };
     let server = wire::server::builder()

@@ -67,7 +67,7 @@ fn the_sample_is_whole_and_fits_those_of_the_nodes() {
     assert_eq!(config.name, id("coordinator"));
     assert_eq!(config.listen, "127.0.0.1:7100".parse().unwrap());
     assert_eq!(config.database, Location::File(folder.path().join("coordinator.sqlite")));
-    assert_eq!(config.participants.iter().count(), NODES.len());
+    assert_eq!(config.participants.all().len(), NODES.len());
     for (name, node) in NODES {
         let identity = config.participants.identity(&id(name)).unwrap();
         assert!(node.contains(&format!("public = \"{identity}\"")), "{name} has another identity in its own sample");

@@ -49,6 +49,13 @@ impl ExchangeService for Exchange {
         request: Request<Streaming<ExchangeRequest>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let peer = wire::server::peer_of(&request)?;
+        if let Some(person) = &peer.person {
+            tracing::warn!(peer = %peer.participant, %person, "a call was refused: a person's certificate");
+            let who = peer.holder();
+            return Err(Status::permission_denied(format!(
+                "{who} is a person; a session takes the certificate of the node itself"
+            )));
+        }
         let participant = peer.participant.clone();
         let place = self.rendezvous.place(&participant).ok_or_else(|| {
             Status::resource_exhausted(format!("{participant} has as many calls waiting here as it may"))
@@ -86,6 +93,45 @@ async fn admit(rendezvous: &Rendezvous, mut link: Link, only: Option<String>) ->
         Err(error) => {
             link.part(&error).await;
             Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use agreement::IdentityKey;
+    use tokio_util::sync::CancellationToken;
+    use tonic::{Code, service::interceptor::InterceptedService};
+    use wire::{Duty, Peer, Person, proto::exchange_service_client::ExchangeServiceClient};
+
+    use super::*;
+
+    /// What a call of `person` at anhui, or of anhui's node, is answered before it has said anything.
+    async fn answer(person: Option<Person>) -> Result<(), Status> {
+        let peer = Peer {
+            participant: "anhui".parse().unwrap(),
+            person,
+            identity: IdentityKey::from_seed(&[1; 32].into()).public(),
+            channel_binding: [0; 32],
+        };
+        let rendezvous = Rendezvous::new(1, Duration::from_secs(5), CancellationToken::new());
+        let proved = move |mut request: Request<()>| {
+            request.extensions_mut().insert(peer.clone());
+            Ok(request)
+        };
+        let mut client = ExchangeServiceClient::new(InterceptedService::new(service(rendezvous), proved));
+        client.exchange(tokio_stream::pending::<ExchangeRequest>()).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn a_session_takes_the_nodes_certificate_and_no_persons() {
+        answer(None).await.unwrap();
+        for duty in Duty::ALL {
+            let refused = answer(Some(Person { handle: "k-17".parse().unwrap(), duty })).await.unwrap_err();
+            let words = format!("{duty} k-17 of anhui is a person; a session takes the certificate of the node itself");
+            assert_eq!((refused.code(), refused.message()), (Code::PermissionDenied, words.as_str()));
         }
     }
 }

@@ -70,6 +70,9 @@ pub async fn serve(
     let agent = config.coordinator.clone().map(|coordinator| {
         tokio::spawn(agent::attach(Arc::clone(&config), coordinator, Arc::clone(&jobs), shutdown.clone()))
     });
+    let credentials =
+        wire::rotation::keep_current(config.credentials.clone(), Some(config.identity), wire::rotation::LOOK);
+    tokio::spawn(shutdown.clone().run_until_cancelled_owned(credentials));
     let served = match listener {
         Some(listener) => exchange_server(&config, listener, pins, rendezvous, &jobs, &shutdown).await,
         None => {

@@ -8,7 +8,7 @@ use std::{
 
 use agreement::ParticipantId;
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, client::Resumption, sign::SingleCertAndKey, version::TLS13};
+use rustls::{ClientConfig, client::Resumption, version::TLS13};
 use rustls_pki_types::ServerName;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -21,8 +21,10 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::{
     EXPORTER_LABEL, WINDOW,
-    credentials::Credentials,
-    pins::{Peer, Pins, certificate_name},
+    closing::Closable,
+    credentials::{Credentials, Shown},
+    holder::certificate_name,
+    pins::{Peer, Pins},
     shaping::{Network, Transport},
     verify::{PinnedVerifier, provider},
 };
@@ -91,7 +93,7 @@ pub enum ConnectError {
 }
 
 /// Connects to `expected` at `endpoint` (`https://host:port`), and makes sure that each end accepts
-/// the other before it returns.
+/// the other before it returns. If the identity that is pinned for it is replaced later, the connection is closed.
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -131,7 +133,7 @@ async fn attempt(
     pins: &Pins,
     expected: &ParticipantId,
 ) -> Result<Connection, ConnectError> {
-    let identity = *pins.identity(expected).ok_or_else(|| ConnectError::NotPinned(expected.clone()))?;
+    let pinned = pins.pinned(expected).ok_or_else(|| ConnectError::NotPinned(expected.clone()))?;
     let unreachable =
         |cause: io::Error| ConnectError::Unreachable { endpoint: endpoint.to_owned(), cause: cause.to_string() };
     let tcp = TcpStream::connect(address(endpoint)?).await.map_err(unreachable)?;
@@ -141,7 +143,7 @@ async fn attempt(
         sleep(network.round_trip()).await;
     }
     let transport = Transport::new(tcp, network);
-    let connector = TlsConnector::from(Arc::new(config(credentials, pins.only(expected))?));
+    let connector = TlsConnector::from(Arc::new(config(credentials, Pins::one(expected.clone(), pinned.clone()))?));
     let name = ServerName::try_from(certificate_name(expected))
         .map_err(|_| ConnectError::Endpoint(certificate_name(expected)))?;
     let stream = connector.connect(name, transport).await.map_err(|cause| match tls_error(&cause) {
@@ -167,8 +169,10 @@ async fn attempt(
         Err(cause) => return Err(unreachable(cause)),
     }
     let round_trip = asked.elapsed();
-    let channel = channel(stream, expected).await.map_err(|error| unreachable(io::Error::other(error)))?;
-    let peer = Peer { participant: expected.clone(), identity, channel_binding };
+    let channel = channel(Closable::new(stream, pinned.ended), expected)
+        .await
+        .map_err(|error| unreachable(io::Error::other(error)))?;
+    let peer = Peer { participant: expected.clone(), person: None, identity: pinned.identity, channel_binding };
     Ok(Connection { channel, peer, round_trip })
 }
 
@@ -187,14 +191,14 @@ fn config(credentials: &Credentials, pins: Pins) -> Result<ClientConfig, rustls:
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(PinnedVerifier::new(pins))
-        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&credentials.certified))));
+        .with_client_cert_resolver(Arc::new(Shown(credentials.clone())));
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.resumption = Resumption::disabled();
     Ok(config)
 }
 
 async fn channel(
-    stream: BufReader<TlsStream<Transport>>,
+    stream: Closable<BufReader<TlsStream<Transport>>>,
     expected: &ParticipantId,
 ) -> Result<Channel, tonic::transport::Error> {
     // The stream is there already: the name in the request is the participant's, not the network's.

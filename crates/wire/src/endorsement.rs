@@ -9,7 +9,7 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
-use crate::pins::certificate_name;
+use crate::{holder::Holder, person::Person};
 
 /// A certificate and its private key, in PEM.
 pub struct IssuedCertificate {
@@ -63,22 +63,61 @@ pub fn endorse(
     valid_from: SystemTime,
     days: u32,
 ) -> Result<IssuedCertificate, EndorsementError> {
+    issue(identity, &Holder::from(participant.clone()), valid_from, days)
+}
+
+/// Issues a certificate for a person of `participant`, good for the end that dials alone: who steals it cannot
+/// stand for the node.
+///
+/// # Errors
+/// As [`endorse`].
+pub fn endorse_person(
+    identity: &IdentityKey,
+    participant: &ParticipantId,
+    person: &Person,
+    valid_from: SystemTime,
+    days: u32,
+) -> Result<IssuedCertificate, EndorsementError> {
+    issue(identity, &Holder { participant: participant.clone(), person: Some(person.clone()) }, valid_from, days)
+}
+
+fn issue(
+    identity: &IdentityKey,
+    holder: &Holder,
+    valid_from: SystemTime,
+    days: u32,
+) -> Result<IssuedCertificate, EndorsementError> {
     if !(1..=825).contains(&days) {
         return Err(EndorsementError::Days);
     }
     let until = valid_from + Duration::from_secs(u64::from(days) * 86_400);
-    let mut name = DistinguishedName::new();
-    name.push(DnType::CommonName, participant.as_str());
-    let mut leaf = CertificateParams::new([certificate_name(participant)])?;
-    leaf.distinguished_name = name.clone();
+    let mut issuer_name = DistinguishedName::new();
+    issuer_name.push(DnType::CommonName, holder.participant.as_str());
+    let mut leaf = CertificateParams::new([holder.certificate_name()])?;
+    leaf.distinguished_name = match &holder.person {
+        None => issuer_name.clone(),
+        Some(person) => subject(holder, person),
+    };
     leaf.not_before = valid_from.into();
     leaf.not_after = until.into();
     leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    if holder.person.is_none() {
+        leaf.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+    }
     let mut authority = CertificateParams::default();
-    authority.distinguished_name = name;
+    authority.distinguished_name = issuer_name;
     let issuer = Issuer::new(authority, Endorser { identity, public: *identity.public().as_bytes() });
     let key = KeyPair::generate()?;
     let certificate = leaf.signed_by(&key, &issuer)?;
     Ok(IssuedCertificate { cert_pem: certificate.pem(), key_pem: Zeroizing::new(key.serialize_pem()) })
+}
+
+/// A person as tools show it. Only the DNS name counts.
+fn subject(holder: &Holder, person: &Person) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::OrganizationName, holder.participant.as_str());
+    name.push(DnType::OrganizationalUnitName, person.duty.as_str());
+    name.push(DnType::CommonName, person.handle.as_str());
+    name
 }

@@ -1,15 +1,20 @@
 //! How nodes and coordinator talk: the gRPC messages generated from proto/, and mutual TLS in which
 //! each end is known by a pinned identity key.
 //!
-//! An identity key acts as the issuer of its participant's TLS certificates, so certificates rotate
-//! and pins stay. No certificate authority is asked, and no host name counts.
+//! An identity key acts as the issuer of its participant's TLS certificates, and of those of its persons, so
+//! certificates rotate and pins stay. No certificate authority is asked, and no host name counts. Both can change
+//! under a running server: a certificate when its files do ([`rotation`]), a pin by [`Pins::replace`].
 
 pub mod bounds;
 pub mod client;
+mod closing;
 pub mod convert;
 pub mod credentials;
 pub mod endorsement;
+pub mod holder;
+pub mod person;
 pub mod pins;
+pub mod rotation;
 pub mod server;
 pub mod shaping;
 mod verify;
@@ -27,7 +32,9 @@ pub use bounds::Bounded;
 pub use client::{ConnectError, Connection};
 pub use convert::ConvertError;
 pub use credentials::{Credentials, CredentialsError, write_secret};
-pub use endorsement::{EndorsementError, IssuedCertificate, endorse};
+pub use endorsement::{EndorsementError, IssuedCertificate, endorse, endorse_person};
+pub use holder::Holder;
+pub use person::{Duty, Handle, Person, PersonError};
 pub use pins::{Peer, PinError, Pins};
 pub use shaping::{Network, NetworkError};
 

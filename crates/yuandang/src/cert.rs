@@ -9,6 +9,7 @@ use std::{
 use agreement::{IdentityKey, ParticipantId};
 use clap::Subcommand;
 use serde::Serialize;
+use wire::{Duty, Handle, Holder, Person};
 use x509_parser::{pem::parse_x509_pem, prelude::GeneralName};
 
 use crate::{
@@ -31,6 +32,12 @@ pub enum Action {
         /// Whose certificate it is
         #[arg(long, value_name = "NAME")]
         participant: ParticipantId,
+        /// The person there that it is for: a staff number, as k-17, never a name; without it, it is the node's
+        #[arg(long, value_name = "HANDLE", requires = "duty")]
+        person: Option<Handle>,
+        /// What the person is there for: operator, approver, supervisor or auditor
+        #[arg(long, value_name = "DUTY", requires = "person")]
+        duty: Option<Duty>,
         /// Where the certificate goes
         #[arg(long, value_name = "FILE")]
         out_cert: PathBuf,
@@ -55,6 +62,12 @@ pub enum Action {
 /// What stands in a certificate.
 #[derive(Serialize)]
 struct Shown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    participant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duty: Option<String>,
     subject: String,
     names: Vec<String>,
     issuer: String,
@@ -71,9 +84,10 @@ impl Action {
     /// [`Failure`] if a file cannot be read or written, or is not what it should be.
     pub fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Issue { identity, participant, out_cert, out_key, days } => {
+            Self::Issue { identity, participant, person, duty, out_cert, out_key, days } => {
                 let identity = read_identity(&identity)?;
-                issue(&identity, &participant, &out_cert, &out_key, days)?;
+                let person = person.zip(duty).map(|(handle, duty)| Person { handle, duty });
+                issue(&identity, &Holder { participant, person }, &out_cert, &out_key, days)?;
                 screen::line(&format!("{} {}", out_cert.display(), out_key.display()))
             }
             Self::Show { file, format } => show(&read(&file)?, format),
@@ -81,20 +95,24 @@ impl Action {
     }
 }
 
-/// Issues a certificate for `participant` and writes it and its key.
+/// Issues a certificate for `holder` and writes it and its key.
 ///
 /// # Errors
 /// If it cannot be issued or a file cannot be written; an existing key is not replaced, and a new one not left
 /// behind.
 pub fn issue(
     identity: &IdentityKey,
-    participant: &ParticipantId,
+    holder: &Holder,
     out_cert: &Path,
     out_key: &Path,
     days: u32,
 ) -> Result<(), Failure> {
     let begins = SystemTime::now() - CLOCK_SKEW;
-    let issued = wire::endorse(identity, participant, begins, days).map_err(Failure::usage)?;
+    let issued = match &holder.person {
+        None => wire::endorse(identity, &holder.participant, begins, days),
+        Some(person) => wire::endorse_person(identity, &holder.participant, person, begins, days),
+    };
+    let issued = issued.map_err(Failure::usage)?;
     // The key first: where one exists, the certificate that goes with it stays too.
     wire::write_secret(out_key, &issued.key_pem).map_err(Failure::usage)?;
     fs::write(out_cert, &issued.cert_pem).map_err(|cause| {
@@ -110,14 +128,20 @@ fn read(file: &Path) -> Result<Shown, Failure> {
     let (_, pem) = parse_x509_pem(&text).map_err(|_| wrong("there is no certificate in PEM".to_owned()))?;
     let certificate = pem.parse_x509().map_err(|error| wrong(error.to_string()))?;
     let alternative = certificate.subject_alternative_name().map_err(|error| wrong(error.to_string()))?;
-    let names = alternative.map_or_else(Vec::new, |names| {
+    let names: Vec<String> = alternative.map_or_else(Vec::new, |names| {
         let dns = |name: &GeneralName<'_>| {
             if let GeneralName::DNSName(name) = name { Some((*name).to_owned()) } else { None }
         };
         names.value.general_names.iter().filter_map(dns).collect()
     });
+    // Of two names, none counts.
+    let holder = if let [name] = &names[..] { Holder::of_certificate_name(name) } else { None };
+    let person = holder.as_ref().and_then(|holder| holder.person.as_ref());
     let validity = certificate.validity();
     Ok(Shown {
+        participant: holder.as_ref().map(|holder| holder.participant.to_string()),
+        person: person.map(|person| person.handle.to_string()),
+        duty: person.map(|person| person.duty.to_string()),
         subject: certificate.subject().to_string(),
         names,
         issuer: certificate.issuer().to_string(),
@@ -132,7 +156,8 @@ fn show(shown: &Shown, format: Format) -> Result<(), Failure> {
     match format {
         Format::Json => screen::json(shown),
         Format::Text => screen::line(&format!(
-            "subject     {}\nnames       {}\nissuer      {}\nserial      {}\nnot before  {}\nnot after   {}\nvalid now   {}",
+            "{}subject     {}\nnames       {}\nissuer      {}\nserial      {}\nnot before  {}\nnot after   {}\nvalid now   {}",
+            whose(shown),
             shown.subject,
             shown.names.join(", "),
             shown.issuer,
@@ -142,4 +167,10 @@ fn show(shown: &Shown, format: Format) -> Result<(), Failure> {
             if shown.valid_now { "yes" } else { "no" },
         )),
     }
+}
+
+/// The lines that say whose it is, as far as it says so.
+fn whose(shown: &Shown) -> String {
+    let lines = [("participant ", &shown.participant), ("person      ", &shown.person), ("duty        ", &shown.duty)];
+    lines.into_iter().filter_map(|(what, who)| Some(format!("{what}{}\n", who.as_ref()?))).collect()
 }

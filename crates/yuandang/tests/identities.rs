@@ -51,6 +51,43 @@ fn an_identity_and_its_certificate_come_back_as_they_were_made() {
 }
 
 #[test]
+fn a_person_has_a_certificate_of_its_own_in_one_duty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    json(&["identity", "new", "--participant", "anhui", "--dir", &path("anhui"), "--format", "json"]);
+    let identity = path("anhui/identity.key");
+    let issue = |name: &str, whose: &[&str]| {
+        let (cert, key) = (path(&format!("{name}.crt")), path(&format!("{name}.key")));
+        let mut arguments = vec!["cert", "issue", "--identity", &identity, "--participant", "anhui"];
+        arguments.extend(whose);
+        arguments.extend(["--out-cert", &cert, "--out-key", &key]);
+        (yuandang(&arguments).status.code(), cert)
+    };
+    for duty in ["operator", "approver", "supervisor", "auditor"] {
+        let (status, cert) = issue(duty, &["--person", "k-17", "--duty", duty]);
+        assert_eq!(status, Some(0), "{duty}");
+        let shown = json(&["cert", "show", &cert, "--format", "json"]);
+        assert_eq!([&shown["participant"], &shown["person"], &shown["duty"]], ["anhui", "k-17", duty]);
+        assert_eq!(shown["names"], serde_json::json!([format!("k-17.{duty}.anhui.yuandang.internal")]));
+        let lines = text(&yuandang(&["cert", "show", &cert]));
+        assert!(lines.starts_with(&format!("participant anhui\nperson      k-17\nduty        {duty}\n")), "{lines}");
+    }
+    let (status, cert) = issue("node", &[]);
+    let shown = json(&["cert", "show", &cert, "--format", "json"]);
+    assert_eq!((status, &shown["participant"], shown.get("person")), (Some(0), &"anhui".into(), None));
+    for whose in [
+        &["--person", "k-17"][..],
+        &["--duty", "operator"],
+        &["--person", "k-17", "--duty", "manager"],
+        &["--person", "王伟", "--duty", "operator"],
+        &["--person", "K 17", "--duty", "operator"],
+    ] {
+        assert_eq!(issue("bad", whose).0, Some(2), "{whose:?}");
+        assert!(!folder.path().join("bad.key").exists(), "{whose:?}");
+    }
+}
+
+#[test]
 fn keys_that_others_can_read_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_str().unwrap();

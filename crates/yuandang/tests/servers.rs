@@ -8,6 +8,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 use support::{
+    json,
     site::{Site, names},
     until,
 };
@@ -103,6 +104,50 @@ fn a_running_job_is_cancelled_on_both_sides() {
     shanghai.says("job ended without a result");
     anhui.says("job ended without a result");
     assert!(names(&site.path("shanghai/results")).is_empty());
+}
+
+/// Issues a certificate with the identity of `whose`, and puts it where `server` has its own.
+fn renew(site: &Site, server: &str, whose: &str, days: &str) {
+    let [identity, cert, key] =
+        ["identity.key", "new.crt", "new.key"].map(|file| site.path(&format!("{whose}/{file}")));
+    let options = ["--identity", &identity, "--participant", server, "--out-cert", &cert, "--out-key", &key];
+    let issued = support::yuandang(&[&["cert", "issue", "--days", days], &options[..]].concat());
+    assert_eq!(issued.status.code(), Some(0), "{}", support::errors(&issued));
+    fs::rename(key, site.path(&format!("{server}/tls.key"))).unwrap();
+    fs::rename(cert, site.path(&format!("{server}/tls.crt"))).unwrap();
+}
+
+#[test]
+fn certificates_are_renewed_while_servers_run_and_an_operator_has_one_of_its_own() {
+    let site = Site::new(100, 100, 10);
+    let coordinator = site.start("coordinator");
+    let (shanghai, anhui) = (site.start("shanghai"), site.start("anhui"));
+    for (name, server, days) in
+        [("coordinator", &coordinator, "90"), ("shanghai", &shanghai, "20"), ("anhui", &anhui, "90")]
+    {
+        renew(&site, name, name, days);
+        server.says("a new certificate is in use");
+    }
+    shanghai.says("the certificate ends soon");
+    assert!(!anhui.log().contains("ends soon"), "{}", anhui.log());
+    renew(&site, "anhui", "shanghai", "90");
+    anhui.says("THE NEW CERTIFICATE IS NOT USABLE");
+
+    let [identity, cert, key] =
+        ["identity.key", "k-17.crt", "k-17.key"].map(|file| site.path(&format!("shanghai/{file}")));
+    let options = ["--identity", &identity, "--participant", "shanghai", "--out-cert", &cert, "--out-key", &key];
+    let issued =
+        support::yuandang(&[&["cert", "issue", "--person", "k-17", "--duty", "operator"], &options[..]].concat());
+    assert_eq!(issued.status.code(), Some(0), "{}", support::errors(&issued));
+    let config = fs::read_to_string(site.path("coordinator/config.toml")).unwrap();
+    let listens = config.lines().find_map(|line| line.strip_prefix("listen = ")).unwrap().trim_matches('"');
+    let (endpoint, pin) =
+        (format!("https://{listens}"), fs::read_to_string(site.path("coordinator/identity.pub")).unwrap());
+    let target = ["--coordinator", &endpoint, "--coordinator-identity", pin.trim(), "--participant", "shanghai"];
+    let own = ["--cert", &cert, "--key", &key, "--format", "json"];
+    let job = json(&[&["job", "submit", "--watch", "--file", &site.job(&[])], &target[..], &own].concat());
+    assert_eq!(job["state"], "Succeeded");
+    coordinator.says("operator k-17 of shanghai");
 }
 
 #[test]

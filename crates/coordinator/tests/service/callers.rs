@@ -2,7 +2,7 @@
 
 use tonic::Code;
 use wire::{
-    ConnectError,
+    ConnectError, Duty,
     proto::{AttachRequest, Heartbeat, JobSpec, JobState, Progress, Registration, attach_request::Event},
 };
 
@@ -103,6 +103,41 @@ async fn a_job_is_submitted_by_a_party_for_parties_that_are_known() {
         assert!(region.operator(name).await.list(0).await.is_empty(), "{name} has a job that was refused");
     }
     assert!(jiangsu.submit(job("jiangsu", "anhui")).await.is_ok());
+}
+
+#[tokio::test]
+async fn persons_may_what_their_duty_is_and_none_is_a_node() {
+    let region = Region::start().await;
+    let _anhui = region.node("anhui").await;
+    for duty in Duty::ALL {
+        let mut node = region.attaching("shanghai", duty).await;
+        node.send(Event::Registration(registration("shanghai"))).await;
+        assert_eq!(node.refused().await, Code::PermissionDenied, "{duty}");
+        let seen = region.operator("shanghai").await.submit(job("shanghai", "anhui")).await.unwrap().job_id;
+        let (mut person, mut stranger) = (region.person("shanghai", duty).await, region.person("jiangsu", duty).await);
+        assert_eq!(person.nodes().await.len(), 1, "{duty}");
+        assert_eq!(person.get(&seen).await.unwrap().submitted_by, "shanghai", "{duty}");
+        assert!(person.list(0).await.iter().any(|job| job.job_id == seen), "{duty}");
+        assert_eq!(person.watch(&seen).await.unwrap().next().await.unwrap().state(), JobState::Queued, "{duty}");
+        let submitted = person.submit(job("shanghai", "anhui")).await.map(|job| job.submitted_by);
+        let cancelled = person.cancel(&seen, "").await.map(|job| job.cause);
+        if duty == Duty::Operator {
+            assert_eq!(
+                (submitted.unwrap().as_str(), cancelled.unwrap().as_str()),
+                ("shanghai", "cancelled by shanghai")
+            );
+        } else {
+            for refused in [submitted.unwrap_err(), cancelled.unwrap_err()] {
+                assert_eq!(refused.code(), Code::PermissionDenied, "{duty}");
+                let words = ["may not", "operator"].map(|word| refused.message().contains(word));
+                assert_eq!(words, [true, true], "{}", refused.message());
+            }
+        }
+        // What its duty is does not show a stranger that there is a job.
+        for refused in [stranger.get(&seen).await.map(drop), stranger.cancel(&seen, "").await.map(drop)] {
+            assert_eq!(refused.unwrap_err().code(), Code::NotFound, "{duty}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming, transport::Channel};
 use wire::{
-    ConnectError, Connection, Credentials, Pins,
+    ConnectError, Connection, Credentials, Duty, Person, Pins,
     proto::{
         AttachRequest, AttachResponse, CancelJob, CancelJobRequest, ErrorBudget, GetJobRequest, Heartbeat, Job,
         JobEnded, JobParty, JobReport, JobSpec, JobStarted, JobState, ListJobsRequest, ListNodesRequest, Mode,
@@ -122,6 +122,30 @@ impl Region {
         wire::client::connect(&self.endpoint, &credentials, &pins, &id(COORDINATOR), LONG).await
     }
 
+    /// Dials as a person of this participant.
+    async fn dial_as(&self, name: &str, duty: Duty) -> Connection {
+        let person = Person { handle: "k-17".parse().unwrap(), duty };
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+        let issued = wire::endorse_person(&identity(name), &id(name), &person, yesterday, 30).unwrap();
+        let credentials = Credentials::caller_from_pem(&id(name), &issued.cert_pem, &issued.key_pem).unwrap();
+        let pins = Pins::new([(id(COORDINATOR), identity(COORDINATOR).public())]).unwrap();
+        wire::client::connect(&self.endpoint, &credentials, &pins, &id(COORDINATOR), LONG).await.unwrap()
+    }
+
+    /// A person of a participant.
+    pub(crate) async fn person(&self, name: &str, duty: Duty) -> Operator {
+        let channel = self.dial_as(name, duty).await.channel;
+        Operator { jobs: JobServiceClient::new(channel.clone()), nodes: CoordinationServiceClient::new(channel) }
+    }
+
+    /// A stream that a person of a participant opens as if it were its node.
+    pub(crate) async fn attaching(&self, name: &str, duty: Duty) -> Node {
+        let (events, queued) = mpsc::channel(16);
+        let client = CoordinationServiceClient::new(self.dial_as(name, duty).await.channel);
+        Node { events, stream: Attaching::Asked(client, queued) }
+    }
+
+    /// Who calls with the certificate of a participant itself.
     pub(crate) async fn operator(&self, name: &str) -> Operator {
         let channel = self.dial(name).await.unwrap().channel;
         Operator { jobs: JobServiceClient::new(channel.clone()), nodes: CoordinationServiceClient::new(channel) }

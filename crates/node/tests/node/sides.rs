@@ -190,7 +190,7 @@ pub(crate) async fn meet(one: Run, other: Run) -> (Outcome, Outcome) {
 
 /// What TLS would have proved of a participant.
 pub(crate) fn peer(name: &str) -> Peer {
-    Peer { participant: id(name), identity: identity(name).public(), channel_binding: [9; 32] }
+    Peer { participant: id(name), person: None, identity: identity(name).public(), channel_binding: [9; 32] }
 }
 
 /// A peer that a test plays by hand.

@@ -2,9 +2,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use rustls::{
-    ServerConfig, crypto::CryptoProvider, server::ResolvesServerCert, sign::SingleCertAndKey, version::TLS13,
-};
+use rustls::{ServerConfig, crypto::CryptoProvider, version::TLS13};
+use rustls_pki_types::UnixTime;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -21,10 +20,11 @@ use super::{
 };
 use crate::{
     EXPORTER_LABEL,
-    credentials::Credentials,
+    closing::Closable,
+    credentials::{Credentials, Shown},
     pins::{Peer, Pins},
     shaping::{Network, Transport},
-    verify::{PinnedVerifier, provider},
+    verify::{End, PinnedVerifier, Proved, provider},
 };
 
 /// Handshakes that may be unfinished at once. One that is honest takes milliseconds, one that is not some
@@ -35,13 +35,15 @@ const CONNECTIONS: usize = 512;
 /// Connections that have passed the handshake and wait to be served.
 const READY: usize = 16;
 
-/// Accepts connections from pinned participants, `most_of_each` of each at once; one more is closed.
+/// Accepts connections from pinned participants, `most_of_each` of each and of its persons at once; one more is
+/// closed. Each handshake goes by what the credentials and the pins are then, and when a pin is replaced, the
+/// connections that it let in are closed.
 ///
 /// A handshake may take `handshake_timeout`. One that fails is logged and ends nothing else, and when
 /// too many are unfinished, an old one makes room: who stays silent keeps nobody out.
 ///
 /// # Errors
-/// [`rustls::Error`] if the credentials cannot serve.
+/// [`rustls::Error`] if the credentials cannot serve, as a person's cannot.
 pub fn incoming(
     listener: TcpListener,
     credentials: &Credentials,
@@ -55,7 +57,7 @@ pub fn incoming(
 /// The same over a network that is slower than it is, if one is given: what we write is shaped.
 ///
 /// # Errors
-/// [`rustls::Error`] if the credentials cannot serve.
+/// [`rustls::Error`] if the credentials cannot serve, as a person's cannot.
 pub fn incoming_over(
     network: Option<Network>,
     listener: TcpListener,
@@ -112,7 +114,7 @@ pub fn incoming_over(
 }
 
 /// What a handshake proved, from which address.
-type Ended = (SocketAddr, io::Result<(TlsStream<Transport>, Peer)>);
+type Ended = (SocketAddr, io::Result<(Closable<TlsStream<Transport>>, Peer)>);
 
 /// Who may go on after the handshake, and what is said of the others. Strangers must not be able to fill
 /// a log, nor to hide in one what participants do.
@@ -127,12 +129,12 @@ impl Door {
         let now = Instant::now();
         match proved {
             Ok((stream, peer)) => {
-                let place = self.places.take(&peer.participant);
+                let place = self.places.take(&peer.participant, peer.person.is_some());
                 if place.is_none()
                     && let Some(unsaid) = self.crowds.due(now)
                 {
-                    let participant = &peer.participant;
-                    tracing::warn!(%participant, unsaid, "a connection was closed: too many are open already");
+                    let caller = peer.holder();
+                    tracing::warn!(%caller, unsaid, "a connection was closed: too many are open already");
                 }
                 Some(TlsConnection { stream, peer, _place: place? })
             }
@@ -157,11 +159,13 @@ fn config(
     verifier: Arc<PinnedVerifier>,
     provider: CryptoProvider,
 ) -> Result<ServerConfig, rustls::Error> {
-    let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(Arc::clone(&credentials.certified)));
+    if credentials.person().is_some() {
+        return Err(rustls::Error::General("the certificate is a person's, which no server can show".to_owned()));
+    }
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(resolver);
+        .with_cert_resolver(Arc::new(Shown(credentials.clone())));
     config.alpn_protocols = vec![b"h2".to_vec()];
     // A resumed session would not show its certificate again.
     config.send_tls13_tickets = 0;
@@ -173,13 +177,18 @@ async fn handshake(
     verifier: &PinnedVerifier,
     tcp: TcpStream,
     network: Option<Network>,
-) -> io::Result<(TlsStream<Transport>, Peer)> {
+) -> io::Result<(Closable<TlsStream<Transport>>, Peer)> {
     tcp.set_nodelay(true)?;
     let stream = acceptor.accept(Transport::new(tcp, network)).await?;
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     let certificate = certificate.ok_or_else(|| io::Error::other("the client showed no certificate"))?;
-    let (participant, identity) = verifier.holder(certificate).map_err(io::Error::other)?;
+    // The pins may have been replaced since the handshake looked at them. What counts is what is pinned now, and if that
+    // is replaced, the connection ends with it.
+    let proved = verifier.prove(certificate, UnixTime::now(), End::Client).map_err(io::Error::other)?;
     let channel_binding = session.export_keying_material([0; 32], EXPORTER_LABEL, None).map_err(io::Error::other)?;
-    Ok((stream, Peer { participant, identity, channel_binding }))
+    let Proved { holder, pinned } = proved;
+    let peer =
+        Peer { participant: holder.participant, person: holder.person, identity: pinned.identity, channel_binding };
+    Ok((Closable::new(stream, pinned.ended), peer))
 }

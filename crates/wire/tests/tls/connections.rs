@@ -22,8 +22,8 @@ use crate::ends::{MOST_OF_EACH, dial, dial_over, mirrored, pin, server, server_o
 async fn both_ends_know_each_other_and_share_a_channel_binding() {
     let endpoint = server(valid("anhui", 1)).await;
     let first = dial(&endpoint, &valid("shanghai", 2), 1).await.unwrap();
-    let Peer { participant, identity: key, channel_binding } = first.peer.clone();
-    assert_eq!((participant, key), pin("anhui", 1));
+    let Peer { participant, person, identity: key, channel_binding } = first.peer.clone();
+    assert_eq!(((participant, key), person), (pin("anhui", 1), None));
     let seen = mirrored(&first).await;
     assert_eq!(seen.participant, "shanghai");
     assert_eq!(seen.endpoint, channel_binding.iter().map(|byte| format!("{byte:02x}")).collect::<String>());

@@ -6,7 +6,7 @@ use agreement::{IdentityKey, ParticipantId};
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 use wire::{
-    ConnectError, Connection, Credentials, Network, Pins,
+    ConnectError, Connection, Credentials, Duty, Network, Person, Pins,
     proto::{
         ListNodesRequest, ListNodesResponse, NodeInfo,
         coordination_service_client::CoordinationServiceClient,
@@ -33,11 +33,22 @@ pub(crate) fn valid(name: &str, seed: u8) -> Credentials {
     credentials(name, seed, SystemTime::now() - DAY, 30)
 }
 
+pub(crate) fn person(handle: &str, duty: Duty) -> Person {
+    Person { handle: handle.parse().unwrap(), duty }
+}
+
+/// What a person of `name` shows.
+pub(crate) fn of_person(name: &str, seed: u8, person: &Person) -> Credentials {
+    let from = SystemTime::now() - DAY;
+    let issued = wire::endorse_person(&identity(seed), &id(name), person, from, 30).unwrap();
+    Credentials::caller_from_pem(&id(name), &issued.cert_pem, &issued.key_pem).unwrap()
+}
+
 pub(crate) fn pin(name: &str, seed: u8) -> (ParticipantId, agreement::IdentityPublicKey) {
     (id(name), identity(seed).public())
 }
 
-/// Answers a list of nodes with who called and under which channel binding.
+/// Answers a list of nodes with who called, in the place of a version which person, and under which channel binding.
 struct Mirror;
 
 #[tonic::async_trait]
@@ -55,6 +66,7 @@ impl CoordinationService for Mirror {
         let peer = wire::server::peer_of(&request)?;
         let node = NodeInfo {
             participant: peer.participant.to_string(),
+            software_version: peer.person.map(|person| person.to_string()).unwrap_or_default(),
             endpoint: peer.channel_binding.iter().map(|byte| format!("{byte:02x}")).collect(),
             ..NodeInfo::default()
         };
@@ -77,10 +89,15 @@ pub(crate) async fn server(own: Credentials) -> String {
 
 /// The same over a network.
 pub(crate) async fn server_over(network: Option<Network>, own: Credentials) -> String {
+    server_with(network, &own, pins()).await
+}
+
+/// The same with pins of its own.
+pub(crate) async fn server_with(network: Option<Network>, own: &Credentials, pins: Pins) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
     let wait = Duration::from_secs(60);
-    let incoming = wire::server::incoming_over(network, listener, &own, pins(), MOST_OF_EACH, wait).unwrap();
+    let incoming = wire::server::incoming_over(network, listener, own, pins, MOST_OF_EACH, wait).unwrap();
     let server = wire::server::builder().add_service(CoordinationServiceServer::new(Mirror));
     tokio::spawn(server.serve_with_incoming(incoming));
     endpoint
@@ -99,6 +116,10 @@ pub(crate) async fn dial_over(network: Network, endpoint: &str, own: &Credential
 }
 
 pub(crate) async fn mirrored(connection: &Connection) -> NodeInfo {
+    asked(connection).await.unwrap()
+}
+
+pub(crate) async fn asked(connection: &Connection) -> Result<NodeInfo, Status> {
     let mut client = CoordinationServiceClient::new(connection.channel.clone());
-    client.list_nodes(ListNodesRequest {}).await.unwrap().into_inner().nodes.remove(0)
+    Ok(client.list_nodes(ListNodesRequest {}).await?.into_inner().nodes.remove(0))
 }

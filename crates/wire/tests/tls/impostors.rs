@@ -22,7 +22,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
 use crate::ends::{DAY, identity};
 
@@ -77,6 +77,11 @@ pub(crate) fn changed(name: &str, seed: u8, change: impl FnOnce(&mut Certificate
     endorsed(&identity_of(name, seed), &params)
 }
 
+/// A name that a certificate is for.
+pub(crate) fn dns(name: &str) -> SanType {
+    SanType::DnsName(name.try_into().unwrap())
+}
+
 /// A good certificate of `name`, with another key than its own.
 fn stolen(name: &str, seed: u8) -> Shown {
     let (own, thiefs) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
@@ -104,7 +109,6 @@ fn by_an_intermediate(name: &str, seed: u8) -> Shown {
 /// Impostors of `name` with the identity of `seed`. jiangsu, with identity 5, is pinned at the other end
 /// too; `other_purpose` is not what the other end wants a certificate for.
 pub(crate) fn impostors(name: &str, seed: u8, other_purpose: &ExtendedKeyUsagePurpose) -> Vec<Impostor> {
-    let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
     let (past, future) = (SystemTime::now() - DAY / 2, SystemTime::now() + DAY / 2);
     let flawed = |change: &dyn Fn(&mut CertificateParams)| changed(name, seed, change);
     let expired = flawed(&|params| params.not_after = past.into());
@@ -135,6 +139,22 @@ pub(crate) fn impostors(name: &str, seed: u8, other_purpose: &ExtendedKeyUsagePu
 
 /// What a server answers to a client that shows this, or nothing: the error, if it ends the connection.
 pub(crate) async fn answer(endpoint: &str, shown: Option<Shown>) -> Result<(), String> {
+    let mut tls = bare(endpoint, shown).await;
+    // Who is let in hears nothing until somebody serves it.
+    match timeout(Duration::from_secs(2), tls.read_exact(&mut [0])).await {
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// The certificate that a server shows.
+pub(crate) async fn shown_by(endpoint: &str) -> CertificateDer<'static> {
+    let tls = bare(endpoint, None).await;
+    tls.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
+}
+
+/// Our side of the handshake, which ends before the server looks at what we show.
+async fn bare(endpoint: &str, shown: Option<Shown>) -> TlsStream<TcpStream> {
     let config = ClientConfig::builder_with_provider(default_provider().into())
         .with_protocol_versions(&[&TLS13])
         .unwrap()
@@ -147,12 +167,7 @@ pub(crate) async fn answer(endpoint: &str, shown: Option<Shown>) -> Result<(), S
     config.alpn_protocols = vec![b"h2".to_vec()];
     let tcp = TcpStream::connect(endpoint.trim_start_matches("https://")).await.unwrap();
     let name = "anhui.yuandang.internal".try_into().unwrap();
-    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
-    // Who is let in hears nothing until somebody serves it.
-    match timeout(Duration::from_secs(2), tls.read_exact(&mut [0])).await {
-        Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(_)) | Err(_) => Ok(()),
-    }
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
 }
 
 /// A server that shows this, asks for nothing, and hangs up after the handshake.

@@ -5,4 +5,7 @@ mod connections;
 mod credentials;
 mod ends;
 mod impostors;
+mod persons;
 mod refusals;
+mod replaced;
+mod rotation;

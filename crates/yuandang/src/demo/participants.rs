@@ -23,8 +23,8 @@ pub(super) const SENDER: &str = "anhui";
 /// All provinces.
 pub(super) const PROVINCES: [&str; 4] = ["shanghai", "jiangsu", "zhejiang", "anhui"];
 
-/// How long the demonstration's certificates are valid.
-const DAYS: u32 = 30;
+/// How long the demonstration's certificates are valid: longer than a server warns of the end.
+const DAYS: u32 = 60;
 
 /// Sizes are padded to a multiple of this, so that only about how many there are shows.
 const SIZE_STEP: u64 = 1024;
@@ -48,7 +48,7 @@ impl Participant {
         let id: ParticipantId = name.parse().map_err(Failure::other)?;
         let folder = folder.join(name);
         let identity = new_identity(&folder)?;
-        cert::issue(&identity, &id, &folder.join("tls.crt"), &folder.join("tls.key"), DAYS)?;
+        cert::issue(&identity, &id.clone().into(), &folder.join("tls.crt"), &folder.join("tls.key"), DAYS)?;
         Ok(Self { id, folder, identity: identity.public(), address })
     }
 

@@ -28,10 +28,10 @@ pub struct Target {
     /// The coordinator's identity: ed25519:…
     #[arg(long, value_name = "PIN", required_unless_present = "config")]
     coordinator_identity: Option<IdentityPublicKey>,
-    /// Who asks
+    /// The participant that asks
     #[arg(long, value_name = "NAME", required_unless_present = "config")]
     participant: Option<ParticipantId>,
-    /// The certificate of whoever asks
+    /// The certificate of whoever asks: an operator there, or the node itself
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     cert: Option<PathBuf>,
     /// Its private key
@@ -61,7 +61,7 @@ impl Target {
         else {
             return Err(Failure::usage("name the coordinator, or a node's configuration with --config"));
         };
-        let credentials = Credentials::read(participant.clone(), cert, key).map_err(Failure::usage)?;
+        let credentials = Credentials::read_caller(participant, cert, key).map_err(Failure::usage)?;
         connect(endpoint, &self.coordinator_participant, identity, &credentials).await
     }
 }
