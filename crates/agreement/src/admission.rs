@@ -104,7 +104,7 @@ pub enum Refusal {
         theirs: Moment,
     },
     /// The job is not what was agreed.
-    #[error("the job is not as the agreement has it: {0} differs")]
+    #[error("the job differs from the agreement in {0}")]
     Job(&'static str),
     /// This version cannot run it.
     #[error("{0}")]

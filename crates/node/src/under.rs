@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use agreement::{
-    Act, Agreement, Digest, JobSpec, JobState, Mode, Moment, ParticipantId, Pinned, Protocol, Receipt, Signed, Signer,
+    Act, Agreement, Digest, IdentityPublicKey, JobSpec, JobState, Mode, Moment, ParticipantId, Pinned, Protocol,
+    Receipt, Signed, Signer,
     acts::{Consent, Request},
     admission::{Refusal, admit_result, admit_rows},
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
@@ -79,6 +80,12 @@ impl Under {
     #[must_use]
     pub fn agreement(&self) -> &Agreement {
         &self.admission.agreement
+    }
+
+    /// The identity that this side signs with.
+    #[must_use]
+    pub fn identity(&self) -> IdentityPublicKey {
+        self.book.identity()
     }
 
     /// The name of the agreement.
@@ -202,7 +209,7 @@ pub(crate) fn refused(refusal: Refusal) -> RunError {
 /// [`RunError::Job`] for a job that cannot be.
 pub fn made_up_agreement(
     spec: &JobSpec,
-    identities: &[(ParticipantId, agreement::IdentityPublicKey)],
+    identities: &[(ParticipantId, IdentityPublicKey)],
     nonce: [u8; 16],
     made: Moment,
 ) -> Result<Agreement, RunError> {

@@ -2,6 +2,7 @@
 //! mutual TLS, made-up records from a seed, a plain join to hold results against, and a link between
 //! two runs that a test may tamper with.
 
+pub mod agreements;
 pub mod outsider;
 pub mod participants;
 pub mod rows;

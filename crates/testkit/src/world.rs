@@ -11,7 +11,7 @@ use std::{
 
 use agreement::{IdentityPublicKey, JobSpec, JobState, ParticipantId};
 use coordinator::CoordinatorConfig;
-use node::NodeConfig;
+use node::{NodeConfig, book::Book};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -21,12 +21,16 @@ use wire::{
 };
 
 use crate::{
+    agreements,
     participants::{BoxError, Participant, pins},
     rows::Table,
 };
 
 /// The coordinator's name in every world.
 pub const COORDINATOR: &str = "coordinator";
+
+/// The name of the supervisor whom every node has pinned.
+pub const SUPERVISOR: &str = "supervisor";
 
 /// What a world is made of.
 #[derive(Clone, Debug)]
@@ -65,6 +69,8 @@ pub struct WorldNode {
     pub folder: PathBuf,
     /// Where its peers dial it.
     pub endpoint: String,
+    /// What it keeps: agreements, uses, receipts.
+    pub book: Book,
     shutdown: CancellationToken,
     task: JoinHandle<Result<(), node::NodeError>>,
 }
@@ -122,10 +128,11 @@ impl World {
             }
             fs::write(own.join("node.toml"), text)?;
             let config = NodeConfig::load(&own.join("node.toml"))?;
+            let book = agreements::book(&config).await?;
             let stop = shutdown.child_token();
             let task =
                 tokio::spawn(node::serve(config, Some(listener), Arc::new(datasets::Files::new()), stop.clone()));
-            nodes.insert(name, WorldNode { participant, folder: own, endpoint, shutdown: stop, task });
+            nodes.insert(name, WorldNode { participant, folder: own, endpoint, book, shutdown: stop, task });
         }
         Ok(Self { coordinator, coordinator_endpoint, nodes, shutdown, coordinator_task, folder })
     }
@@ -238,6 +245,7 @@ fn write_credentials(folder: &Path, participant: &Participant) -> Result<(), Box
     fs::create_dir_all(folder)?;
     fs::write(folder.join("tls.crt"), &participant.certificate_pem)?;
     wire::write_secret(&folder.join("tls.key"), &participant.key_pem)?;
+    wire::write_secret(&folder.join("identity.key"), &participant.identity.to_pem()?)?;
     Ok(())
 }
 
@@ -271,10 +279,13 @@ fn node_text(
         "participant = \"{id}\"\nlisten = \"127.0.0.1:0\"\nendpoint = \"{endpoint}\"\ndevelopment = {}\n\
          results = \"results\"\nthreads = 2\nmax_sessions = {}\n\
          [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\
+         signing_key = \"identity.key\"\n\
+         [[supervisors]]\nparticipant = \"{SUPERVISOR}\"\nidentity = \"{}\"\n\
          [coordinator]\nendpoint = \"{coordinator_endpoint}\"\nparticipant = \"{}\"\nidentity = \"{}\"\n\
          [limits]\nidle_seconds = {}\ntotal_seconds = 120\nrendezvous_seconds = {}\n",
         spec.development,
         spec.max_sessions,
+        Participant::identity_of(SUPERVISOR).public(),
         coordinator.id,
         coordinator.identity.public(),
         spec.idle_seconds,

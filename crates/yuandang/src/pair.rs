@@ -3,7 +3,8 @@
 //! children tell each other stands in [`messages`]; the child's side is in [`crate::party`].
 //!
 //! One line of JSON is one message. The parent writes an [`Order`] to each child's standard input, waits
-//! for [`Event::Ready`](messages::Event::Ready) from both, and writes each a [`Go`]. Where the protocol is
+//! for [`Event::Ready`](messages::Event::Ready) from both, and writes each a [`Go`]. Both then make up the same agreement for
+//! this run alone, sign it, and are handed each other's [`Consented`]. Where the protocol is
 //! left open, each then says what it knows ([`Met`]) before it says hello to the other, and is told a
 //! [`Choice`]. A child then runs its part and ends with a report or with why there is none. The end of its
 //! standard input tells a child to stop, so the children end when the parent does, however it ends. No
@@ -12,7 +13,7 @@
 pub mod messages;
 mod process;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use agreement::Protocol;
 use psi::cost::Reason;
@@ -24,7 +25,7 @@ use crate::{
     progress::Progress,
 };
 pub use messages::{
-    Choice, Go, Met, Order, PairJob, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows, participant,
+    Choice, Consented, Go, Met, Order, PairJob, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows, participant,
 };
 use process::{Note, PartyProcess};
 
@@ -82,6 +83,11 @@ pub async fn run(
     Ok(PairReport { total_seconds: begin.elapsed().as_secs_f64(), ..outcome? })
 }
 
+fn seconds_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// What has been heard of one party.
 #[derive(Default)]
 struct Heard {
@@ -110,8 +116,12 @@ async fn meet_and_run(
 ) -> Result<PairReport, Failure> {
     let [receiver, sender] = parties;
     let (receiver_ready, sender_ready) = tokio::try_join!(receiver.ready(), sender.ready())?;
-    sender.tell(&Go { peer: receiver_ready.0, dial: None }).await?;
-    receiver.tell(&Go { peer: sender_ready.0, dial: sender_ready.1 }).await?;
+    let made = seconds_now();
+    sender.tell(&Go { peer: receiver_ready.0, dial: None, made }).await?;
+    receiver.tell(&Go { peer: sender_ready.0, dial: sender_ready.1, made }).await?;
+    let (of_receiver, of_sender) = tokio::try_join!(receiver.consented(), sender.consented())?;
+    sender.tell(&of_receiver).await?;
+    receiver.tell(&of_sender).await?;
     let (mut of_receiver, mut of_sender) = (Heard::default(), Heard::default());
     let (mut protocol, mut reason) = (order.job.protocol, None);
     while of_receiver.ended.is_none() || of_sender.ended.is_none() {

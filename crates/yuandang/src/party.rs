@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use agreement::{IdentityPublicKey, ParticipantId, Role};
+use agreement::{Digest, IdentityKey, IdentityPublicKey, JobSpec, Moment, ParticipantId, Role, Signed, acts::Consent};
 use datasets::Files;
-use node::{Facts, Input, ProtocolHook, Run, RunError, RunReport};
+use node::{Facts, Input, ProtocolHook, Run, RunError, RunReport, Under};
 use records::{CanonicalKey, Refusal};
 use serde::{Serialize, de::DeserializeOwned};
 use session::{ComputePool, Limits, PhaseProgress};
@@ -26,7 +26,8 @@ use crate::{
     identity::fresh_identity,
     moment::monotonic_nanoseconds,
     pair::{
-        Choice, Go, Met, Order, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows, messages::Event, participant,
+        Choice, Consented, Go, Met, Order, PartyInput, PartyReport, Phase, RefusedRows, WarnedRows, messages::Event,
+        participant,
     },
     resources::Resources,
     stop,
@@ -78,10 +79,12 @@ async fn take_part() -> Result<PartyReport, Failure> {
     tell(&Event::Ready { identity: identity.public().to_string(), endpoint })?;
 
     let go: Go = next_order(&mut orders).await?;
-    let choices = heed_parent(orders, cancel.clone());
     let peer = (participant(order.role.other())?, go.peer.parse().map_err(Failure::other)?);
     let pins = Pins::new([peer.clone()]).map_err(Failure::other)?;
-    let run = the_run(order, me, identity.public(), peer, choices, cancel)?;
+    let (spec, under) = agree(&order, (&me, identity), &peer, go.made, &mut orders).await?;
+    let identities = vec![(me.clone(), under.identity()), peer];
+    let choices = heed_parent(orders, cancel.clone());
+    let run = Run { under: Some(under), ..the_run(order, spec, (me, identities), choices, cancel)? };
     let cancel = run.cancel.clone();
     let work = async {
         match (listener, go.dial) {
@@ -103,11 +106,35 @@ async fn patience_after(cancel: CancellationToken) {
     tokio::time::sleep(PATIENCE).await;
 }
 
+/// Makes up the agreement of this run, as the other party does, and signs it; gives the job under it.
+async fn agree(
+    order: &Order,
+    (me, key): (&ParticipantId, IdentityKey),
+    peer: &(ParticipantId, IdentityPublicKey),
+    made: i64,
+    orders: &mut Lines<BufReader<Stdin>>,
+) -> Result<(JobSpec, Under), Failure> {
+    let (at, job_id) = (Moment::from_seconds(made).map_err(Failure::other)?, &order.job.job_id);
+    let spec = order.job.spec()?;
+    let identities = [(me.clone(), key.public()), peer.clone()];
+    let nonce = Digest::of(&[job_id.as_bytes()]).as_bytes().first_chunk().copied().unwrap_or_default();
+    let agreement = node::made_up_agreement(&spec, &identities, nonce, at)?;
+    let digest = agreement.digest().map_err(Failure::usage)?;
+    let consent = Consent { agreement: digest, at, approvers: vec!["nobody".to_owned()] };
+    let own = Signed::sign(consent, me, &key).map_err(Failure::other)?;
+    let statement = String::from_utf8(own.to_bytes().map_err(Failure::other)?).map_err(Failure::other)?;
+    tell(&Event::Consented(Consented { statement }))?;
+    let Consented { statement } = next_order(orders).await?;
+    let theirs = Signed::from_bytes(statement.as_bytes()).map_err(Failure::other)?;
+    let spec = JobSpec { agreement_digest: Some(*digest.as_bytes()), ..spec };
+    let under = Under::made_up(me, Arc::new(key), agreement, vec![own, theirs], (job_id, &spec), at).await?;
+    Ok((spec, under))
+}
+
 fn the_run(
     order: Order,
-    me: ParticipantId,
-    identity: IdentityPublicKey,
-    peer: (ParticipantId, IdentityPublicKey),
+    spec: JobSpec,
+    (me, identities): (ParticipantId, Vec<(ParticipantId, IdentityPublicKey)>),
     choices: Choices,
     cancel: CancellationToken,
 ) -> Result<Run, Failure> {
@@ -117,9 +144,9 @@ fn the_run(
         choose: order.choose.then(|| asking_the_parent(choices)),
         network: order.shaped()?,
         job_id: order.job.job_id.clone(),
-        spec: order.job.spec()?,
-        me: me.clone(),
-        identities: vec![(me, identity), peer],
+        spec,
+        me,
+        identities,
         input: match order.input {
             PartyInput::Dataset { source, output, overwrite } => {
                 Input::Dataset { datasets: Arc::new(Files::new()), source, output, overwrite }

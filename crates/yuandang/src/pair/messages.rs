@@ -126,9 +126,18 @@ pub struct Go {
     pub peer: String,
     /// Where the other party listens; nothing for the one that listens.
     pub dial: Option<String>,
+    /// When the agreement was made up, in seconds since 1970.
+    pub made: i64,
 }
 
-/// The third thing that a child is told, if it was left open.
+/// The third thing that a child is told: the other party's signed consent to the agreement that both made up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Consented {
+    /// The statement, in canonical JSON.
+    pub statement: String,
+}
+
+/// The fourth thing that a child is told, if it was left open.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Choice {
     /// The protocol.
@@ -156,6 +165,8 @@ pub enum Event {
         /// Where it listens.
         endpoint: Option<String>,
     },
+    /// It consents to the agreement under which both will run.
+    Consented(Consented),
     /// It is ready for its peer, and waits for the protocol.
     Met(Met),
     /// How far it is.

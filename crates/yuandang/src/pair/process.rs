@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use super::messages::{Event, Met, Order, PartyReport};
+use super::messages::{Consented, Event, Met, Order, PartyReport};
 use crate::{
     failure::{Failure, Status},
     progress::Progress,
@@ -88,9 +88,16 @@ impl PartyProcess {
         match self.next().await? {
             Event::Ready { identity, endpoint } => Ok((identity, endpoint)),
             Event::Failed { status, message } => Err(Failure::new(Status::of_code(status), message)),
-            Event::Met(_) | Event::Progress { .. } | Event::Report(_) => {
-                Err(Failure::other("a party spoke out of turn"))
-            }
+            _ => Err(Failure::other("a party spoke out of turn")),
+        }
+    }
+
+    /// Waits until it has consented to the agreement that both made up.
+    pub(super) async fn consented(&mut self) -> Result<Consented, Failure> {
+        match self.next().await? {
+            Event::Consented(consented) => Ok(consented),
+            Event::Failed { status, message } => Err(Failure::new(Status::of_code(status), message)),
+            _ => Err(Failure::other("a party spoke out of turn")),
         }
     }
 
@@ -111,7 +118,9 @@ impl PartyProcess {
                 Event::Failed { status, message } => {
                     return Err(Failure::new(Status::of_code(status), format_args!("{}: {message}", self.role)));
                 }
-                Event::Ready { .. } => return Err(Failure::other("a party spoke out of turn")),
+                Event::Ready { .. } | Event::Consented(_) => {
+                    return Err(Failure::other("a party spoke out of turn"));
+                }
             }
         }
     }
