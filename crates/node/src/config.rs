@@ -84,6 +84,8 @@ pub struct NodeConfig {
     pub database: Location,
     /// Those who may suspend and revoke agreements, and whose heartbeat counts.
     pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
+    /// Different people of this participant who have to approve an agreement before the node signs it.
+    pub approvers: u32,
     /// Seconds within which a heartbeat of one of them has to have been heard before a job is admitted.
     pub heartbeat_seconds: Option<u64>,
     /// What it shows in a TLS handshake.
@@ -149,6 +151,17 @@ impl NodeConfig {
         let place = path.display().to_string();
         let text = fs::read_to_string(path).map_err(|error| Problems::of_file(&place, error.to_string()))?;
         settings::read(&text, &place, |root| config(root, path.parent().unwrap_or(Path::new(".")), depth))
+    }
+
+    /// Pins of all who may call this node: its peers, supervisors, and its own people.
+    ///
+    /// # Errors
+    /// As [`peer_pins`](Self::peer_pins).
+    pub fn caller_pins(&self) -> Result<Pins, wire::PinError> {
+        let own = (self.participant.clone(), self.identity);
+        let peers = self.peers.iter().map(|peer| (peer.participant.clone(), peer.identity));
+        let supervisors = self.supervisors.iter().map(|(supervisor, identity)| (supervisor.clone(), *identity));
+        Pins::new(peers.chain(supervisors).chain([own]))
     }
 
     /// Pins of the peers.
@@ -219,6 +232,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     });
     let database = database(root, folder);
     let supervisors = supervisors(root, &mut identities);
+    let approvers = root.number("approvers", 1..=16, 1);
     let heartbeat = root.number("heartbeat_seconds", 0..=86_400, 0);
     let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
     let peers = peers(root, me, &mut identities);
@@ -243,6 +257,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         signing_key,
         database: database?,
         supervisors,
+        approvers,
         // 0 for a node that waits for nobody's heartbeat.
         heartbeat_seconds: (heartbeat > 0).then(|| heartbeat.into()),
         credentials,

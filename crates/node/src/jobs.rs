@@ -178,6 +178,13 @@ impl Jobs {
         }
     }
 
+    /// Ends a job because its agreement does not stand any more: what was found of it is removed.
+    pub(crate) fn stop(&self, job_id: &str, reason: &str) {
+        let is_there = self.current.end(job_id, reason.to_owned(), false);
+        tracing::debug!(job_id, is_there, "the agreement of a job does not stand");
+        self.forget(job_id);
+    }
+
     /// Waits until all jobs have ended, for a bounded time. No further one can start.
     pub(crate) async fn ended(&self) {
         self.tasks.close();

@@ -23,6 +23,7 @@ mod conduct;
 pub mod config;
 mod current;
 mod deliver;
+mod desk;
 mod direct;
 mod engine;
 pub mod error;

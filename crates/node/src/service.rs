@@ -6,14 +6,15 @@ use std::{path::Path, sync::Arc, time::Duration};
 use agreement::{Pinned, Signer};
 use records::Datasets;
 use session::ComputePool;
-use tokio::{net::TcpListener, task::spawn_blocking, time::timeout};
+use tokio::{net::TcpListener, sync::Notify, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
-use wire::{Pins, proto::exchange_service_server::SERVICE_NAME};
+use wire::proto::exchange_service_server::SERVICE_NAME;
 
 use crate::{
     agent,
     book::Book,
     config::{Dataset, NodeConfig},
+    desk::{self, Papers},
     error::NodeError,
     exchange,
     jobs::{Jobs, PARTING},
@@ -73,8 +74,15 @@ pub async fn serve(
     let credentials =
         wire::rotation::keep_current(config.credentials.clone(), Some(config.identity), wire::rotation::LOOK);
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(credentials));
+    let papers = book.clone().map(|book| {
+        let approvers = config.approvers as usize;
+        Arc::new(Papers { book, jobs: Arc::clone(&jobs), approvers, posted: Notify::new() })
+    });
+    let errands = papers
+        .clone()
+        .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));
     let served = match listener {
-        Some(listener) => exchange_server(&config, listener, pins, rendezvous, &jobs, &shutdown).await,
+        Some(listener) => serve_peers(&config, listener, (rendezvous, papers), &jobs, &shutdown).await,
         None => {
             shutdown.cancelled().await;
             Ok(())
@@ -87,6 +95,10 @@ pub async fn serve(
         && timeout(FAREWELL, &mut agent).await.is_err()
     {
         agent.abort();
+    }
+    if let Some(errands) = errands {
+        // It ends with the node; what it was about is done again after the next start.
+        errands.abort();
     }
     if let Some(book) = book {
         book.close().await;
@@ -105,20 +117,21 @@ async fn book(config: &NodeConfig) -> Result<Option<Book>, NodeError> {
 }
 
 /// Serves peers until `shutdown`, and then until the last answers are out.
-async fn exchange_server(
+async fn serve_peers(
     config: &NodeConfig,
     listener: TcpListener,
-    pins: Pins,
-    rendezvous: Arc<Rendezvous>,
+    (rendezvous, papers): (Arc<Rendezvous>, Option<Arc<Papers>>),
     jobs: &Arc<Jobs>,
     shutdown: &CancellationToken,
 ) -> Result<(), NodeError> {
     let own = |error: &dyn std::fmt::Display| NodeError::Own(error.to_string());
     let handshakes = (config.max_sessions as usize).saturating_add(MORE_HANDSHAKES);
+    let pins = config.caller_pins().map_err(|error| own(&error))?;
     let incoming = wire::server::incoming(listener, &config.credentials, pins, handshakes, HANDSHAKE)
         .map_err(|error| own(&error))?;
     let server = wire::server::builder()
         .add_service(exchange::service(rendezvous))
+        .add_optional_service(papers.map(desk::service))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);
     let (stopping, jobs) = (shutdown.clone(), Arc::clone(jobs));

@@ -16,6 +16,7 @@ use database::Location;
 
 use crate::{
     book::{Admission, Book, BookError, JobRequest, Ruling},
+    desk::now_ms,
     error::RunError,
 };
 
@@ -158,8 +159,19 @@ impl Under {
 
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>) -> Result<(), RunError> {
         let job = &self.signed_use().statement().job;
-        let noted = self.book.ended(job, outcome, receipts).await;
-        noted.map(drop).map_err(|error| RunError::Own(error.to_string()))
+        let own = |error: BookError| RunError::Own(error.to_string());
+        for signed in self.book.ended(job, outcome, receipts).await.map_err(own)? {
+            // What the other parties state alike goes to them, to be compared.
+            if signed.statement().run.is_none() {
+                continue;
+            }
+            let bytes = signed.to_bytes().map_err(|error| own(error.into()))?;
+            let me = self.book.participant();
+            for party in self.agreement().parties.iter().filter(|party| party.participant != *me) {
+                self.book.post(&party.participant, &bytes, now_ms()).await.map_err(own)?;
+            }
+        }
+        Ok(())
     }
 
     /// A receipt of this run.

@@ -1,15 +1,17 @@
 //! Agreements between the nodes of a world: signed at once by all parties, and kept in the books of their nodes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agreement::{
     Act, Agreement, Digest, JobSpec, Moment, Pinned, Signed, Signer, Statement,
     acts::{Change, Consent, Request, Standing},
 };
 use node::{NodeConfig, book::Book};
+use tonic::transport::Channel;
+use wire::{Duty, proto::agreement_service_client::AgreementServiceClient};
 
 use crate::{
-    participants::{BoxError, Participant},
+    participants::{BoxError, Participant, pins},
     world::World,
 };
 
@@ -83,6 +85,22 @@ pub fn standing(name: &str, agreement: Digest, change: Change, number: u64) -> R
 }
 
 impl World {
+    /// Connects to the desk of a node, as a person of its participant, or of the supervisor.
+    ///
+    /// # Errors
+    /// If the node does not let it in.
+    pub async fn desk(
+        &self,
+        name: &str,
+        (participant, handle, duty): (&str, &str, Duty),
+    ) -> Result<AgreementServiceClient<Channel>, BoxError> {
+        let node = self.node(name)?;
+        let credentials = Participant::new(participant)?.person(handle, duty)?;
+        let (pins, wait) = (pins([&node.participant])?, Duration::from_secs(5));
+        let connecting = wire::client::connect(&node.endpoint, &credentials, &pins, &node.participant.id, wait);
+        Ok(AgreementServiceClient::new(connecting.await?.channel))
+    }
+
     /// Puts statements into the book of a node.
     ///
     /// # Errors

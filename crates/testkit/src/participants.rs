@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use agreement::{IdentityKey, IdentityPublicKey, ParticipantId};
-use wire::{Credentials, Pins};
+use wire::{Credentials, Duty, Person, Pins};
 
 /// Anything that goes wrong while a test world is built.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,6 +48,17 @@ impl Participant {
     #[must_use]
     pub fn pin(&self) -> (ParticipantId, IdentityPublicKey) {
         (self.id.clone(), self.identity.public())
+    }
+
+    /// What a person of it shows in a TLS handshake.
+    ///
+    /// # Errors
+    /// If the certificate cannot be made.
+    pub fn person(&self, handle: &str, duty: Duty) -> Result<Credentials, BoxError> {
+        let person = Person { handle: handle.parse()?, duty };
+        let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+        let issued = wire::endorse_person(&self.identity, &self.id, &person, yesterday, 30)?;
+        Ok(Credentials::caller_from_pem(&self.id, &issued.cert_pem, &issued.key_pem)?)
     }
 
     /// What it shows in a TLS handshake.

@@ -112,6 +112,11 @@ impl World {
         let config = write_coordinator(&own, &coordinator, &pinned)?;
         let coordinator_task = tokio::spawn(coordinator::serve(config, listener, shutdown.child_token()));
 
+        let endpoint = |listener: &TcpListener| Ok::<_, BoxError>(format!("https://{}", listener.local_addr()?));
+        let endpoints = members
+            .iter()
+            .map(|(member, listener)| Ok((member.id.clone(), endpoint(listener)?)))
+            .collect::<Result<Vec<_>, BoxError>>()?;
         let mut nodes = BTreeMap::new();
         for (participant, listener) in members {
             let name = participant.id.to_string();
@@ -120,6 +125,9 @@ impl World {
             let mut text = node_text(spec, &participant, &endpoint, &coordinator_endpoint, &coordinator);
             for (id, identity) in pinned.iter().filter(|(id, _)| *id != participant.id) {
                 text += &format!("[[peers]]\nparticipant = \"{id}\"\nidentity = \"{identity}\"\n");
+                if let Some((_, endpoint)) = endpoints.iter().find(|(name, _)| name == id) {
+                    text += &format!("endpoint = \"{endpoint}\"\n");
+                }
             }
             write_credentials(&own, &participant)?;
             for (_, dataset, table) in datasets.iter().filter(|(node, _, _)| *node == name) {

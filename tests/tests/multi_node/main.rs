@@ -4,6 +4,7 @@
 
 mod access;
 mod agreements;
+mod desk;
 
 mod misbehaviour;
 mod modes;

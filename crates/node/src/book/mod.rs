@@ -6,13 +6,16 @@
 
 mod admitting;
 mod papers;
+mod post;
 mod receipts;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, sync::Arc};
 
-use agreement::{IdentityPublicKey, ParticipantId, Pinned, Signer, StatementError, moment::MomentError};
+use agreement::{
+    IdentityPublicKey, ParticipantId, Pinned, Signed, Signer, Statement, StatementError, moment::MomentError,
+};
 use database::{Database, DatabaseError, Location, Migration, SqlError};
 
 pub use self::{
@@ -80,6 +83,14 @@ impl Book {
     #[must_use]
     pub fn identity(&self) -> IdentityPublicKey {
         self.signer.identity()
+    }
+
+    /// Signs a statement as this node's participant.
+    ///
+    /// # Errors
+    /// [`BookError::Statement`].
+    pub fn sign<T: Statement>(&self, statement: T) -> Result<Signed<T>, BookError> {
+        Ok(Signed::sign(statement, &self.me, &*self.signer)?)
     }
 
     /// Closes it after what is under way.

@@ -141,6 +141,20 @@ impl Book {
         Ok(Some(Known { digest: *digest, agreement, acts, received_ms: row.try_get("received_ms")? }))
     }
 
+    /// Agreements whose digest begins with these digits, two at most.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn beginning_with(&self, digits: &str) -> Result<Vec<Known>, BookError> {
+        // Digits are below g: what begins with them lies between.
+        let rows = query("SELECT digest FROM agreements WHERE digest >= $1 AND digest < $2 ORDER BY digest LIMIT 2")
+            .bind(digits.to_owned())
+            .bind(format!("{digits}g"))
+            .fetch_all(self.database.pool())
+            .await?;
+        self.all(&rows).await
+    }
+
     /// The newest agreements, at most `most`.
     ///
     /// # Errors
@@ -150,6 +164,10 @@ impl Book {
             .bind(i64::from(most))
             .fetch_all(self.database.pool())
             .await?;
+        self.all(&rows).await
+    }
+
+    async fn all(&self, rows: &[database::AnyRow]) -> Result<Vec<Known>, BookError> {
         let mut all = Vec::new();
         for row in rows {
             let digest: String = row.try_get("digest")?;

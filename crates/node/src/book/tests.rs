@@ -97,7 +97,7 @@ async fn open(location: &Location, name: &str, seed: u8) -> Book {
     Book::open(location, name.parse().unwrap(), Arc::new(key(seed)), pinned).await.unwrap()
 }
 
-fn sign<T: agreement::Statement>(statement: T, name: &str, seed: u8) -> Signed<T> {
+fn sign<T: Statement>(statement: T, name: &str, seed: u8) -> Signed<T> {
     Signed::sign(statement, &name.parse().unwrap(), &key(seed)).unwrap()
 }
 

@@ -1,0 +1,90 @@
+//! Approvals by persons of this participant, and statements that wait for peers.
+
+use agreement::{Digest, Moment, ParticipantId};
+use database::{Row, query};
+
+use super::{Book, BookError};
+
+/// The most statements that wait for one peer. A peer that is away for long is told the newest when it is back.
+const MOST_WAITING: i64 = 10_000;
+
+impl Book {
+    /// Notes that a person approved an agreement or a job, and gives all who did so far.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn approve(&self, subject: &str, person: &str, now: Moment) -> Result<Vec<String>, BookError> {
+        query("INSERT INTO approvals (subject, person, at_s) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(subject.to_owned())
+            .bind(person.to_owned())
+            .bind(now.seconds())
+            .execute(self.database.pool())
+            .await?;
+        let rows = query("SELECT person FROM approvals WHERE subject = $1 ORDER BY person")
+            .bind(subject.to_owned())
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("person")?)).collect()
+    }
+
+    /// Puts a statement into the post for a peer.
+    ///
+    /// # Errors
+    /// [`BookError`], also if too many wait.
+    pub async fn post(&self, peer: &ParticipantId, statement: &[u8], now_ms: i64) -> Result<(), BookError> {
+        let body = super::papers::text(statement.to_vec())?;
+        let waiting = query("SELECT COUNT(*) FROM outbox WHERE peer = $1")
+            .bind(peer.to_string())
+            .fetch_one(self.database.pool())
+            .await?;
+        if waiting.try_get::<i64, _>(0)? >= MOST_WAITING {
+            return Err(BookError::NotTaken(format!("too many statements wait for {peer}")));
+        }
+        query("INSERT INTO outbox (peer, digest, body, made_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+            .bind(peer.to_string())
+            .bind(Digest::of(&[statement]).to_string())
+            .bind(body)
+            .bind(now_ms)
+            .execute(self.database.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Statements that wait for a peer, oldest first, with what they are acknowledged by: at most `most`.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn waiting(&self, peer: &ParticipantId, most: u32) -> Result<Vec<(String, Vec<u8>)>, BookError> {
+        let rows = query("SELECT digest, body FROM outbox WHERE peer = $1 ORDER BY made_ms, digest LIMIT $2")
+            .bind(peer.to_string())
+            .bind(i64::from(most))
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("digest")?, row.try_get::<String, _>("body")?.into_bytes()))).collect()
+    }
+
+    /// Forgets a statement that a peer has taken in, or will not take.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn taken(&self, peer: &ParticipantId, digest: &str) -> Result<(), BookError> {
+        query("DELETE FROM outbox WHERE peer = $1 AND digest = $2")
+            .bind(peer.to_string())
+            .bind(digest.to_owned())
+            .execute(self.database.pool())
+            .await?;
+        Ok(())
+    }
+
+    /// Jobs under an agreement that were admitted and have not ended here.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn open_jobs(&self, digest: &Digest) -> Result<Vec<String>, BookError> {
+        let rows = query("SELECT job FROM uses WHERE agreement = $1 AND outcome = ''")
+            .bind(digest.to_string())
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("job")?)).collect()
+    }
+}
