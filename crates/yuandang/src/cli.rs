@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party, serve,
-    text::Lang,
+    agreements, bench, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party,
+    serve, text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record
@@ -48,8 +48,9 @@ enum Command {
     Generate(generate::Arguments),
     /// Datasets that participants offer (not built yet)
     Catalogue(not_built::Arguments),
-    /// Agreements between participants (not built yet)
-    Agreement(not_built::Arguments),
+    /// Agreements: request, show, offer, approve, reject, suspend, resume, revoke, verify
+    #[command(subcommand)]
+    Agreement(agreements::Action),
     /// Receipts of what was done (not built yet)
     Receipts(not_built::Arguments),
     /// Results and their delivery (not built yet)
@@ -82,7 +83,7 @@ impl Cli {
             Command::Job(action) => action.run(lang),
             Command::Generate(arguments) => arguments.run(lang),
             Command::Catalogue(rest) => rest.run("catalogue"),
-            Command::Agreement(rest) => rest.run("agreement"),
+            Command::Agreement(action) => action.run(lang),
             Command::Receipts(rest) => rest.run("receipts"),
             Command::Result(rest) => rest.run("result"),
             Command::Lookup(rest) => rest.run("lookup"),

@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+pub mod agreements;
 pub mod bench;
 pub mod cert;
 pub mod check;

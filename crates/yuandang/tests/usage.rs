@@ -58,7 +58,6 @@ fn wrong_usage_ends_with_2() {
 fn commands_of_later_versions_say_so() {
     for arguments in [
         &["catalogue", "list"][..],
-        &["agreement", "offer", "--to", "anhui"],
         &["receipts"],
         &["result", "fetch", "7"],
         &["lookup", "--id", "7"],

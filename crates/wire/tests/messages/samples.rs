@@ -27,7 +27,10 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 38] = typed! {
+pub(crate) static TYPED: [Typed; 50] = typed! {
+    AgreementInfo DecideAgreementRequest DecideAgreementResponse Envelope GetAgreementRequest GetAgreementResponse
+    ListAgreementsRequest ListAgreementsResponse RequestAgreementRequest RequestAgreementResponse TellStatementsRequest
+    TellStatementsResponse
     AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm ErrorBudget ExchangeMessage
     ExchangeRequest ExchangeResponse GetJobRequest GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec
     JobStarted ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse NodeInfo Progress Refusal Registered

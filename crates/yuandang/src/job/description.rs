@@ -3,7 +3,7 @@
 use std::{path::Path, str::FromStr};
 
 use agreement::{
-    ErrorBudget, JobParty, JobSpec, KeyType, Protocol, Role,
+    Digest, ErrorBudget, JobParty, JobSpec, KeyType, Protocol, Role,
     job::MAX_DEADLINE,
     settings::{self, Section},
 };
@@ -41,6 +41,7 @@ fn spec(root: &Section<'_>) -> Option<JobSpec> {
     let lambda = root.number("lambda", 30..=80, ErrorBudget::default().lambda);
     let deadline = root.number("deadline_seconds", 0..=MAX_DEADLINE, 0);
     let key_types = key_types(root);
+    let agreement: Option<Digest> = root.optional("agreement");
     let parties = root.sections("parties", party);
     Some(JobSpec {
         name: name?,
@@ -49,7 +50,7 @@ fn spec(root: &Section<'_>) -> Option<JobSpec> {
         protocol,
         key_types: key_types?,
         error_budget: ErrorBudget { lambda },
-        agreement_digest: None,
+        agreement_digest: agreement.map(|digest| *digest.as_bytes()),
         listener: listener?,
         deadline_seconds: Some(deadline).filter(|seconds| *seconds > 0),
     })

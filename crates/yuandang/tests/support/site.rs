@@ -130,6 +130,31 @@ impl Site {
         json(&[&["job"], action, &["--config", &config, "--format", "json"]].concat())
     }
 
+    /// Issues a certificate for a person of a participant.
+    pub(crate) fn person(&self, name: &str, handle: &str, duty: &str) {
+        let path = |file: &str| self.path(&format!("{name}/{file}"));
+        let (cert, key) = (path(&format!("{duty}.crt")), path(&format!("{duty}.key")));
+        let identity = path("identity.key");
+        let who = ["--participant", name, "--person", handle, "--duty", duty];
+        let files = ["--identity", &identity, "--out-cert", &cert, "--out-key", &key];
+        let issued = yuandang(&[&["cert", "issue"], &who[..], &files[..]].concat());
+        assert_eq!(issued.status.code(), Some(0), "{}", errors(&issued));
+    }
+
+    /// Arguments of an `agreement` command that say which node, and as whom there.
+    pub(crate) fn as_person(&self, name: &str, duty: &str, action: &[&str]) -> Vec<String> {
+        let path = |file: &str| self.path(&format!("{name}/{file}"));
+        let (cert, key) = (path(&format!("{duty}.crt")), path(&format!("{duty}.key")));
+        let config = path("config.toml");
+        let who = ["--config", &config, "--cert", &cert, "--key", &key, "--format", "json"];
+        [&["agreement"], action, &who[..]].concat().into_iter().map(str::to_owned).collect()
+    }
+
+    /// Runs an `agreement` command as a person with this duty at a node.
+    pub(crate) fn agreement(&self, name: &str, duty: &str, action: &[&str]) -> Value {
+        json(&super::borrowed(&self.as_person(name, duty, action)))
+    }
+
     /// Waits until the job is in one of the states.
     pub(crate) fn until_state(&self, job: &str, states: &[&str]) -> Value {
         until("the job's state", || {
@@ -144,13 +169,17 @@ fn node<'a>(own: &Member, list: &str, coordinator: &Member, peers: impl Iterator
     let mut config = format!(
         "participant = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nendpoint = \"https://127.0.0.1:{port}\"\n\
          development = true\nresults = \"results\"\nmax_sessions = 8\n\n\
-         [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\n\
+         [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\
+         signing_key = \"identity.key\"\n\n\
          [coordinator]\nendpoint = \"https://127.0.0.1:{}\"\nparticipant = \"coordinator\"\nidentity = \"{}\"\n\n\
          [[datasets]]\nname = \"{list}\"\nsource = \"{list}.csv\"\n",
         coordinator.port, coordinator.identity,
     );
     for peer in peers {
-        write!(config, "\n[[peers]]\nparticipant = \"{}\"\nidentity = \"{}\"\n", peer.name, peer.identity).unwrap();
+        let Member { name, identity, port, .. } = peer;
+        let endpoint = format!("https://127.0.0.1:{port}");
+        write!(config, "\n[[peers]]\nparticipant = \"{name}\"\nidentity = \"{identity}\"\nendpoint = \"{endpoint}\"\n")
+            .unwrap();
     }
     config
 }

@@ -1,0 +1,111 @@
+//! Agreements as people of two provinces make them, with the program itself: request, offer, approve, run, suspend, revoke.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs;
+
+use support::{borrowed, errors, fails, json, site::Site, text, until, yuandang};
+
+/// Both nodes and the coordinator, with people of each.
+fn site() -> (Site, Vec<impl Drop>) {
+    let site = Site::new(400, 200, 50);
+    for name in ["shanghai", "anhui"] {
+        site.person(name, "k-1", "operator");
+        site.person(name, "k-2", "approver");
+        // Nothing runs here without an agreement.
+        let path = site.path(&format!("{name}/config.toml"));
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(&path, config.replace("development = true", "development = false")).unwrap();
+    }
+    let servers = ["coordinator", "shanghai", "anhui"].map(|name| site.start(name));
+    (site, servers.into())
+}
+
+/// Submits a job as Shanghai's operator, which a node refuses; gives why.
+fn is_refused(site: &Site, job: &str) -> String {
+    let config = site.path("shanghai/config.toml");
+    let watched = yuandang(&["job", "submit", "--watch", "--file", job, "--config", &config]);
+    assert_eq!(watched.status.code(), Some(4), "{}", errors(&watched));
+    errors(&watched)
+}
+
+fn sample() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/config/agreement.toml")).unwrap()
+}
+
+/// Waits until an agreement has a state at a node.
+fn until_state(site: &Site, name: &str, digest: &str, state: &str) {
+    until(&format!("{state} at {name}"), || {
+        let listed = site.agreement(name, "operator", &["list"]);
+        listed.as_array().unwrap().iter().any(|one| one["digest"] == digest && one["state"] == state).then_some(())
+    });
+}
+
+#[test]
+fn two_provinces_come_to_an_agreement_and_run_under_it_until_it_is_revoked() {
+    let (site, _servers) = site();
+    let file = site.path("agreement.toml");
+    fs::write(&file, sample().replace("runs = 24", "runs = 2")).unwrap();
+    let asked = site.agreement("shanghai", "operator", &["request", "--file", &file]);
+    assert_eq!(asked["state"], "Requested");
+    let digest = asked["digest"].as_str().unwrap().to_owned();
+    let short = &digest[..8];
+
+    until_state(&site, "anhui", &digest, "Requested");
+    let said = fails(4, &borrowed(&site.as_person("anhui", "operator", &["approve", short])));
+    assert!(said.contains("an approver of this participant"), "{said}");
+    site.agreement("anhui", "operator", &["offer", short]);
+    site.agreement("anhui", "approver", &["approve", short]);
+    until_state(&site, "shanghai", &digest, "Offered");
+    let half = site.as_person("shanghai", "approver", &["verify", short]);
+    assert_eq!(yuandang(&borrowed(&half)).status.code(), Some(4), "shanghai has not signed");
+    site.agreement("shanghai", "approver", &["approve", short]);
+    for name in ["shanghai", "anhui"] {
+        until_state(&site, name, &digest, "Effective");
+        let verified = site.agreement(name, "approver", &["verify", short]);
+        assert_eq!((&verified["state"], verified["missing"].as_array().unwrap().len()), (&"Effective".into(), 0));
+    }
+
+    let shown = site.as_person("shanghai", "operator", &["show", short]);
+    for (lang, wanted) in [("en", "shanghai learns which of its own keys anhui has"), ("zh", "不得知任何键")] {
+        let plain: Vec<&str> =
+            borrowed(&shown).into_iter().filter(|word| *word != "--format" && *word != "json").collect();
+        let said = text(&yuandang(&[&["--lang", lang], &plain[..]].concat()));
+        assert!(said.contains(wanted), "{said}");
+    }
+
+    let job = site.job(&[("name = ", &format!("agreement = \"{digest}\"\nname = ")), ("\"auto\"", "\"vole\"")]);
+    let done = site.ask(&["submit", "--watch", "--file", &job]);
+    assert_eq!(done["state"], "Succeeded", "{done}");
+    let result = fs::read_to_string(site.path(&format!("shanghai/results/{}.csv", done["job_id"].as_str().unwrap())));
+    assert_eq!(result.unwrap().lines().count(), 1 + 50);
+
+    site.agreement("anhui", "approver", &["revoke", short, "--reason", "the law has changed"]);
+    until_state(&site, "shanghai", &digest, "Revoked");
+    let said = is_refused(&site, &job);
+    assert!(said.contains("the law has changed"), "{said}");
+    let listed = site.agreement("shanghai", "operator", &["list"]);
+    assert_eq!((&listed[0]["used"], &listed[0]["runs"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn a_job_without_an_agreement_and_terms_that_cannot_be_are_refused_with_a_reason() {
+    let (site, _servers) = site();
+    let said = is_refused(&site, &site.job(&[]));
+    assert!(said.contains("no signed agreement"), "{said}");
+    let file = site.path("agreement.toml");
+    for (from, to, status, wanted) in [
+        ("runs = 24", "runs = 0", 2, "the limit of runs is 0"),
+        ("name = \"Student", "colour = 1\nname = \"Student", 2, "unknown field `colour`"),
+        ("participant = \"anhui\"", "participant = \"hunan\"", 2, "no identity is pinned for \"hunan\""),
+    ] {
+        assert!(sample().contains(from));
+        fs::write(&file, sample().replacen(from, to, 1)).unwrap();
+        let arguments = site.as_person("shanghai", "operator", &["request", "--file", &file]);
+        let said = fails(status, &borrowed(&arguments));
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    assert!(json(&borrowed(&site.as_person("shanghai", "operator", &["list"]))).as_array().unwrap().is_empty());
+}
