@@ -1,8 +1,7 @@
 //! Which jobs a node takes part in: decided from its own configuration, whatever its coordinator says.
 //!
 //! What needs no more than the configuration is looked at here, before anything is counted. Whether the agreement
-//! that a job names admits it is for the [book](crate::book) to say. A job that names none runs in development mode alone, under the
-//! columns that it names itself, and the node says so loudly.
+//! that a job names admits it is for the [book](crate::book) to say; a job that names none is refused.
 
 use agreement::{JobSpec, JobSpecError, ParticipantId};
 
@@ -34,8 +33,8 @@ pub(crate) enum Refusal {
     /// The dataset is not offered.
     #[error("the node offers no dataset named {0:?}")]
     Dataset(String),
-    /// There is no signed agreement, and this is not development.
-    #[error("the job stands under no signed agreement, and the node is not in development mode")]
+    /// There is no signed agreement.
+    #[error("the job stands under no signed agreement")]
     NoAgreement,
     /// The set is to be padded beyond what this node computes for one run.
     #[error("the node's set is to be padded to {0} items, more than the {1} that it admits")]
@@ -50,7 +49,7 @@ pub(crate) enum Refusal {
 /// # Errors
 /// [`Refusal`].
 pub(crate) fn admit(config: &NodeConfig, spec: &JobSpec, served: bool) -> Result<Admitted, Refusal> {
-    if spec.agreement_digest.is_none() && !config.development {
+    if spec.agreement_digest.is_none() {
         return Err(Refusal::NoAgreement);
     }
     spec.validate().map_err(Refusal::Job)?;

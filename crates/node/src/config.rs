@@ -66,8 +66,6 @@ pub struct NodeConfig {
     pub listen: Option<SocketAddr>,
     /// Where its peers dial it.
     pub endpoint: Option<String>,
-    /// Whether jobs without a signed agreement run.
-    pub development: bool,
     /// The folder of results.
     pub results: PathBuf,
     /// The folder of runs that are to go on after this process, and of the key that they are sealed under.
@@ -204,7 +202,6 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     let me = participant.as_ref();
     let listen: Option<SocketAddr> = root.optional("listen");
     let own_endpoint = endpoint(root, "endpoint");
-    let development = root.flag("development", false);
     let results = folder.join(root.optional("results").unwrap_or_else(|| PathBuf::from("results")));
     if let Depth::Service(_) = depth
         && let Err(error) = ResultsFolder::take(&results)
@@ -248,7 +245,6 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         participant: participant?,
         listen,
         endpoint: own_endpoint,
-        development,
         results,
         runs,
         threads,

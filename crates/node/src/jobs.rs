@@ -198,9 +198,6 @@ impl Jobs {
         let admitted =
             admit(&self.config, &spec, self.listens).map_err(|refusal| RunError::Refused(refusal.to_string()))?;
         let peer = &admitted.peer.participant;
-        if spec.agreement_digest.is_none() {
-            tracing::warn!(%job_id, %peer, mode = %spec.mode, "running WITHOUT A SIGNED AGREEMENT (development)");
-        }
         // A peer that calls while this job waits for its turn is not turned away.
         let attempt = Attempt { job_id: job_id.to_owned(), attempt: start.attempt };
         let expectation = admitted.listens.then(|| self.rendezvous.expect(attempt, peer)).transpose()?;
@@ -220,19 +217,16 @@ impl Jobs {
         let under = self.rule(job_id, &spec).await?;
         self.reports.started(job_id);
         let mut run = self.run(start, spec, &admitted, current.cancel.clone())?;
-        run.under.clone_from(&under);
+        run.under = Some(under.clone());
         let outcome = self.conduct(start, run, &admitted, (expectation, current)).await;
-        if let (Some(under), Err(error)) = (&under, &outcome) {
-            self.note_failure(under, job_id, error, current.begins_again()).await;
+        if let Err(error) = &outcome {
+            self.note_failure(&under, job_id, error, current.begins_again()).await;
         }
         outcome
     }
 
-    /// Has the book rule on a job that names an agreement. A job that names none has been admitted as one of development.
-    async fn rule(&self, job_id: &str, spec: &JobSpec) -> Result<Option<Under>, RunError> {
-        if spec.agreement_digest.is_none() {
-            return Ok(None);
-        }
+    /// Has the book rule on a job.
+    async fn rule(&self, job_id: &str, spec: &JobSpec) -> Result<Under, RunError> {
         let no_key = || RunError::Refused("the node has no key to sign with, and enters no agreement".to_owned());
         let book = self.book.as_ref().ok_or_else(no_key)?;
         let version = |name: &str| {
@@ -241,7 +235,7 @@ impl Jobs {
         let heartbeat = self.config.heartbeat_seconds;
         let request = JobRequest { id: job_id, spec, now: now()?, published: &version, heartbeat };
         match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
-            Ruling::Admitted(admission) => Under::new(book.clone(), *admission).map(Some),
+            Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
             Ruling::Refused(refusal) => Err(refused(refusal)),
             Ruling::AwaitsApproval => Err(RunError::Refused("the job waits for this node's approvers".to_owned())),
             Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),

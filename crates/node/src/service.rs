@@ -49,12 +49,6 @@ pub async fn serve(
         take_results(&checked.results)
     });
     let _held = ready.await.map_err(|error| own(&error))??;
-    if config.development {
-        tracing::warn!(
-            participant = %config.participant,
-            "DEVELOPMENT MODE: jobs run here without a signed agreement; never use this with real records"
-        );
-    }
     let book = book(&config).await?;
     let pins = config.peer_pins().map_err(|error| own(&error))?;
     let compute = ComputePool::new(config.threads as usize).map_err(|error| own(&error))?;

@@ -1,12 +1,15 @@
 //! Agreements between the nodes of a world: signed at once by all parties, and kept in the books of their nodes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use agreement::{
     Act, Agreement, Digest, JobSpec, Moment, Pinned, Signed, Signer, Statement,
     acts::{Change, Consent, Request, Standing},
 };
-use node::{NodeConfig, book::Book};
+use node::{NodeConfig, Under, book::Book};
 use tonic::transport::Channel;
 use wire::{Duty, proto::agreement_service_client::AgreementServiceClient};
 
@@ -131,6 +134,25 @@ impl World {
         for name in names.into_iter().filter(|name| self.nodes.contains_key(*name)) {
             self.tell(name, &acts).await?;
         }
-        Ok(JobSpec { agreement_digest: Some(*agreement.digest()?.as_bytes()), ..spec.clone() })
+        let digest = *agreement.digest()?.as_bytes();
+        self.agreements.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, agreement);
+        Ok(JobSpec { agreement_digest: Some(digest), ..spec.clone() })
+    }
+
+    /// The agreement of a job that was [agreed](Self::agree) here, as a party without a node holds it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) async fn under(&self, name: &str, job_id: &str, spec: &JobSpec) -> Result<Under, BoxError> {
+        let known = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
+        let agreement = spec.agreement_digest.and_then(|digest| known.get(&digest).cloned()).ok_or("no agreement")?;
+        drop(known);
+        let names: Vec<&str> = agreement.parties.iter().map(|party| party.participant.as_str()).collect();
+        let consents = acts_of(&agreement, &names)?.into_iter().filter_map(|act| match act {
+            Act::Consent(consent) => Some(consent),
+            _ => None,
+        });
+        let (consents, key) = (consents.collect(), Arc::new(Participant::identity_of(name)));
+        Ok(Under::made_up(&name.parse()?, key, agreement, consents, (job_id, spec), now()?).await?)
     }
 }

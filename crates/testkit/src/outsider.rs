@@ -153,6 +153,7 @@ impl Outsider {
         let keys = table.keys().into_iter().filter_map(digest).collect();
         let identities = vec![self.participant.pin(), world.node(peer)?.participant.pin()];
         let me = self.participant.id.clone();
+        let under = world.under(me.as_str(), &start.job_id, &spec).await?;
         let run = Run {
             job_id: start.job_id.clone(),
             spec,
@@ -166,7 +167,7 @@ impl Outsider {
             cancel: CancellationToken::new(),
             progress: None,
             attempt: 0,
-            under: None,
+            under: Some(under),
             choose: None,
             network: None,
         };

@@ -5,11 +5,11 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use agreement::{IdentityPublicKey, JobSpec, JobState, ParticipantId};
+use agreement::{Agreement, IdentityPublicKey, JobSpec, JobState, ParticipantId};
 use coordinator::CoordinatorConfig;
 use node::{NodeConfig, book::Book};
 use tempfile::TempDir;
@@ -37,8 +37,6 @@ pub const SUPERVISOR: &str = "supervisor";
 pub struct WorldSpec {
     /// Names of the nodes.
     pub nodes: Vec<String>,
-    /// Whether the nodes run jobs without a signed agreement.
-    pub development: bool,
     /// Seconds that a node waits for a peer's next message.
     pub idle_seconds: u32,
     /// Sessions that one node runs at once.
@@ -48,12 +46,11 @@ pub struct WorldSpec {
 }
 
 impl WorldSpec {
-    /// Nodes of these names in development mode.
+    /// Nodes of these names.
     #[must_use]
     pub fn new(nodes: &[&str]) -> Self {
         Self {
             nodes: nodes.iter().map(|&name| name.to_owned()).collect(),
-            development: true,
             idle_seconds: 20,
             max_sessions: 16,
             outsiders: Vec::new(),
@@ -83,6 +80,8 @@ pub struct World {
     pub coordinator_endpoint: String,
     /// The nodes by name.
     pub nodes: BTreeMap<String, WorldNode>,
+    /// Agreements that were made here, by their digests.
+    pub(crate) agreements: Mutex<BTreeMap<[u8; 32], Agreement>>,
     shutdown: CancellationToken,
     coordinator_task: JoinHandle<Result<(), coordinator::CoordinatorError>>,
     folder: TempDir,
@@ -142,7 +141,8 @@ impl World {
                 tokio::spawn(node::serve(config, Some(listener), Arc::new(datasets::Files::new()), stop.clone()));
             nodes.insert(name, WorldNode { participant, folder: own, endpoint, book, shutdown: stop, task });
         }
-        Ok(Self { coordinator, coordinator_endpoint, nodes, shutdown, coordinator_task, folder })
+        let agreements = Mutex::default();
+        Ok(Self { coordinator, coordinator_endpoint, nodes, agreements, shutdown, coordinator_task, folder })
     }
 
     /// The folder of everything that this world wrote.
@@ -171,11 +171,22 @@ impl World {
             .await?)
     }
 
-    /// Submits a job as `name`'s operator and gives its id.
+    /// Submits a job as `name`'s operator and gives its id. All its parties agree to it first, if it names no agreement.
     ///
     /// # Errors
     /// If it is refused.
     pub async fn submit(&self, name: &str, spec: &JobSpec) -> Result<String, BoxError> {
+        if spec.agreement_digest.is_none() && spec.validate().is_ok() {
+            return self.submit_as_it_is(name, &self.agree(spec).await?).await;
+        }
+        self.submit_as_it_is(name, spec).await
+    }
+
+    /// The same, whether it names an agreement or not.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub async fn submit_as_it_is(&self, name: &str, spec: &JobSpec) -> Result<String, BoxError> {
         let mut jobs = JobServiceClient::new(self.connect(name).await?.channel);
         let request = SubmitJobRequest { spec: Some(spec.clone().into()) };
         let job = jobs.submit_job(request).await?.into_inner().job.ok_or("no job in the answer")?;
@@ -284,14 +295,13 @@ fn node_text(
 ) -> String {
     let (id, identity) = participant.pin();
     format!(
-        "participant = \"{id}\"\nlisten = \"127.0.0.1:0\"\nendpoint = \"{endpoint}\"\ndevelopment = {}\n\
+        "participant = \"{id}\"\nlisten = \"127.0.0.1:0\"\nendpoint = \"{endpoint}\"\n\
          results = \"results\"\nthreads = 2\nmax_sessions = {}\n\
          [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\
          signing_key = \"identity.key\"\n\
          [[supervisors]]\nparticipant = \"{SUPERVISOR}\"\nidentity = \"{}\"\n\
          [coordinator]\nendpoint = \"{coordinator_endpoint}\"\nparticipant = \"{}\"\nidentity = \"{}\"\n\
          [limits]\nidle_seconds = {}\ntotal_seconds = 120\nrendezvous_seconds = {}\n",
-        spec.development,
         spec.max_sessions,
         Participant::identity_of(SUPERVISOR).public(),
         coordinator.id,

@@ -2,13 +2,14 @@
 //! provinces talk over loopback with mutual TLS; Shanghai's education department finds which of its
 //! students stand on Anhui's hardship list; the screen shows what each side learned and what it did not.
 
+mod agreeing;
 mod findings;
 mod participants;
 mod world;
 
 use std::{fs, path::PathBuf, time::Instant};
 
-use agreement::JobState;
+use agreement::{JobParty, JobSpec, JobState, Role};
 use clap::Args;
 use tracing::level_filters::LevelFilter;
 use wire::proto::{SubmitJobRequest, job_service_client::JobServiceClient};
@@ -98,7 +99,9 @@ impl Arguments {
     async fn show(&self, world: &World, lang: Lang) -> Result<(), Failure> {
         screen::line(&text::demo::participants(lang, world.listeners(), world.folder()))?;
         screen::line(&text::demo::question(lang, self.students, self.hardship))?;
-        let outcome = run_job(world).await?;
+        let digest = world.agree().await?;
+        screen::line(&text::demo::agreed(lang, &digest.short(), agreeing::RUNS))?;
+        let outcome = run_job(world, |_| {}).await?;
         if outcome.job.state != JobState::Succeeded {
             return Err(Failure::other(format_args!("the job is {}: {}", outcome.job.state, outcome.job.cause)));
         }
@@ -106,13 +109,27 @@ impl Arguments {
         let findings = Findings::of(world.folder(), &outcome, figures)?;
         screen::line(&text::demo::learned(lang, &findings))?;
         findings.check()?;
-        screen::line(&text::demo::checked(lang, &findings))
+        screen::line(&text::demo::checked(lang, &findings))?;
+        // The same, but for a column more: nobody agreed to that.
+        let more = run_job(world, |job| job.parties.iter_mut().for_each(ask_for_more)).await?;
+        if more.job.state != JobState::Rejected {
+            return Err(Failure::other(format_args!("a job that nobody agreed to is {}", more.job.state)));
+        }
+        screen::line(&text::demo::refused(lang, &more.job.cause))
+    }
+}
+
+/// Asks the sender for a column that it did not agree to give.
+fn ask_for_more(party: &mut JobParty) {
+    if party.role == Role::Sender {
+        party.label_columns.push("name".to_owned());
     }
 }
 
 /// Submits the job as Shanghai's operator would, and follows it to its end.
-async fn run_job(world: &World) -> Result<Outcome, Failure> {
-    let spec = description::read(&world.job_file())?;
+async fn run_job(world: &World, change: impl FnOnce(&mut JobSpec)) -> Result<Outcome, Failure> {
+    let mut spec = description::read(&world.job_file())?;
+    change(&mut spec);
     let mut jobs = JobServiceClient::new(world.connect().await?.channel);
     let begin = Instant::now();
     let answer = jobs.submit_job(SubmitJobRequest { spec: Some(spec.into()) }).await?.into_inner();

@@ -14,10 +14,6 @@ fn site() -> (Site, Vec<impl Drop>) {
     for name in ["shanghai", "anhui"] {
         site.person(name, "k-1", "operator");
         site.person(name, "k-2", "approver");
-        // Nothing runs here without an agreement.
-        let path = site.path(&format!("{name}/config.toml"));
-        let config = fs::read_to_string(&path).unwrap();
-        fs::write(&path, config.replace("development = true", "development = false")).unwrap();
     }
     let servers = ["coordinator", "shanghai", "anhui"].map(|name| site.start(name));
     (site, servers.into())
@@ -76,7 +72,9 @@ fn two_provinces_come_to_an_agreement_and_run_under_it_until_it_is_revoked() {
         assert!(said.contains(wanted), "{said}");
     }
 
-    let job = site.job(&[("name = ", &format!("agreement = \"{digest}\"\nname = ")), ("\"auto\"", "\"vole\"")]);
+    let job = site.unsigned_job();
+    let text = fs::read_to_string(&job).unwrap().replace("\"auto\"", "\"vole\"");
+    fs::write(&job, format!("agreement = \"{digest}\"\n{text}")).unwrap();
     let done = site.ask(&["submit", "--watch", "--file", &job]);
     assert_eq!(done["state"], "Succeeded", "{done}");
     let result = fs::read_to_string(site.path(&format!("shanghai/results/{}.csv", done["job_id"].as_str().unwrap())));
@@ -93,7 +91,7 @@ fn two_provinces_come_to_an_agreement_and_run_under_it_until_it_is_revoked() {
 #[test]
 fn a_job_without_an_agreement_and_terms_that_cannot_be_are_refused_with_a_reason() {
     let (site, _servers) = site();
-    let said = is_refused(&site, &site.job(&[]));
+    let said = is_refused(&site, &site.unsigned_job());
     assert!(said.contains("no signed agreement"), "{said}");
     let file = site.path("agreement.toml");
     for (from, to, status, wanted) in [

@@ -23,7 +23,8 @@ fn the_demo_finds_the_expected_matches_and_says_who_learned_what() {
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
     let said = text(&output);
     for part in [
-        "DEVELOPMENT MODE",
+        "an approver on each side signed",
+        "differs from the agreement in the label columns",
         "20 of its own students",
         "Not: ",
         "Jiangsu        Nothing",
@@ -33,7 +34,7 @@ fn the_demo_finds_the_expected_matches_and_says_who_learned_what() {
         assert!(said.contains(part), "{part:?} is missing:\n{said}");
     }
     let chinese = yuandang(&["demo", "--students", "50", "--hardship", "50", "--lang", "zh"]);
-    assert!(text(&chinese).contains("开发模式") && text(&chinese).contains("直接连接"));
+    assert!(text(&chinese).contains("数字合约") && text(&chinese).contains("直接连接"));
 }
 
 #[test]

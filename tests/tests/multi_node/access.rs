@@ -1,5 +1,5 @@
 //! Who is let in: nobody without a certificate that a pinned identity endorses, and no job without a
-//! signed agreement unless the node says that it is under development.
+//! signed agreement.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use agreement::{JobState, Mode};
 use testkit::{Participant, World, WorldSpec, participants::pins, table_pair, world::job_of_two};
 use wire::proto::{ListJobsRequest, job_service_client::JobServiceClient};
 
-async fn world(development: bool) -> World {
+async fn world() -> World {
     let (students, hardship) = table_pair(11, 30, 30, 10);
-    let mut spec = WorldSpec::new(&["shanghai", "anhui", "jiangsu"]);
-    spec.development = development;
+    let spec = WorldSpec::new(&["shanghai", "anhui", "jiangsu"]);
     let datasets = [("shanghai", "students", &students), ("anhui", "hardship", &hardship)];
     World::start(&spec, &datasets).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unsigned_job_is_rejected_outside_development() {
-    let world = world(false).await;
+async fn an_unsigned_job_is_rejected() {
+    let world = world().await;
     let job =
         job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &[]).unwrap();
-    let (state, ended) = world.run("shanghai", &job).await.unwrap();
+    let id = world.submit_as_it_is("shanghai", &job).await.unwrap();
+    let (state, ended) = world.wait("shanghai", &id).await.unwrap();
     assert_eq!(state, JobState::Rejected, "{}", ended.cause);
-    assert!(ended.cause.contains("agreement"), "{}", ended.cause);
+    assert!(ended.cause.contains("under no signed agreement"), "{}", ended.cause);
     world.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_reaches_neither_coordinator_nor_node() {
-    let world = world(true).await;
+    let world = world().await;
     let stranger = Participant::new("stranger").unwrap();
     let credentials = stranger.credentials().unwrap();
     let anhui = world.node("anhui").unwrap();
@@ -48,7 +48,7 @@ async fn a_stranger_reaches_neither_coordinator_nor_node() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_participant_cannot_submit_for_others_nor_see_their_jobs() {
-    let world = world(true).await;
+    let world = world().await;
     let job =
         job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), &[]).unwrap();
     assert!(world.submit("jiangsu", &job).await.is_err());
@@ -60,7 +60,7 @@ async fn a_participant_cannot_submit_for_others_nor_see_their_jobs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dataset_that_a_node_does_not_offer_is_refused_by_that_node() {
-    let world = world(true).await;
+    let world = world().await;
     let job =
         job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "payroll", "person"), &[]).unwrap();
     let (state, ended) = world.run("shanghai", &job).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_dataset_that_a_node_does_not_offer_is_refused_by_that_node() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_column_names_the_columns_there_are() {
-    let world = world(true).await;
+    let world = world().await;
     let job = job_of_two(Mode::Membership, ("shanghai", "students", "id"), ("anhui", "hardship", "idno"), &[]).unwrap();
     let (state, ended) = world.run("anhui", &job).await.unwrap();
     assert_eq!(state, JobState::Failed);

@@ -16,8 +16,7 @@ async fn world() -> World {
 }
 
 async fn start(students: &Table, hardship: &Table) -> World {
-    let mut spec = WorldSpec::new(&["shanghai", "anhui", "jiangsu"]);
-    spec.development = false;
+    let spec = WorldSpec::new(&["shanghai", "anhui", "jiangsu"]);
     World::start(&spec, &[("shanghai", "students", students), ("anhui", "hardship", hardship)]).await.unwrap()
 }
 
@@ -136,7 +135,7 @@ async fn a_job_that_the_coordinator_alters_is_refused_with_a_receipt() {
     for (wanted, alter) in attacks {
         let mut altered = agreed.clone();
         alter(&mut altered);
-        let id = world.submit("shanghai", &altered).await.unwrap();
+        let id = world.submit_as_it_is("shanghai", &altered).await.unwrap();
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Rejected, "{wanted}: {}", ended.cause);
         assert!(ended.cause.contains(wanted), "{wanted}: {}", ended.cause);

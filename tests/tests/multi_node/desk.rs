@@ -20,8 +20,7 @@ use wire::{
 
 async fn world() -> World {
     let (students, hardship) = table_pair(41, 40, 30, 12);
-    let mut spec = WorldSpec::new(&["shanghai", "anhui"]);
-    spec.development = false;
+    let spec = WorldSpec::new(&["shanghai", "anhui"]);
     World::start(&spec, &[("shanghai", "students", &students), ("anhui", "hardship", &hardship)]).await.unwrap()
 }
 
@@ -147,8 +146,7 @@ async fn a_suspension_reaches_the_peer_and_a_resumption_ends_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_supervisor_revokes_in_the_middle_of_a_run() {
     let (students, hardship) = table_pair(43, 60_000, 60_000, 1_000);
-    let mut spec = WorldSpec::new(&["shanghai", "anhui"]);
-    spec.development = false;
+    let spec = WorldSpec::new(&["shanghai", "anhui"]);
     let tables = [("shanghai", "students", &students), ("anhui", "hardship", &hardship)];
     let world = World::start(&spec, &tables).await.unwrap();
     let (digest, job) = agree(&world).await;

@@ -85,9 +85,8 @@ impl Participant {
     ) -> Result<PathBuf, Failure> {
         let mut text = format!(
             "# A node of the demonstration.\nparticipant = \"{}\"\nlisten = \"{}\"\nendpoint = \"{}\"\n\n\
-             # Jobs run without a signed agreement. Only for data that is made up!\ndevelopment = true\n\n\
              results = \"results\"\nthreads = {threads}\nmax_sessions = 8\n\n\
-             [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{}\"\n\n\
+             [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{}\"\nsigning_key = \"identity.key\"\n\n\
              [coordinator]\nendpoint = \"{}\"\nparticipant = \"{}\"\nidentity = \"{}\"\n",
             self.id,
             self.address,
@@ -98,7 +97,11 @@ impl Participant {
             coordinator.identity,
         );
         for peer in members.iter().filter(|peer| peer.id != self.id) {
-            let _ = write!(text, "\n[[peers]]\nparticipant = \"{}\"\nidentity = \"{}\"\n", peer.id, peer.identity);
+            let (id, identity, endpoint) = (&peer.id, peer.identity, peer.endpoint());
+            let _ = write!(
+                text,
+                "\n[[peers]]\nparticipant = \"{id}\"\nidentity = \"{identity}\"\nendpoint = \"{endpoint}\"\n"
+            );
         }
         if let Some(name) = dataset {
             let _ = write!(text, "\n[[datasets]]\nname = \"{name}\"\nsource = \"{name}.csv\"\n");

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use agreement::Digest;
 use coordinator::CoordinatorConfig;
 use datasets::Files;
 use node::NodeConfig;
@@ -23,13 +24,13 @@ use tracing::{
 use wire::{Connection, Credentials};
 
 use super::{
-    SEED,
+    SEED, agreeing,
     participants::{COORDINATOR, PROVINCES, Participant, RECEIVER, SENDER},
 };
 use crate::{
     failure::Failure,
     generate::{self, Writer},
-    job::connect,
+    job::{connect, description},
     logs,
     match_files::threads,
     progress::Progress,
@@ -98,6 +99,15 @@ impl World {
     /// The description of the job, in the receiver's folder.
     pub(super) fn job_file(&self) -> PathBuf {
         self.folder.join(RECEIVER).join("job.toml")
+    }
+
+    /// Has both sides agree to the job, and writes the agreement into its description.
+    pub(super) async fn agree(&self) -> Result<Digest, Failure> {
+        let path = self.job_file();
+        let digest = agreeing::agree(&self.members, &description::read(&path)?).await?;
+        let text = std::fs::read_to_string(&path).map_err(Failure::other)?;
+        std::fs::write(&path, format!("agreement = \"{digest}\"\n{text}")).map_err(Failure::other)?;
+        Ok(digest)
     }
 
     /// Connects to the coordinator as the receiver's operator.

@@ -10,11 +10,9 @@ use crate::demo::Findings;
 pub fn opening(lang: Lang) -> &'static str {
     lang.pick(
         "Yuandang: two provinces find what they have in common, and neither shows the other a record.\n\
-         Nobody in this demonstration is real; the residents are made up.\n\n\
-         *** DEVELOPMENT MODE: these nodes run jobs without a signed agreement. Never use it with real records. ***\n",
+         Nobody in this demonstration is real; the residents are made up.\n",
         "元荡：两省找出共有的人，而不向对方出示任何一条记录。\n\
-         本演示中的居民均为虚构，没有真人。\n\n\
-         *** 开发模式：这些节点无需签署的数字合约即可运行任务。切勿用于真实数据。 ***\n",
+         本演示中的居民均为虚构，没有真人。\n",
     )
 }
 
@@ -47,6 +45,26 @@ pub fn question(lang: Lang, students: u64, hardship: u64) -> String {
         Lang::Zh => {
             format!("上海市教育部门提问：我们的 {students} 名学生中，哪些人在安徽省 {hardship} 人的困难群众名单上？")
         }
+    }
+}
+
+/// Both sides have agreed.
+#[must_use]
+pub fn agreed(lang: Lang, digest: &str, runs: u64) -> String {
+    match lang {
+        Lang::En => format!(
+            "Shanghai asked for an agreement, Anhui offered it, an approver on each side signed: agreement {digest}, {runs} runs."
+        ),
+        Lang::Zh => format!("上海申请数字合约，安徽提供，双方审批人各自签署：合约 {digest}，可运行 {runs} 次。"),
+    }
+}
+
+/// A job that nobody agreed to was refused.
+#[must_use]
+pub fn refused(lang: Lang, cause: &str) -> String {
+    match lang {
+        Lang::En => format!("Then Shanghai's job asked for one column more. Refused by a node: {cause}"),
+        Lang::Zh => format!("随后上海的任务多要一列，被节点拒绝：{cause}"),
     }
 }
 

@@ -8,12 +8,18 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
+use agreement::{
+    Act, Moment, Pinned, Signed,
+    acts::{Consent, Request},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use node::{NodeConfig, book::Book};
 use serde_json::Value;
 
 use super::{errors, json, until, yuandang};
@@ -111,17 +117,56 @@ impl Site {
 
     /// Writes a job of the students' membership on the hardship list; gives its file.
     pub(crate) fn job(&self, changes: &[(&str, &str)]) -> String {
-        let mut job = fs::read_to_string(
-            Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../examples/config/job.toml"),
-        )
-        .unwrap();
+        let mut job = fs::read_to_string(sample("job.toml")).unwrap();
         for (from, to) in changes {
             assert!(job.contains(from), "{from}");
             job = job.replace(from, to);
         }
         let path = self.path("job.toml");
-        fs::write(&path, job).unwrap();
+        fs::write(&path, agreed(&self.agree(&job), &job)).unwrap();
         path
+    }
+
+    /// The same without an agreement.
+    pub(crate) fn unsigned_job(&self) -> String {
+        let path = self.path("unsigned.toml");
+        fs::write(&path, fs::read_to_string(sample("job.toml")).unwrap()).unwrap();
+        path
+    }
+
+    /// Has both provinces sign the agreement of a job, straight into the books of their nodes.
+    fn agree(&self, job: &str) -> String {
+        let spec = yuandang::job::description::parse(job, "job.toml").unwrap();
+        let nodes = ["shanghai", "anhui"]
+            .map(|name| NodeConfig::load(self.path(&format!("{name}/config.toml")).as_ref()).unwrap());
+        let identities = nodes.each_ref().map(|node| (node.participant.clone(), node.identity));
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let at = Moment::from_seconds(seconds.try_into().unwrap()).unwrap();
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).unwrap();
+        let agreement = node::made_up_agreement(&spec, &identities, nonce, at).unwrap();
+        let digest = agreement.digest().unwrap();
+        let request = Request { agreement, at };
+        let key = |node: &NodeConfig| node.signing_key.clone().unwrap();
+        let request = Signed::sign(request, &nodes[0].participant, &*key(&nodes[0])).unwrap();
+        let mut acts = vec![Act::Request(Box::new(request))];
+        for node in &nodes {
+            let consent = Consent { agreement: digest, at, approvers: vec!["k-1".to_owned()] };
+            acts.push(Act::Consent(Signed::sign(consent, &node.participant, &*key(node)).unwrap()));
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        for node in &nodes {
+            let pinned = Pinned { participants: identities.iter().cloned().collect(), ..Pinned::default() };
+            let opened = Book::open(&node.database, node.participant.clone(), key(node), pinned);
+            runtime.block_on(async {
+                let book = opened.await.unwrap();
+                for act in &acts {
+                    book.keep(act, 1).await.unwrap();
+                }
+                book.close().await;
+            });
+        }
+        digest.to_string()
     }
 
     /// Runs a `job` command as Shanghai's operator.
@@ -164,11 +209,21 @@ impl Site {
     }
 }
 
+/// A sample of a configuration.
+fn sample(name: &str) -> PathBuf {
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../examples/config").join(name)
+}
+
+/// A job under an agreement.
+fn agreed(digest: &str, job: &str) -> String {
+    format!("agreement = \"{digest}\"\n{job}")
+}
+
 fn node<'a>(own: &Member, list: &str, coordinator: &Member, peers: impl Iterator<Item = &'a Member>) -> String {
     let Member { name, identity, port, .. } = own;
     let mut config = format!(
         "participant = \"{name}\"\nlisten = \"127.0.0.1:{port}\"\nendpoint = \"https://127.0.0.1:{port}\"\n\
-         development = true\nresults = \"results\"\nmax_sessions = 8\n\n\
+         results = \"results\"\nmax_sessions = 8\n\n\
          [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\
          signing_key = \"identity.key\"\n\n\
          [coordinator]\nendpoint = \"https://127.0.0.1:{}\"\nparticipant = \"coordinator\"\nidentity = \"{}\"\n\n\
