@@ -163,6 +163,27 @@ fn by_share(entries: &mut [Entry]) {
     }
 }
 
+/// Appends the keys of the entries in `bytes`, one for each, in their order.
+///
+/// # Errors
+/// As [`sorted`].
+pub(crate) fn keys_of(bytes: &[u8], beside: Beside, keys: &mut Vec<CanonicalKey>) -> Result<(), RunError> {
+    let cut_off = || RunError::Own("a fault in this program: an entry is cut off".to_owned());
+    match beside {
+        Beside::Row => {
+            let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
+            keys.extend(entries.iter().filter_map(|entry| entry.first_chunk()).map(|key| CanonicalKey(*key)));
+            rest.is_empty().then_some(()).ok_or_else(cut_off)
+        }
+        Beside::Label => {
+            let mut entries = Vec::new();
+            labels(bytes, &mut entries).ok_or_else(cut_off)?;
+            keys.extend(entries.iter().map(Entry::key));
+            Ok(())
+        }
+    }
+}
+
 fn rows(bytes: &[u8], out: &mut Vec<Entry>) -> Option<()> {
     let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
     let entry = |entry: &[u8; WITH_ROW]| {
