@@ -116,6 +116,19 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_pinned() {
+        // By HKDF and AES of other programs. Tags that are made in another way would be unlike all that are kept.
+        let tagging = Tagging::new(&[1; 32], &scope("anhui", "people", "resident_id")).unwrap();
+        let tag = tags(&tagging, &[CanonicalKey([5; 16])])[0];
+        assert_eq!(hex::encode(tag.to_be_bytes()), "f4ed6417a19afc66b6206563120d2f8a");
+        assert_eq!(hex::encode(tagging.check), "af8df704ec69d4d08fd9562a1299b10f");
+        assert_eq!(
+            hex::encode(check_of(&[1; 32]).unwrap()),
+            "0a402b2ef6a4e56044e7cc948b808165b6784b838255d3a59572efa880336a67"
+        );
+    }
+
+    #[test]
     fn each_scope_and_each_secret_has_tags_of_its_own() {
         let scopes = [
             (1, scope("anhui", "people", "resident_id")),

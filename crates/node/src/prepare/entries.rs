@@ -271,6 +271,10 @@ mod tests {
             let mut bytes = Vec::new();
             entries.iter().for_each(|(key, row)| push_row(&mut bytes, &CanonicalKey(*key), *row));
             let found = sorted(&bytes, Beside::Row).unwrap();
+            let mut keys = Vec::new();
+            keys_of(&bytes, Beside::Row, &mut keys).unwrap();
+            prop_assert!(keys.iter().map(|key| key.0).eq(entries.iter().map(|(key, _)| *key)));
+            prop_assert!(bytes.is_empty() || keys_of(&bytes[1..], Beside::Row, &mut keys).is_err());
             let mut expected = entries;
             expected.sort_unstable();
             prop_assert!(found.iter().map(|entry| (entry.key().0, entry.rest)).eq(expected));
@@ -283,6 +287,9 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             entries.iter().for_each(|(key, label)| push_label(&mut bytes, &CanonicalKey([*key; 16]), label));
+            let mut keys = Vec::new();
+            keys_of(&bytes, Beside::Label, &mut keys).unwrap();
+            prop_assert!(keys.iter().map(|key| key.0).eq(entries.iter().map(|(key, _)| [*key; 16])));
             let mut expected = entries;
             expected.sort_by_key(|(key, _)| *key);
             for _ in 0..2 {

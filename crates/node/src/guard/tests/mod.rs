@@ -1,6 +1,13 @@
+//! What the guard says of sets, against what std says of them.
+
+mod files;
+
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use proptest::prelude::*;
@@ -99,22 +106,12 @@ impl World {
         self.admit(&self.entering(job_id, &keys, smallest), &keys).unwrap()
     }
 
-    /// The files with this extension, by when they were written last.
+    /// The files with this extension.
     fn files(&self, extension: &str) -> Vec<PathBuf> {
         let paths = fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect();
-        paths.sort_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+        paths.sort();
         paths
-    }
-
-    /// What is wrong with a file, as it is told.
-    fn complaint(&self, about: &Path) -> String {
-        let keys = Keys::of(0..1000);
-        let error = self.admit(&self.entering("next", &keys, 10), &keys).unwrap_err();
-        assert!(matches!(&error, GuardError::Unusable { file, .. } if file == about), "{error}");
-        let public = RunError::from(GuardError::unusable(about, "was cut")).to_string();
-        assert!(!public.contains(&*about.to_string_lossy()), "{public}");
-        error.to_string()
     }
 }
 
@@ -175,6 +172,28 @@ fn what_was_entered_is_known_to_the_next_process() {
     assert_eq!(world.enter("b", 0..100_000, 10), Verdict::Same);
 }
 
+/// A set whose keys are all of one part.
+fn of_one_part(numbers: impl IntoIterator<Item = u64>) -> Keys {
+    let mut parts = vec![Vec::new(); PARTS];
+    parts[7] = numbers.into_iter().map(|number| CanonicalKey((7 << 120 | u128::from(number)).to_be_bytes())).collect();
+    Keys(parts)
+}
+
+#[test]
+fn a_part_may_have_many_blocks() {
+    let world = World::new(Keeping::default());
+    let enter = |keys: &Keys, smallest| world.admit(&world.entering("a", keys, smallest), keys).unwrap();
+    let many = of_one_part(0..100_000);
+    assert_eq!((enter(&many, 10), enter(&many, 10)), (Verdict::Unlike, Verdict::Same));
+    let spread = of_one_part((0..100_000).map(|number| if number % 20_000 == 0 { 200_000 + number } else { number }));
+    assert_eq!(too_close(enter(&spread, 11)).differing, 10);
+    assert_eq!(too_close(enter(&of_one_part(3..100_000), 11)).differing, 3);
+    assert_eq!(too_close(enter(&of_one_part(0..100_003), 11)).differing, 3);
+    assert_eq!(too_close(enter(&of_one_part(200_000..300_000), 200_001)).differing, 200_000);
+    assert_eq!(enter(&of_one_part(200_000..300_000), 200_000), Verdict::Unlike);
+    assert_eq!(enter(&spread, 10), Verdict::Unlike);
+}
+
 #[test]
 fn an_approver_lets_in_one_exact_input() {
     let world = World::new(Keeping::default());
@@ -219,133 +238,6 @@ fn what_is_refused_leaves_nothing() {
 }
 
 #[test]
-fn what_a_crash_left_is_swept() {
-    let mut world = World::new(Keeping::default());
-    world.enter("a", 0..1000, 10);
-    let kept = world.files("tags");
-    // Half-written, and whole but not admitted.
-    fs::write(world.folder.path().join("00.part"), b"half").unwrap();
-    fs::write(world.folder.path().join("inputs.part"), b"half").unwrap();
-    fs::copy(&kept[0], world.folder.path().join(format!("{}.tags", "ab".repeat(16)))).unwrap();
-    world.reopened().unwrap();
-    assert_eq!((world.files("tags"), world.files("part")), (kept, vec![]));
-    assert_eq!(world.enter("b", 0..1000, 10), Verdict::Same);
-}
-
-#[test]
-fn a_file_that_is_not_what_was_written_is_named() {
-    let world = World::new(Keeping::default());
-    world.enter("a", 0..1000, 10);
-    world.enter("b", 5000..5995, 10);
-    let files = world.files("tags");
-    let (one, other) = (fs::read(&files[0]).unwrap(), fs::read(&files[1]).unwrap());
-    assert!(
-        world
-            .complaint(&{
-                fs::remove_file(&files[0]).unwrap();
-                files[0].clone()
-            })
-            .contains("is missing")
-    );
-    let complaint = |bytes: &[u8]| {
-        fs::write(&files[0], bytes).unwrap();
-        world.complaint(&files[0])
-    };
-    assert!(complaint(&other).contains("is another file"), "swapped");
-    // Of another file all but the name.
-    let disguised = [&one[..32], &other[32..]].concat();
-    assert!(complaint(&disguised).contains("was changed"));
-    assert!(complaint(&[&one[..], b"x"].concat()).contains("lengthened"));
-    for end in [0, 15, 40, 2111, one.len() / 2, one.len() - 1] {
-        assert!(complaint(&one[..end]).contains("was cut"), "{end}");
-    }
-    // What was sealed for one place does not open in another: the first two blocks are of one length here.
-    fs::write(&files[0], &one).unwrap();
-    assert_eq!(world.enter("c", 0..1000, 10), Verdict::Same);
-}
-
-#[test]
-fn a_changed_byte_is_noticed_wherever_it_is() {
-    let world = World::new(Keeping::default());
-    world.enter("a", 0..40, 10);
-    let file = world.files("tags").remove(0);
-    let whole = fs::read(&file).unwrap();
-    let keys = Keys::of(1..41);
-    for place in (0..whole.len()).step_by(7) {
-        let mut bytes = whole.clone();
-        bytes[place] ^= 1;
-        fs::write(&file, &bytes).unwrap();
-        let error = world.admit(&world.entering("b", &keys, 10), &keys).unwrap_err();
-        assert!(matches!(&error, GuardError::Unusable { file: named, .. } if *named == file), "byte {place}: {error}");
-    }
-}
-
-#[test]
-fn keys_and_lists_that_are_not_those_of_the_folder_are_named() {
-    let mut world = World::new(Keeping::default());
-    world.enter("a", 0..1000, 10);
-    world.guard = None;
-    let complaint = |world: &mut World, name: &str, change: &dyn Fn(&Path)| {
-        let path = world.folder.path().join(name);
-        let before = fs::read(&path).unwrap();
-        change(&path);
-        let error = world.reopened().unwrap_err();
-        fs::write(path, before).unwrap();
-        error.to_string()
-    };
-    let other = |path: &Path| fs::write(path, [9; 32]).unwrap();
-    assert!(complaint(&mut world, "sealing.key", &other).contains("sealed under another key"));
-    assert!(complaint(&mut world, "tag.key", &other).contains("another tag secret"));
-    let remove = |path: &Path| fs::remove_file(path).unwrap();
-    for name in ["sealing.key", "tag.key", "inputs"] {
-        let error = complaint(&mut world, name, &remove);
-        assert!(error.contains(name) && error.contains("is missing"), "{error}");
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(world.folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    for place in [0, 20, 40, 80] {
-        let change = |path: &Path| {
-            let mut bytes = fs::read(path).unwrap();
-            bytes[place] ^= 1;
-            fs::write(path, bytes).unwrap();
-        };
-        assert!(complaint(&mut world, "inputs", &change).contains("inputs"));
-    }
-    world.reopened().unwrap();
-    assert_eq!(world.enter("b", 0..1000, 10), Verdict::Same);
-}
-
-#[test]
-fn a_folder_is_one_guards_alone() {
-    let world = World::new(Keeping::default());
-    let second = Guard::open(world.folder.path(), Keeping::default());
-    assert!(matches!(second, Err(GuardError::InUse(_))));
-}
-
-#[test]
-fn files_hold_no_key_and_no_tag() {
-    let world = World::new(Keeping::default());
-    let keys = Keys::of(0..300);
-    world.enter("a", 0..300, 10);
-    let tagging = Tagging::new(&world.guard().0.secret, &world.scope).unwrap();
-    let mut tags = Vec::new();
-    tagging.tags(&keys.0.concat(), &mut tags);
-    let mut words: BTreeSet<[u8; 8]> = keys.0.iter().flatten().map(|key| *key.0.first_chunk().unwrap()).collect();
-    words.extend(tags.iter().map(|tag| *tag.to_be_bytes().first_chunk().unwrap()));
-    words.extend([*b"students", *b"resident"]);
-    let mut files = 0;
-    for entry in fs::read_dir(world.folder.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = fs::read(&path).unwrap();
-        assert!(!bytes.windows(8).any(|window| words.contains(window)), "{}", path.display());
-        files += 1;
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
-    }
-    assert_eq!(files, 5, "two keys, the list, the tags and the lock");
-}
-
-#[test]
 fn the_inputs_entered_longest_ago_are_forgotten() {
     let world = World::new(Keeping { inputs: 3, age: Duration::from_secs(30 * DAY) });
     let enter = |job: &str, first: u64, day: u64| {
@@ -372,18 +264,44 @@ fn the_inputs_entered_longest_ago_are_forgotten() {
     assert_eq!((world.guard().kept(&world.scope), world.files("tags").len()), (0, 0));
 }
 
+/// Keys whose reading begins when that of another set does, the first time.
+struct Together<'a> {
+    keys: Keys,
+    begun: AtomicU64,
+    all: &'a Barrier,
+}
+
+impl KeyParts for Together<'_> {
+    fn largest(&self) -> u64 {
+        self.keys.largest()
+    }
+
+    fn read(&self, part: usize, keys: &mut Vec<CanonicalKey>) -> Result<(), RunError> {
+        if self.begun.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.all.wait();
+        }
+        self.keys.read(part, keys)
+    }
+}
+
 #[test]
 fn inputs_that_come_at_once_are_compared_with_each_other() {
-    let world = World::new(Keeping::default());
+    let (world, all) = (World::new(Keeping::default()), Barrier::new(4));
     let verdicts: Vec<Verdict> = std::thread::scope(|threads| {
-        let enter = |last: u64| {
-            let world = &world;
-            threads.spawn(move || world.enter("a", 0..20_000 + last, 10))
+        let enter = |more: u64| {
+            let (world, all) = (&world, &all);
+            threads.spawn(move || {
+                let keys = Together { keys: Keys::of(0..1000 + more), begun: AtomicU64::new(0), all };
+                let entering = world.entering("a", &keys.keys, 10);
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+                pool.install(|| world.guard().admit(&entering, &keys, &Space::default(), &|| Ok(()))).unwrap()
+            })
         };
         let all: Vec<_> = (0..4).map(enter).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(verdicts.iter().filter(|verdict| verdict.admits()).count(), 1, "{verdicts:?}");
+    assert_eq!((world.files("tags").len(), world.files("part").len()), (1, 0));
 }
 
 /// A prepared set as it is in buckets, with rows that repeat keys, and memory for so many bytes of it.
