@@ -127,6 +127,13 @@ pub struct Closeness {
     pub mark: InputMark,
 }
 
+impl fmt::Display for Closeness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = if self.differing == 1 { "1 key" } else { &format!("{} keys", self.differing) };
+        write!(f, "the input differs by {keys} from that of job {} at {}", self.job_id, self.at)
+    }
+}
+
 /// What the guard found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -200,8 +207,9 @@ impl Guard {
         Ok(Self(Arc::new(Kept { folder: path.to_owned(), keeping, sealing_key, secret, index, _lock: lock })))
     }
 
-    /// Compares an input with the earlier ones of its scope and, if it is admitted, keeps it, durably. To be called before
-    /// anything of the input is shown to the peer; a job that goes on finds its own input and is admitted again.
+    /// Compares an input with the earlier ones of its scope and, if it is admitted, keeps it, durably. This is the one way in:
+    /// to be called when an input is prepared and nothing of it has been shown to the peer, once for each peer. A job
+    /// that goes on finds its own input and is admitted again.
     ///
     /// It blocks, reads and writes files, and works in the rayon pool that it is called in: for
     /// [`ComputePool::begin`](session::ComputePool::begin) or `run`. Beside what `parts` holds it takes as much memory of

@@ -200,6 +200,7 @@ fn an_approver_lets_in_one_exact_input() {
     world.enter("a", 0..1000, 10);
     let keys = Keys::of(0..1001);
     let asked = too_close(world.admit(&world.entering("b", &keys, 10), &keys).unwrap());
+    assert_eq!(asked.to_string(), "the input differs by 1 key from that of job a at 2027-01-15T08:00:00Z");
     let mark = asked.mark.to_string().parse().unwrap();
     // Not another one that differs as much.
     let changed = Keys::of((0..1000).chain([2000]));
