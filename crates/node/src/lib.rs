@@ -30,6 +30,7 @@ pub mod error;
 mod exchange;
 mod findings;
 pub mod forecast;
+pub mod guard;
 mod handshake;
 mod jobs;
 mod lines;

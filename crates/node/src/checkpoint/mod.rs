@@ -183,7 +183,7 @@ fn sweep(folder: &Path, begins: bool) -> io::Result<()> {
 }
 
 /// The key at `path`, which is made if it is not there.
-fn storage_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
+pub(crate) fn storage_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
     use std::os::unix::fs::PermissionsExt;
     if !path.try_exists()? {
         let part = path.with_extension("part");

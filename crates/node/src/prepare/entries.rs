@@ -163,6 +163,27 @@ fn by_share(entries: &mut [Entry]) {
     }
 }
 
+/// Appends the keys of the entries in `bytes`, one for each, in their order.
+///
+/// # Errors
+/// As [`sorted`].
+pub(crate) fn keys_of(bytes: &[u8], beside: Beside, keys: &mut Vec<CanonicalKey>) -> Result<(), RunError> {
+    let cut_off = || RunError::Own("a fault in this program: an entry is cut off".to_owned());
+    match beside {
+        Beside::Row => {
+            let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
+            keys.extend(entries.iter().filter_map(|entry| entry.first_chunk()).map(|key| CanonicalKey(*key)));
+            rest.is_empty().then_some(()).ok_or_else(cut_off)
+        }
+        Beside::Label => {
+            let mut entries = Vec::new();
+            labels(bytes, &mut entries).ok_or_else(cut_off)?;
+            keys.extend(entries.iter().map(Entry::key));
+            Ok(())
+        }
+    }
+}
+
 fn rows(bytes: &[u8], out: &mut Vec<Entry>) -> Option<()> {
     let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
     let entry = |entry: &[u8; WITH_ROW]| {
@@ -250,6 +271,10 @@ mod tests {
             let mut bytes = Vec::new();
             entries.iter().for_each(|(key, row)| push_row(&mut bytes, &CanonicalKey(*key), *row));
             let found = sorted(&bytes, Beside::Row).unwrap();
+            let mut keys = Vec::new();
+            keys_of(&bytes, Beside::Row, &mut keys).unwrap();
+            prop_assert!(keys.iter().map(|key| key.0).eq(entries.iter().map(|(key, _)| *key)));
+            prop_assert!(bytes.is_empty() || keys_of(&bytes[1..], Beside::Row, &mut keys).is_err());
             let mut expected = entries;
             expected.sort_unstable();
             prop_assert!(found.iter().map(|entry| (entry.key().0, entry.rest)).eq(expected));
@@ -262,6 +287,9 @@ mod tests {
         ) {
             let mut bytes = Vec::new();
             entries.iter().for_each(|(key, label)| push_label(&mut bytes, &CanonicalKey([*key; 16]), label));
+            let mut keys = Vec::new();
+            keys_of(&bytes, Beside::Label, &mut keys).unwrap();
+            prop_assert!(keys.iter().map(|key| key.0).eq(entries.iter().map(|(key, _)| [*key; 16])));
             let mut expected = entries;
             expected.sort_by_key(|(key, _)| *key);
             for _ in 0..2 {

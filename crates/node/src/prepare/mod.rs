@@ -29,7 +29,10 @@ use crate::{
 };
 
 pub(crate) use cutting::{BinSet, Cut, Set};
-use entries::Beside;
+pub(crate) use entries::Beside;
+pub(crate) use entries::keys_of;
+#[cfg(test)]
+pub(crate) use entries::push_row;
 use reading::{Columns, Watchers};
 
 /// The most bytes of a padded label.
