@@ -71,7 +71,7 @@ fn the_digests_of_a_sample_are_pinned() {
     let session_id = handshake.session_id(&job_key, 0);
     let unsigned = RunTerms { agreement_digest: None, ..terms() };
     for (what, digest, expected) in [
-        ("terms", terms().digest(), "43af1b5db5ca6dd0dd059e65c06c1f9d253385e4a816a11084af40b3934462c6"),
+        ("terms", terms().digest(), "786793de5692b14bd2909e04cbc830b04c90b5958e5bd2cef8990164c906f147"),
         (
             "terms without an agreement",
             unsigned.digest(),

@@ -19,6 +19,7 @@ use crate::{
     deliver::{self, Delivered},
     error::RunError,
     findings::Findings,
+    guarding,
     handshake::{self, Agreed, Known, OwnInput, Patience},
     lines::Lines,
     link::Link,
@@ -70,7 +71,18 @@ async fn conduct_until(
     let Prepared { set, items, counts, tally: quality, padded_size, label_size, commitment, source, delivery } =
         prepared;
     let admitted = run.under.as_ref().map_or(Ok(()), |under| under.admit_own(items));
-    let known = match admitted.and_then(|()| resumption.known(&plan, &commitment, &source)) {
+    let guarded = match admitted {
+        Ok(()) => guarding::guard(&run, &plan, set, items, stop).await,
+        Err(error) => Err(error),
+    };
+    let set = match guarded {
+        Ok(set) => set,
+        Err(error) => {
+            link.part(&error).await;
+            return Err(error);
+        }
+    };
+    let known = match resumption.known(&plan, &commitment, &source) {
         Ok(known) => resumption.promise(&run, &plan, (&commitment, &source), stop).await.map(|()| known),
         Err(error) => Err(error),
     };

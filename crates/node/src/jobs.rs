@@ -24,6 +24,7 @@ use crate::{
     config::NodeConfig,
     current::{Current, CurrentJobs, Entry},
     error::RunError,
+    guard::{Guard, Keeping},
     lines::{Calling, Expecting},
     prepare::random,
     rendezvous::{Attempt, Expectation, Rendezvous},
@@ -72,6 +73,8 @@ pub(crate) struct Jobs {
     listens: bool,
     /// Agreements, uses and receipts; nothing for a node that has no key to sign with.
     book: Option<Book>,
+    /// Against runs that tell of single records.
+    guard: Guard,
     sessions: Arc<Semaphore>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -96,6 +99,7 @@ impl Jobs {
             tasks: TaskTracker::new(),
             current: CurrentJobs::new(most),
             checkpoints: Some(checkpoints(&config.runs)?),
+            guard: guard(&config.runs.join("guard"))?,
             config,
             datasets,
             pins,
@@ -331,6 +335,7 @@ impl Jobs {
             // A job says how; choosing is for runs whose sides have one owner.
             // The caller's, who knows it.
             under: None,
+            guard: Some(self.guard.clone()),
             choose: None,
             network: None,
         })
@@ -410,6 +415,12 @@ fn is_final(error: &RunError) -> bool {
             | RunError::SourceChanged(_)
             | RunError::Incompatible { .. }
     )
+}
+
+/// What the node remembers of what it entered.
+fn guard(folder: &Path) -> Result<Guard, RunError> {
+    Guard::open(folder, Keeping::default())
+        .map_err(|error| RunError::Configuration(format!("the folder of the guard, {}: {error}", folder.display())))
 }
 
 /// The folder of runs that go on.

@@ -31,6 +31,7 @@ mod exchange;
 mod findings;
 pub mod forecast;
 pub mod guard;
+mod guarding;
 mod handshake;
 mod jobs;
 mod lines;

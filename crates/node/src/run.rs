@@ -18,6 +18,7 @@ use crate::{
     choice::{Approach, ProtocolHook},
     conduct::conduct,
     error::RunError,
+    guard::Guard,
     lines::Given,
     link::Link,
     space::Space,
@@ -35,6 +36,8 @@ pub struct Run {
     pub spec: JobSpec,
     /// The agreement that it stands under.
     pub under: Option<Under>,
+    /// Compares what it enters with earlier runs; nothing where that is not wanted.
+    pub guard: Option<Guard>,
     /// This side.
     pub me: ParticipantId,
     /// The identities of all parties, this side's own included, as they are pinned here.

@@ -168,6 +168,7 @@ impl Outsider {
             progress: None,
             attempt: 0,
             under: Some(under),
+            guard: None,
             choose: None,
             network: None,
         };

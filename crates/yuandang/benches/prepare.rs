@@ -72,6 +72,7 @@ async fn prepare(file: &str) {
         cancel: CancellationToken::new(),
         progress: None,
         under: None,
+        guard: None,
         choose: None,
         network: None,
     };

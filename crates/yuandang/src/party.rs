@@ -141,6 +141,7 @@ fn the_run(
     Ok(Run {
         attempt: 0,
         under: None,
+        guard: None,
         choose: order.choose.then(|| asking_the_parent(choices)),
         network: order.shaped()?,
         job_id: order.job.job_id.clone(),

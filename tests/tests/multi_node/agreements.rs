@@ -190,3 +190,27 @@ async fn a_revocation_that_reached_one_side_alone_stops_the_run() {
     }
     world.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_differs_by_a_record_from_an_earlier_one_is_not_entered() {
+    let world = world().await;
+    let agreed =
+        world.agree_to(&job(Mode::Membership), |agreement| agreement.limits.smallest_result = Some(5)).await.unwrap();
+    let file = world.node("shanghai").unwrap().folder.join("students.csv");
+    let run = async || {
+        let (state, ended) = world.run("shanghai", &agreed).await.unwrap();
+        (state, ended.cause)
+    };
+    assert_eq!(run().await, (JobState::Succeeded, String::new()));
+    assert_eq!(run().await, (JobState::Succeeded, String::new()), "the same again is no difference");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let without_last = before.trim_end().rsplit_once('\n').unwrap().0;
+    std::fs::write(&file, without_last).unwrap();
+    let (state, cause) = run().await;
+    assert_eq!(state, JobState::Rejected, "{cause}");
+    assert!(cause.contains("shanghai") && cause.contains("differs from an earlier one"), "{cause}");
+    let five_less: Vec<&str> = before.lines().take(before.lines().count() - 5).collect();
+    std::fs::write(&file, five_less.join("\n")).unwrap();
+    assert_eq!(run().await.0, JobState::Succeeded);
+    world.stop().await.unwrap();
+}

@@ -161,6 +161,7 @@ pub(crate) fn run(name: &str, spec: JobSpec, input: Input) -> Run {
         cancel: CancellationToken::new(),
         progress: None,
         under: None,
+        guard: None,
         choose: None,
         network: None,
     }
