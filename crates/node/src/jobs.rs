@@ -144,8 +144,19 @@ impl Jobs {
         });
     }
 
-    /// The transcript of a job whose result an earlier process delivered, and may not have said so.
+    /// The transcript of a job whose result an earlier process delivered, and may not have said so: noted in the book, and
+    /// then beside what was kept of the run.
     async fn was_delivered(&self, job_id: &str) -> Option<[u8; 32]> {
+        let booked = match &self.book {
+            Some(book) => book.transcript_of(job_id).await.unwrap_or_else(|error| {
+                tracing::warn!(job_id, %error, "the book does not say whether the job was done before");
+                None
+            }),
+            None => None,
+        };
+        if booked.is_some() {
+            return booked;
+        }
         let (checkpoints, id) = (self.checkpoints.clone()?, job_id.to_owned());
         let looked = spawn_blocking(move || checkpoints.was_delivered(&id)).await.ok()?;
         looked.unwrap_or_else(|error| {

@@ -98,6 +98,18 @@ impl Book {
         rows.iter().map(read).collect()
     }
 
+    /// The transcript of a job that is done here, and whose result is where it belongs.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn transcript_of(&self, job: &str) -> Result<Option<[u8; 32]>, BookError> {
+        let run = |receipt: &Signed<Receipt>| {
+            let receipt = receipt.statement();
+            receipt.run.as_ref().filter(|_| receipt.event == Event::Succeeded).map(|run| *run.transcript.as_bytes())
+        };
+        Ok(self.receipts_of(job).await?.iter().find_map(run))
+    }
+
     /// Keeps a peer's receipt of a run, and compares it with this node's own.
     ///
     /// # Errors

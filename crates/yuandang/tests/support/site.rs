@@ -12,14 +12,14 @@ use std::{
 };
 
 use agreement::{
-    Act, Moment, Pinned, Signed,
+    Act, IdentityKey, Moment, ParticipantId, Pinned, Signed,
     acts::{Consent, Request},
 };
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use node::{NodeConfig, book::Book};
+use node::book::Book;
 use serde_json::Value;
 
 use super::{errors, json, until, yuandang};
@@ -137,9 +137,11 @@ impl Site {
     /// Has both provinces sign the agreement of a job, straight into the books of their nodes.
     fn agree(&self, job: &str) -> String {
         let spec = yuandang::job::description::parse(job, "job.toml").unwrap();
-        let nodes = ["shanghai", "anhui"]
-            .map(|name| NodeConfig::load(self.path(&format!("{name}/config.toml")).as_ref()).unwrap());
-        let identities = nodes.each_ref().map(|node| (node.participant.clone(), node.identity));
+        let keys = ["shanghai", "anhui"].map(|name| {
+            let pem = fs::read_to_string(self.path(&format!("{name}/identity.key"))).unwrap();
+            (name.parse::<ParticipantId>().unwrap(), Arc::new(IdentityKey::from_pem(&pem).unwrap()))
+        });
+        let identities = keys.each_ref().map(|(name, key)| (name.clone(), key.public()));
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let at = Moment::from_seconds(seconds.try_into().unwrap()).unwrap();
         let mut nonce = [0; 16];
@@ -147,19 +149,18 @@ impl Site {
         let agreement = node::made_up_agreement(&spec, &identities, nonce, at).unwrap();
         let digest = agreement.digest().unwrap();
         let request = Request { agreement, at };
-        let key = |node: &NodeConfig| node.signing_key.clone().unwrap();
-        let request = Signed::sign(request, &nodes[0].participant, &*key(&nodes[0])).unwrap();
+        let request = Signed::sign(request, &keys[0].0, &*keys[0].1).unwrap();
         let mut acts = vec![Act::Request(Box::new(request))];
-        for node in &nodes {
+        for (name, key) in &keys {
             let consent = Consent { agreement: digest, at, approvers: vec!["k-1".to_owned()] };
-            acts.push(Act::Consent(Signed::sign(consent, &node.participant, &*key(node)).unwrap()));
+            acts.push(Act::Consent(Signed::sign(consent, name, &**key).unwrap()));
         }
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        for node in &nodes {
+        for (name, key) in keys {
             let pinned = Pinned { participants: identities.iter().cloned().collect(), ..Pinned::default() };
-            let opened = Book::open(&node.database, node.participant.clone(), key(node), pinned);
+            let place = self.path(&format!("{name}/book.sqlite")).parse().unwrap();
             runtime.block_on(async {
-                let book = opened.await.unwrap();
+                let book = Book::open(&place, name, key, pinned).await.unwrap();
                 for act in &acts {
                     book.keep(act, 1).await.unwrap();
                 }
