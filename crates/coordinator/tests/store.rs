@@ -164,7 +164,7 @@ async fn a_database_of_another_version_or_program_is_refused(home: Home) {
     for statement in [
         "UPDATE yuandang_layout SET digest = '00'",
         "UPDATE yuandang_layout SET description = 'agreements'",
-        "UPDATE yuandang_layout SET version = 2, description = 'later'",
+        "UPDATE yuandang_layout SET version = version + 10, description = 'later'",
     ] {
         home.meddle(statement).await;
         let refused = Store::open(&home.location).await.unwrap_err();

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party, serve,
+    bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party, serve,
     text::Lang,
 };
 
@@ -46,8 +46,9 @@ enum Command {
     Job(job::Action),
     /// Make up residents, or keys of random text, with a known overlap
     Generate(generate::Arguments),
-    /// Datasets that participants offer (not built yet)
-    Catalogue(not_built::Arguments),
+    /// Datasets that participants offer: import, publish, search, show, withdraw, check
+    #[command(subcommand)]
+    Catalogue(catalogue::Action),
     /// Agreements between participants (not built yet)
     Agreement(not_built::Arguments),
     /// Receipts of what was done (not built yet)
@@ -81,7 +82,7 @@ impl Cli {
             Command::Cert(action) => action.run(),
             Command::Job(action) => action.run(lang),
             Command::Generate(arguments) => arguments.run(lang),
-            Command::Catalogue(rest) => rest.run("catalogue"),
+            Command::Catalogue(action) => action.run(lang),
             Command::Agreement(rest) => rest.run("agreement"),
             Command::Receipts(rest) => rest.run("receipts"),
             Command::Result(rest) => rest.run("result"),

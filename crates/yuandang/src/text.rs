@@ -1,6 +1,7 @@
 //! What is said to people, in English and in Chinese. One function says one thing in both languages,
 //! so that neither is forgotten when something changes.
 
+pub mod catalogue;
 pub mod check;
 pub mod demo;
 pub mod job;

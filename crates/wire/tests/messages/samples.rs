@@ -27,12 +27,13 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 38] = typed! {
-    AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm ErrorBudget ExchangeMessage
-    ExchangeRequest ExchangeResponse GetJobRequest GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec
-    JobStarted ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse NodeInfo Progress Refusal Registered
-    Registration Reveal RunInput RunParticipant RunTerms StartJob SubmitJobRequest SubmitJobResponse WatchJobRequest
-    WatchJobResponse
+pub(crate) static TYPED: [Typed; 48] = typed! {
+    AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm EntryKey EntrySummary
+    ErrorBudget ExchangeMessage ExchangeRequest ExchangeResponse GetEntryRequest GetEntryResponse GetJobRequest
+    GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec JobStarted ListJobsRequest ListJobsResponse
+    ListNodesRequest ListNodesResponse NodeInfo Progress PublishEntryRequest PublishEntryResponse Refusal Registered
+    Registration Reveal RunInput RunParticipant RunTerms SearchEntriesRequest SearchEntriesResponse StartJob
+    SubmitJobRequest SubmitJobResponse WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse
 };
 
 pub(crate) fn typed(name: &str) -> &'static Typed {
