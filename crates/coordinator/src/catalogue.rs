@@ -100,7 +100,8 @@ impl CatalogueService for Catalogue {
         request: Request<WithdrawEntryRequest>,
     ) -> Result<Response<WithdrawEntryResponse>, Status> {
         let caller = wire::server::peer_of(&request)?;
-        let withdrawal: Signed<Withdrawal> = self.own(&caller, &request.get_ref().envelope, |who| Wish::WithdrawEntry(who))?;
+        let withdrawal: Signed<Withdrawal> =
+            self.own(&caller, &request.get_ref().envelope, |who| Wish::WithdrawEntry(who))?;
         self.shelf.withdraw(&withdrawal).await.map_err(status)?;
         let dataset = &withdrawal.statement().dataset;
         tracing::info!(dataset = %dataset.name, version = dataset.version, by = %caller.holder(), "entry withdrawn");

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party, serve,
-    text::Lang,
+    bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party,
+    serve, text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record

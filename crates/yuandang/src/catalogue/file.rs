@@ -62,7 +62,8 @@ pub(super) fn read(address: &str) -> Result<Listing, Failure> {
 
 fn row(number: u64, fields: &Fields) -> Row {
     let named = [Field::Dataset, Field::Code, Field::Name];
-    let called = named.iter().filter_map(|field| fields.get(field)).map(|text| text.trim()).find(|text| !text.is_empty());
+    let called =
+        named.iter().filter_map(|field| fields.get(field)).map(|text| text.trim()).find(|text| !text.is_empty());
     let called = printable(called.unwrap_or_default(), 128);
     // Whether a sample was taken is known later.
     Row { number, called, entry: draft::read(fields, false) }

@@ -15,11 +15,7 @@ use wire::proto::{
     catalogue_service_client::CatalogueServiceClient,
 };
 
-use crate::{
-    failure::Failure,
-    identity::read_identity,
-    job::connect::Target,
-};
+use crate::{failure::Failure, identity::read_identity, job::connect::Target};
 
 /// Who signs.
 #[derive(Clone, Debug, Args)]

@@ -49,9 +49,12 @@ impl Report {
     pub(super) fn wrong(&mut self, row: &Row, faults: impl IntoIterator<Item = (Field, String)>) {
         let (number, called) = (row.number, &row.called);
         let before = self.wrong.len();
-        self.wrong.extend(
-            faults.into_iter().map(|(field, problem)| Wrong { row: number, called: called.clone(), field, problem }),
-        );
+        self.wrong.extend(faults.into_iter().map(|(field, problem)| Wrong {
+            row: number,
+            called: called.clone(),
+            field,
+            problem,
+        }));
         self.wrong_rows += u64::from(self.wrong.len() > before);
     }
 

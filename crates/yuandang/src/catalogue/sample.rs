@@ -8,9 +8,7 @@ use node::{
     config::Dataset,
     quality::{self, Question},
 };
-use records::{
-    Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, find_column, standard::Settings,
-};
+use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, find_column, standard::Settings};
 use serde::Serialize;
 use session::ComputePool;
 use tokio_util::sync::CancellationToken;
@@ -36,13 +34,13 @@ pub struct Sampling {
 
 /// What was found in a sample for one key.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Sample {
+pub struct Sample {
     /// Its columns and type.
-    pub(super) key: String,
+    pub key: String,
     /// Rows that were looked at.
-    pub(super) rows: u64,
+    pub rows: u64,
     /// Those of them that are refused or have no key.
-    pub(super) unusable: u64,
+    pub unusable: u64,
 }
 
 impl Sample {
@@ -54,7 +52,7 @@ impl Sample {
 
 /// Why a dataset is not what its entry says.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Unlike {
+pub enum Unlike {
     /// The node does not offer it, and nobody said that this is right.
     NotHere,
     /// The node offers another version.
