@@ -29,6 +29,7 @@ pub(crate) struct Catalogue {
     pub(crate) shelf: Shelf,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
 fn status(error: ShelfError) -> Status {
     let words = error.to_string();
     match error {
@@ -45,6 +46,7 @@ fn status(error: ShelfError) -> Status {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
 fn wrong(what: impl ToString) -> Status {
     Status::invalid_argument(what.to_string())
 }
