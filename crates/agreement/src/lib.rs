@@ -7,6 +7,7 @@ pub mod acts;
 pub mod admission;
 pub mod calendar;
 pub mod canonical;
+pub mod catalogue;
 pub mod chain;
 pub mod contract;
 pub mod identity;

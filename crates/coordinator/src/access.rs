@@ -20,6 +20,14 @@ pub enum Call {
     See,
     /// To list one's jobs.
     ListJobs,
+    /// To publish an entry of the catalogue.
+    PublishEntry,
+    /// To withdraw one.
+    WithdrawEntry,
+    /// To search the catalogue.
+    SearchEntries,
+    /// To see an entry.
+    GetEntry,
 }
 
 /// Who can call.
@@ -42,13 +50,17 @@ const ANYBODY: &[Caller] = &[
 ];
 
 /// Who may call what. A call that does not stand here is nobody's.
-const MAY: [(Call, &[Caller]); 6] = [
+const MAY: [(Call, &[Caller]); 10] = [
     (Call::Attach, &[Caller::Node]),
     (Call::ListNodes, ANYBODY),
     (Call::Submit, &[Caller::Node, Caller::Person(Duty::Operator)]),
     (Call::Cancel, &[Caller::Node, Caller::Person(Duty::Operator)]),
     (Call::See, ANYBODY),
     (Call::ListJobs, ANYBODY),
+    (Call::PublishEntry, &[Caller::Node, Caller::Person(Duty::Operator)]),
+    (Call::WithdrawEntry, &[Caller::Node, Caller::Person(Duty::Operator)]),
+    (Call::SearchEntries, ANYBODY),
+    (Call::GetEntry, ANYBODY),
 ];
 
 /// Something a caller wants.
@@ -66,6 +78,14 @@ pub enum Wish<'a> {
     ListNodes,
     /// To list one's own jobs.
     ListJobs,
+    /// To publish an entry of this provider.
+    PublishEntry(&'a ParticipantId),
+    /// To withdraw an entry of this provider.
+    WithdrawEntry(&'a ParticipantId),
+    /// To search the catalogue.
+    SearchEntries,
+    /// To see an entry of it.
+    GetEntry,
 }
 
 impl Wish<'_> {
@@ -77,6 +97,10 @@ impl Wish<'_> {
             Self::Cancel(_) => Call::Cancel,
             Self::ListNodes => Call::ListNodes,
             Self::ListJobs => Call::ListJobs,
+            Self::PublishEntry(_) => Call::PublishEntry,
+            Self::WithdrawEntry(_) => Call::WithdrawEntry,
+            Self::SearchEntries => Call::SearchEntries,
+            Self::GetEntry => Call::GetEntry,
         }
     }
 }
@@ -105,6 +129,9 @@ pub fn allow(caller: &Peer, pinned: &Pins, wish: Wish<'_>) -> Result<(), Status>
         Wish::Attach(named) if named != participant => {
             Err(Status::permission_denied("a node attaches under its own name"))
         }
+        Wish::PublishEntry(provider) | Wish::WithdrawEntry(provider) if provider != participant => {
+            Err(Status::permission_denied("an entry is published and withdrawn by its provider"))
+        }
         Wish::Submit(spec) => {
             if spec.party_of(participant).is_none() {
                 return Err(Status::permission_denied("a job is submitted by one of its parties"));
@@ -115,6 +142,7 @@ pub fn allow(caller: &Peer, pinned: &Pins, wish: Wish<'_>) -> Result<(), Status>
             })
         }
         Wish::Attach(_) | Wish::See(_) | Wish::Cancel(_) | Wish::ListNodes | Wish::ListJobs => Ok(()),
+        Wish::PublishEntry(_) | Wish::WithdrawEntry(_) | Wish::SearchEntries | Wish::GetEntry => Ok(()),
     }
 }
 
@@ -135,6 +163,10 @@ fn refused(caller: Caller, call: Call) -> Status {
         Call::Cancel => "cancel a job",
         Call::See => "see a job",
         Call::ListJobs => "list jobs",
+        Call::PublishEntry => "publish an entry of the catalogue",
+        Call::WithdrawEntry => "withdraw an entry of the catalogue",
+        Call::SearchEntries => "search the catalogue",
+        Call::GetEntry => "see an entry of the catalogue",
     };
     let who = callers(call).iter().map(|caller| named(*caller)).collect::<Vec<_>>().join(" or ");
     Status::permission_denied(format!("{} may not {what}; it takes the certificate of {who}", named(caller)))
@@ -216,6 +248,10 @@ mod tests {
             (Wish::Cancel(&own), [true, true, false, false, false]),
             (Wish::See(&own), [true, true, true, true, true]),
             (Wish::ListJobs, [true, true, true, true, true]),
+            (Wish::PublishEntry(&anhui), [true, true, false, false, false]),
+            (Wish::WithdrawEntry(&anhui), [true, true, false, false, false]),
+            (Wish::SearchEntries, [true, true, true, true, true]),
+            (Wish::GetEntry, [true, true, true, true, true]),
         ];
         for (wish, expected) in table {
             for (caller, expected) in callers.into_iter().zip(expected) {
@@ -228,8 +264,19 @@ mod tests {
         assert_eq!(callers.as_slice(), ANYBODY);
     }
 
-    fn table_order() -> [Call; 6] {
-        [Call::Attach, Call::ListNodes, Call::Submit, Call::Cancel, Call::See, Call::ListJobs]
+    fn table_order() -> [Call; 10] {
+        [
+            Call::Attach,
+            Call::ListNodes,
+            Call::Submit,
+            Call::Cancel,
+            Call::See,
+            Call::ListJobs,
+            Call::PublishEntry,
+            Call::WithdrawEntry,
+            Call::SearchEntries,
+            Call::GetEntry,
+        ]
     }
 
     #[test]
@@ -250,6 +297,10 @@ mod tests {
         let (node, shanghai) = (peer("anhui", 1, Caller::Node), id("shanghai"));
         let refused = allow(&node, &pins(), Wish::Attach(&shanghai)).unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
+        for wish in [Wish::PublishEntry(&shanghai), Wish::WithdrawEntry(&shanghai)] {
+            let refused = allow(&node, &pins(), wish).unwrap_err();
+            assert_eq!((refused.code(), refused.message().contains("its provider")), (Code::PermissionDenied, true));
+        }
         let refused = allow(&node, &pins(), Wish::Submit(&job(["anhui", "hainan"]))).unwrap_err();
         assert_eq!(refused.code(), Code::FailedPrecondition);
     }

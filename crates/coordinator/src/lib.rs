@@ -1,4 +1,4 @@
-//! The coordinator: keeps the register of nodes and the jobs, sends each job to its nodes, and tells
+//! The coordinator: keeps the register of nodes, the catalogue and the jobs, sends each job to its nodes, and tells
 //! whoever watches how far it is.
 //!
 //! It sees metadata only. No item, no masked point and no result passes through it, and it cannot
@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod catalogue;
 pub mod config;
 mod coordination;
 mod dispatch;

@@ -5,11 +5,13 @@ use std::time::Duration;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use wire::proto::{
+    catalogue_service_server::{CatalogueServiceServer, SERVICE_NAME as CATALOGUE},
     coordination_service_server::{CoordinationServiceServer, SERVICE_NAME as COORDINATION},
     job_service_server::{JobServiceServer, SERVICE_NAME as JOBS},
 };
 
 use crate::{
+    catalogue::Catalogue,
     config::CoordinatorConfig,
     coordination::Coordination,
     dispatch::Dispatcher,
@@ -20,6 +22,8 @@ use crate::{
 
 /// The most bytes of a message that a coordinator accepts: metadata is small, records are not.
 const MAX_MESSAGE: usize = 64 << 10;
+/// The same where a signed entry travels, which may have as many bytes itself.
+const MAX_ENTRY: usize = MAX_MESSAGE + 1024;
 /// How long streams have to end when the coordinator stops.
 const PARTING: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
@@ -75,11 +79,13 @@ pub async fn serve_with(
     let credentials = wire::rotation::keep_current(config.credentials, None, wire::rotation::LOOK);
     dispatcher.tasks.spawn(shutdown.clone().run_until_cancelled_owned(credentials));
     let coordination = Coordination { name: config.name, pins: pins.clone(), dispatcher: dispatcher.clone() };
+    let catalogue = Catalogue { pins: pins.clone(), shelf: store.shelf() };
     let jobs = Jobs { pins, dispatcher: dispatcher.clone() };
     let server = wire::server::builder()
         .add_service(CoordinationServiceServer::new(coordination).max_decoding_message_size(MAX_MESSAGE))
         .add_service(JobServiceServer::new(jobs).max_decoding_message_size(MAX_MESSAGE))
-        .add_service(wire::server::health(&[COORDINATION, JOBS]).await)
+        .add_service(CatalogueServiceServer::new(catalogue).max_decoding_message_size(MAX_ENTRY))
+        .add_service(wire::server::health(&[COORDINATION, JOBS, CATALOGUE]).await)
         .add_service(wire::server::reflection().map_err(|error| unusable(&error))?);
     let serving = server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
     tokio::pin!(serving);

@@ -13,8 +13,13 @@ use database::{AnyRow, Database, DatabaseError, Location, Migration, Row, SqlErr
 use prost::Message;
 use wire::proto;
 
+use crate::catalogue::shelf::Shelf;
+
 /// The layouts of the tables, oldest first. One that was released is never changed.
-const LAYOUTS: [Migration; 1] = [(1, "jobs", include_str!("../migrations/0001_jobs.sql"))];
+const LAYOUTS: [Migration; 2] = [
+    (1, "jobs", include_str!("../migrations/0001_jobs.sql")),
+    (2, "catalogue", include_str!("../migrations/0002_catalogue.sql")),
+];
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +83,12 @@ impl Store {
     /// [`StoreError::Open`].
     pub async fn open(location: &Location) -> Result<Self, StoreError> {
         Ok(Self(Database::open(location, &LAYOUTS).await?))
+    }
+
+    /// The catalogue in the same database.
+    #[must_use]
+    pub fn shelf(&self) -> Shelf {
+        Shelf::new(self.0.clone())
     }
 
     /// Closes the database after what is under way.

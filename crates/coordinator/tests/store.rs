@@ -2,13 +2,15 @@
 //! and against PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{collections::BTreeSet, sync::Arc};
+#[macro_use]
+mod home;
+
+use std::collections::BTreeSet;
 
 use agreement::{JobParty, JobSpec, JobState, Mode, ParticipantId, Protocol, Role};
 use coordinator::store::{Store, StoreError, StoredJob};
-use database::{AnyPool, DatabaseError, Location, query};
-use tempfile::TempDir;
-use throwaway::Postgres;
+use database::DatabaseError;
+use home::Home;
 
 const STATES: [JobState; 10] = [
     JobState::Pending,
@@ -51,62 +53,6 @@ fn job(receiver: &str, sender: &str) -> JobSpec {
         listener: id(sender),
         deadline_seconds: Some(600),
     }
-}
-
-/// Where the database of one test is, empty at first.
-struct Home {
-    address: String,
-    location: Location,
-    _folder: Option<TempDir>,
-    _server: Option<Arc<Postgres>>,
-}
-
-impl Home {
-    fn file() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("jobs.sqlite");
-        let address = format!("sqlite:{}", path.display());
-        Self { address, location: Location::File(path), _folder: Some(folder), _server: None }
-    }
-
-    fn server() -> Option<Self> {
-        let server = Postgres::shared()?;
-        let address = server.database();
-        let location = address.parse().unwrap();
-        Some(Self { address, location, _folder: None, _server: Some(server) })
-    }
-
-    async fn open(&self) -> Store {
-        Store::open(&self.location).await.unwrap()
-    }
-
-    /// Does something that no store would do, to a database that one has opened.
-    async fn meddle(&self, statement: &'static str) {
-        let pool = AnyPool::connect(&self.address).await.unwrap();
-        query(statement).execute(&pool).await.unwrap();
-        pool.close().await;
-    }
-}
-
-/// Runs each body against both.
-macro_rules! on_both {
-    ($($body:ident)*) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $body() {
-                super::$body(super::Home::file()).await;
-            })*
-        }
-
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $body() {
-                if let Some(home) = super::Home::server() {
-                    super::$body(home).await;
-                }
-            })*
-        }
-    };
 }
 
 on_both! {
@@ -164,7 +110,7 @@ async fn a_database_of_another_version_or_program_is_refused(home: Home) {
     for statement in [
         "UPDATE yuandang_layout SET digest = '00'",
         "UPDATE yuandang_layout SET description = 'agreements'",
-        "UPDATE yuandang_layout SET version = 2, description = 'later'",
+        "UPDATE yuandang_layout SET version = version + 10, description = 'later'",
     ] {
         home.meddle(statement).await;
         let refused = Store::open(&home.location).await.unwrap_err();

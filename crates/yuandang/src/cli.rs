@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    agreements, bench, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built, party,
-    serve, text::Lang,
+    agreements, bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built,
+    party, serve, text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record
@@ -46,8 +46,9 @@ enum Command {
     Job(job::Action),
     /// Make up residents, or keys of random text, with a known overlap
     Generate(generate::Arguments),
-    /// Datasets that participants offer (not built yet)
-    Catalogue(not_built::Arguments),
+    /// Datasets that participants offer: import, publish, search, show, withdraw, check
+    #[command(subcommand)]
+    Catalogue(catalogue::Action),
     /// Agreements: request, show, offer, approve, reject, suspend, resume, revoke, verify
     #[command(subcommand)]
     Agreement(agreements::Action),
@@ -82,7 +83,7 @@ impl Cli {
             Command::Cert(action) => action.run(),
             Command::Job(action) => action.run(lang),
             Command::Generate(arguments) => arguments.run(lang),
-            Command::Catalogue(rest) => rest.run("catalogue"),
+            Command::Catalogue(action) => action.run(lang),
             Command::Agreement(action) => action.run(lang),
             Command::Receipts(rest) => rest.run("receipts"),
             Command::Result(rest) => rest.run("result"),

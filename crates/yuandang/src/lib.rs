@@ -8,6 +8,7 @@
 
 pub mod agreements;
 pub mod bench;
+pub mod catalogue;
 pub mod cert;
 pub mod check;
 pub mod choose;

@@ -2,6 +2,7 @@
 //! so that neither is forgotten when something changes.
 
 pub mod agreements;
+pub mod catalogue;
 pub mod check;
 pub mod demo;
 pub mod job;

@@ -19,7 +19,8 @@ use wire::{
         JobEnded, JobParty, JobReport, JobSpec, JobStarted, JobState, ListJobsRequest, ListNodesRequest, Mode,
         NodeInfo, Progress, Protocol, Registered, Registration, Role, StartJob, SubmitJobRequest, WatchJobRequest,
         WatchJobResponse, attach_request::Event, attach_response::Directive,
-        coordination_service_client::CoordinationServiceClient, job_report::Body, job_service_client::JobServiceClient,
+        catalogue_service_client::CatalogueServiceClient, coordination_service_client::CoordinationServiceClient,
+        job_report::Body, job_service_client::JobServiceClient,
     },
 };
 
@@ -34,7 +35,7 @@ fn id(name: &str) -> ParticipantId {
     name.parse().unwrap()
 }
 
-fn identity(name: &str) -> IdentityKey {
+pub(crate) fn identity(name: &str) -> IdentityKey {
     let mut seed = [7; 32];
     seed[..name.len()].copy_from_slice(name.as_bytes());
     IdentityKey::from_seed(&seed.into())
@@ -136,6 +137,15 @@ impl Region {
     pub(crate) async fn person(&self, name: &str, duty: Duty) -> Operator {
         let channel = self.dial_as(name, duty).await.channel;
         Operator { jobs: JobServiceClient::new(channel.clone()), nodes: CoordinationServiceClient::new(channel) }
+    }
+
+    /// The catalogue, as a participant's own certificate reaches it, or a person's of this duty.
+    pub(crate) async fn catalogue(&self, name: &str, duty: Option<Duty>) -> CatalogueServiceClient<Channel> {
+        let connection = match duty {
+            Some(duty) => self.dial_as(name, duty).await,
+            None => self.dial(name).await.unwrap(),
+        };
+        CatalogueServiceClient::new(connection.channel)
     }
 
     /// A stream that a person of a participant opens as if it were its node.

@@ -27,15 +27,16 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 50] = typed! {
-    AgreementInfo DecideAgreementRequest DecideAgreementResponse Envelope GetAgreementRequest GetAgreementResponse
-    ListAgreementsRequest ListAgreementsResponse RequestAgreementRequest RequestAgreementResponse TellStatementsRequest
-    TellStatementsResponse
-    AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm ErrorBudget ExchangeMessage
-    ExchangeRequest ExchangeResponse GetJobRequest GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec
-    JobStarted ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse NodeInfo Progress Refusal Registered
-    Registration Reveal RunInput RunParticipant RunTerms StartJob SubmitJobRequest SubmitJobResponse WatchJobRequest
-    WatchJobResponse
+pub(crate) static TYPED: [Typed; 60] = typed! {
+    AgreementInfo AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm
+    DecideAgreementRequest DecideAgreementResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
+    ExchangeRequest ExchangeResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
+    GetJobRequest GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec JobStarted
+    ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse
+    NodeInfo Progress PublishEntryRequest PublishEntryResponse Refusal Registered Registration
+    RequestAgreementRequest RequestAgreementResponse Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
+    SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse
+    WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse
 };
 
 pub(crate) fn typed(name: &str) -> &'static Typed {

@@ -85,7 +85,10 @@ pub struct Arguments {
 }
 
 /// Reads a share in percent.
-fn percent(text: &str) -> Result<f64, String> {
+///
+/// # Errors
+/// In words, if it is none.
+pub fn percent(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=100.0).contains(share));
     share.ok_or_else(|| format!("{text:?} is not 0 to 100 percent"))
 }

@@ -48,10 +48,31 @@ impl Target {
     /// # Errors
     /// [`Failure`] if the credentials are not usable or the coordinator cannot be reached.
     pub async fn connect(&self) -> Result<Connection, Failure> {
-        if let Some(path) = &self.config {
-            let config = NodeConfig::load(path).map_err(Failure::usage)?;
+        self.connect_from(self.node()?.as_ref()).await
+    }
+
+    /// The node's configuration, if one was named.
+    ///
+    /// # Errors
+    /// [`Failure`] if it is not usable.
+    pub fn node(&self) -> Result<Option<NodeConfig>, Failure> {
+        self.config.as_ref().map(|path| NodeConfig::load(path).map_err(Failure::usage)).transpose()
+    }
+
+    /// The participant that asks, of which `config` is what [`node`](Self::node) gave.
+    #[must_use]
+    pub fn participant<'a>(&'a self, config: Option<&'a NodeConfig>) -> Option<&'a ParticipantId> {
+        config.map(|config| &config.participant).or(self.participant.as_ref())
+    }
+
+    /// Connects as `config` says, which is what [`node`](Self::node) gave.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_from(&self, config: Option<&NodeConfig>) -> Result<Connection, Failure> {
+        if let Some(config) = config {
             let Some(coordinator) = &config.coordinator else {
-                return Err(Failure::usage(format_args!("{}: there is no [coordinator]", path.display())));
+                return Err(Failure::usage("the node's configuration has no [coordinator]"));
             };
             return connect(&coordinator.endpoint, &coordinator.participant, coordinator.identity, &config.credentials)
                 .await;
