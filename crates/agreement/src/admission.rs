@@ -222,6 +222,9 @@ pub fn admit(facts: &Facts<'_>) -> Result<Decision, Refusal> {
         return Err(Refusal::Job(difference));
     }
     facts.job.validate().map_err(|error| Refusal::NotBuilt(error.to_string()))?;
+    if agreement.delivery.gated {
+        return Err(Refusal::NotBuilt("gated delivery is not built yet".to_owned()));
+    }
     admit_dataset(facts, own)?;
     if let Some((within, last)) = facts.heartbeat {
         // One from the future is of a clock that is wrong, and would count for too long.

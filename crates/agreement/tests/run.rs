@@ -75,7 +75,7 @@ fn the_digests_of_a_sample_are_pinned() {
         (
             "terms without an agreement",
             unsigned.digest(),
-            "20690d7b973c17485c55256d585cafe70631f76582b2bc2f8e689d49736fbe61",
+            "621cc5f9f47799dc3cbad43635c8f87f112261f23484cdc9453e62c0a4cfdcc2",
         ),
         (
             "nonce",
@@ -83,11 +83,11 @@ fn the_digests_of_a_sample_are_pinned() {
             "748e16f161d6e03527d0596726bf0e9fda7cb40f5937d16069d734b832cdb45a",
         ),
         ("job key", job_key, "86b3d2a3141023bb74b743c1ae690fdaebf741f02618b54ae68b05e7d4fcfc6e"),
-        ("session id", session_id, "92c5071ac5d2dacd92dc067a6222924b1acddb42a28e4fe4ceb29e13e9651bd6"),
+        ("session id", session_id, "6054ecfee8a6371d002e51d6e021bc4d127d791b51d5ce7e7ef82c713b521f54"),
         (
             "session check",
             session_check(&session_id),
-            "95728d43cd70e9262baccc5164f75ec6f604d67dea4bc6c64307a6902974b7a0",
+            "3f7e7c5ad9e9d69f7221d997f0c3f353f51f898b7f41e9907a885b7a832b85ac",
         ),
     ] {
         assert_eq!(hex::encode(digest), expected, "{what}");

@@ -70,6 +70,8 @@ pub struct NodeConfig {
     pub results: PathBuf,
     /// The folder of runs that are to go on after this process, and of the key that they are sealed under.
     pub runs: PathBuf,
+    /// The folder of what earlier runs entered, by which the guard against differencing compares, for this node alone.
+    pub guard: PathBuf,
     /// Threads that compute.
     pub threads: u32,
     /// Sessions at once.
@@ -214,6 +216,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     {
         root.problem("runs", error);
     }
+    let guard = folder.join(root.optional("guard").unwrap_or_else(|| PathBuf::from("guard")));
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     let threads = root.number("threads", 1..=1024, cores);
     let max_sessions = root.number("max_sessions", 1..=1024, 8);
@@ -247,6 +250,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         endpoint: own_endpoint,
         results,
         runs,
+        guard,
         threads,
         max_sessions,
         identity,

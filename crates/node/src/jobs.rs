@@ -30,7 +30,7 @@ use crate::{
     rendezvous::{Attempt, Expectation, Rendezvous},
     reports::Reports,
     run::{Bounds, Input, Run, RunReport},
-    under::{Under, now, refused},
+    under::{Under, now},
 };
 
 /// Jobs that may wait for their turn, for each session that may run.
@@ -99,7 +99,7 @@ impl Jobs {
             tasks: TaskTracker::new(),
             current: CurrentJobs::new(most),
             checkpoints: Some(checkpoints(&config.runs)?),
-            guard: guard(&config.runs.join("guard"))?,
+            guard: guard(&config.guard)?,
             config,
             datasets,
             pins,
@@ -251,7 +251,7 @@ impl Jobs {
         let request = JobRequest { id: job_id, spec, now: now()?, published: &version, heartbeat };
         match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
             Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
-            Ruling::Refused(refusal) => Err(refused(refusal)),
+            Ruling::Refused(refusal) => Err(refusal.into()),
             Ruling::AwaitsApproval => Err(RunError::Refused("the job waits for this node's approvers".to_owned())),
             Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),
         }

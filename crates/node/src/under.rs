@@ -70,7 +70,7 @@ impl Under {
         let request = JobRequest { id: job_id, spec, now, published: &|_| Some(1), heartbeat: None };
         match book.admit(request).await.map_err(own)? {
             Ruling::Admitted(admission) => Self::new(book, *admission),
-            Ruling::Refused(refusal) => Err(refused(refusal)),
+            Ruling::Refused(refusal) => Err(refusal.into()),
             Ruling::AwaitsApproval | Ruling::Ended(_) => {
                 Err(RunError::Own("a fault in this program: admission".to_owned()))
             }
@@ -104,7 +104,7 @@ impl Under {
     /// Admits the size of this side's own set.
     pub(crate) fn admit_own(&self, items: u64) -> Result<(), RunError> {
         let own = self.agreement().party_of(self.book.participant());
-        own.map_or(Ok(()), |own| admit_rows(own, items, true).map_err(refused))
+        own.map_or(Ok(()), |own| admit_rows(own, items, true).map_err(RunError::from))
     }
 
     /// Admits what the peer enters: its use of the agreement, and the size of its set.
@@ -123,9 +123,9 @@ impl Under {
         let job = &self.signed_use().statement().job;
         let about = (job.as_str(), &self.digest, self.agreement());
         let ruled = self.book.admit_use(&theirs, about, (peer, now()?)).await;
-        ruled.map_err(|error| RunError::Own(error.to_string()))?.map_err(refused)?;
+        ruled.map_err(|error| RunError::Own(error.to_string()))?.map_err(RunError::from)?;
         let party = self.agreement().party_of(peer);
-        party.map_or(Ok(()), |party| admit_rows(party, input.padded_size, false).map_err(refused))
+        party.map_or(Ok(()), |party| admit_rows(party, input.padded_size, false).map_err(RunError::from))
     }
 
     /// The number of the use that the peer showed of this job.
@@ -211,8 +211,10 @@ pub(crate) fn now() -> Result<Moment, RunError> {
     Moment::from_seconds(seconds).map_err(|error| RunError::Own(error.to_string()))
 }
 
-pub(crate) fn refused(refusal: Refusal) -> RunError {
-    RunError::Refused(refusal.to_string())
+impl From<Refusal> for RunError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.to_string())
+    }
 }
 
 /// The agreement of one job between two who made it up: all that the job says, and no bound beyond.

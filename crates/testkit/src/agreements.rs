@@ -144,9 +144,10 @@ impl World {
     /// # Errors
     /// If there is none.
     pub(crate) async fn under(&self, name: &str, job_id: &str, spec: &JobSpec) -> Result<Under, BoxError> {
-        let known = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
-        let agreement = spec.agreement_digest.and_then(|digest| known.get(&digest).cloned()).ok_or("no agreement")?;
-        drop(known);
+        let agreement = {
+            let known = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
+            spec.agreement_digest.and_then(|digest| known.get(&digest).cloned()).ok_or("no agreement")?
+        };
         let names: Vec<&str> = agreement.parties.iter().map(|party| party.participant.as_str()).collect();
         let consents = acts_of(&agreement, &names)?.into_iter().filter_map(|act| match act {
             Act::Consent(consent) => Some(consent),

@@ -127,7 +127,7 @@ async fn a_job_that_the_coordinator_alters_is_refused_with_a_receipt() {
         }),
         ("differs from the agreement in the label columns", |job| job.parties[1].label_columns.push("name".to_owned())),
         ("differs from the agreement in the key columns", |job| {
-            job.parties[1].key_columns = vec!["category".to_owned()]
+            job.parties[1].key_columns = vec!["category".to_owned()];
         }),
         ("differs from the agreement in a padded size", |job| job.parties[1].padded_size = Some(1000)),
         ("differs from the agreement in the listener", |job| job.listener = "shanghai".parse().unwrap()),

@@ -23,8 +23,9 @@ const CALL: Duration = Duration::from_secs(10);
 pub(crate) async fn run_errands(papers: Arc<Papers>, config: Arc<NodeConfig>, pins: Pins, shutdown: CancellationToken) {
     loop {
         let mut errands = tokio::task::JoinSet::new();
-        for peer in config.peers.iter().filter(|peer| peer.endpoint.is_some()).cloned() {
+        for peer in config.peers.iter().filter(|peer| peer.endpoint.is_some()) {
             let (papers, config, pins) = (Arc::clone(&papers), Arc::clone(&config), pins.clone());
+            let peer = peer.clone();
             errands.spawn(async move { visit(&papers, &config, &pins, &peer).await });
         }
         let done = async { while errands.join_next().await.is_some() {} };

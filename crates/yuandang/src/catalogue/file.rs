@@ -44,6 +44,8 @@ pub(super) struct Row {
 
 /// One row as it stands in the file.
 type Fields = BTreeMap<Field, String>;
+/// Rows by their numbers, and columns that no field is named after.
+type Raw = (Vec<(u64, Fields)>, Vec<String>);
 
 /// Reads a file; one whose name ends in `.json` as JSON.
 ///
@@ -112,7 +114,7 @@ fn fields_of(address: &str, columns: &[String]) -> Result<(Vec<Option<Field>>, V
     Ok((fields, ignored))
 }
 
-fn from_csv(address: &str) -> Result<(Vec<(u64, Fields)>, Vec<String>), Failure> {
+fn from_csv(address: &str) -> Result<Raw, Failure> {
     let mut source = Files::new().open(address)?;
     source.require_text();
     let (fields, ignored) = fields_of(address, source.columns())?;
@@ -135,7 +137,7 @@ fn from_csv(address: &str) -> Result<(Vec<(u64, Fields)>, Vec<String>), Failure>
     Ok((rows, ignored))
 }
 
-fn from_json(address: &str) -> Result<(Vec<(u64, Fields)>, Vec<String>), Failure> {
+fn from_json(address: &str) -> Result<Raw, Failure> {
     let unreadable = |cause: &dyn std::fmt::Display| Failure::new(Status::Data, format_args!("{address}: {cause}"));
     let mut text = String::new();
     let file = File::open(address).map_err(|cause| unreadable(&cause))?;
