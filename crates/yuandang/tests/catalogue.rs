@@ -135,8 +135,8 @@ fn an_import_takes_what_is_right_and_others_find_it_until_it_is_withdrawn() {
     assert_eq!(status, 4, "{said}");
     // Nor does a node that has no key to sign with.
     let path = site.path("anhui/config.toml");
-    let config = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, config.replace("signing_key = \"identity.key\"\n", "")).unwrap();
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, config.replace("signing_key = \"identity.key\"\n", "")).unwrap();
     let (status, said) = catalogue(&site, "anhui", &["import", &file, "--no-sample"]);
     assert_eq!(status, 2, "{said}");
 }

@@ -209,8 +209,9 @@ async fn an_input_that_differs_by_a_record_from_an_earlier_one_is_not_entered() 
     let (state, cause) = run().await;
     assert_eq!(state, JobState::Rejected, "{cause}");
     assert!(cause.contains("shanghai") && cause.contains("differs from an earlier one"), "{cause}");
-    let five_less: Vec<&str> = before.lines().take(before.lines().count() - 5).collect();
-    std::fs::write(&file, five_less.join("\n")).unwrap();
-    assert_eq!(run().await.0, JobState::Succeeded);
+    // Some rows have a key that stood before.
+    let many_less: Vec<&str> = before.lines().take(before.lines().count() - 10).collect();
+    std::fs::write(&file, many_less.join("\n")).unwrap();
+    assert_eq!(run().await, (JobState::Succeeded, String::new()));
     world.stop().await.unwrap();
 }
