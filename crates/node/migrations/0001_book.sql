@@ -73,17 +73,15 @@ CREATE TABLE receipts (
 CREATE INDEX receipts_by_job ON receipts (job);
 CREATE INDEX receipts_by_event ON receipts (event, at_s);
 
--- Receipts that peers sent.
+-- Receipts of runs that peers sent: one of each for a job.
 CREATE TABLE peer_receipts (
-    digest TEXT PRIMARY KEY,
-    signer TEXT NOT NULL,
-    event TEXT NOT NULL,
     job TEXT NOT NULL,
+    signer TEXT NOT NULL,
+    digest TEXT NOT NULL,
     at_s BIGINT NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    PRIMARY KEY (job, signer)
 );
-
-CREATE INDEX peer_receipts_by_job ON peer_receipts (job);
 
 -- What persons of this participant approved: an agreement by its digest, a job by its id.
 CREATE TABLE approvals (

@@ -18,6 +18,9 @@ use records::Datasets;
 use session::Limits;
 use wire::{Credentials, CredentialsError, Pins};
 
+mod signing;
+
+use self::signing::{database, signing_key, supervisors};
 use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
@@ -317,52 +320,6 @@ fn credentials(
         Ok(credentials)
     });
     credentials.map_err(|error| section.problem(at_fault(&error, &key), error)).ok()
-}
-
-/// This node's private key, if it has one to sign with.
-fn signing_key(
-    section: &Section<'_>,
-    folder: &Path,
-    identity: Option<IdentityPublicKey>,
-    depth: Depth<'_>,
-) -> Option<Arc<IdentityKey>> {
-    let path = folder.join(section.optional::<PathBuf>("signing_key")?);
-    if let Depth::Text = depth {
-        return None;
-    }
-    let wrong = |error: &dyn std::fmt::Display| section.problem("signing_key", error);
-    let pem = wire::credentials::read_secret(&path).map_err(|error| wrong(&error)).ok()?;
-    let key = IdentityKey::from_pem(&pem).map_err(|error| wrong(&format!("{}: {error}", path.display()))).ok()?;
-    if identity.is_some_and(|identity| identity != key.public()) {
-        wrong(&format!("{} is the key of another identity than public", path.display()));
-        return None;
-    }
-    Some(Arc::new(key))
-}
-
-/// Where the book is.
-fn database(root: &Section<'_>, folder: &Path) -> Option<Location> {
-    let text: String = root.optional("database").unwrap_or_else(|| "book.sqlite".to_owned());
-    match text.parse::<Location>() {
-        Ok(location) => Some(location.in_folder(folder)),
-        Err(error) => {
-            root.problem("database", error);
-            None
-        }
-    }
-}
-
-fn supervisors(root: &Section<'_>, identities: &mut Identities) -> BTreeMap<ParticipantId, IdentityPublicKey> {
-    let listed = root.sections("supervisors", |section| {
-        let participant: Option<ParticipantId> = section.required("participant");
-        let identity: Option<IdentityPublicKey> = section.required("identity");
-        if let Some(identity) = identity {
-            let whose = participant.as_ref().map_or("another supervisor", ParticipantId::as_str);
-            identities.add(section, "identity", whose, identity);
-        }
-        Some((participant?, identity?))
-    });
-    listed.into_iter().collect()
 }
 
 /// The key of the configuration that an error of the credentials is about.

@@ -3,13 +3,13 @@
 use agreement::KeyType;
 
 use crate::{
+    clock::now,
     error::RunError,
     guard::{Entering, Scope, Verdict},
     plan::Plan,
     prepare::Set,
     run::Run,
     stop::Stop,
-    under::now,
 };
 
 /// What others are told of an input that is too close: neither to which, nor by how much.

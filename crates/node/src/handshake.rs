@@ -16,6 +16,7 @@ use wire::proto::{self, exchange_message::Body};
 
 use crate::{
     bin_marks::BinMarks,
+    clock::now,
     error::RunError,
     link::Link,
     plan::Plan,
@@ -122,7 +123,7 @@ pub(crate) async fn shake(
     };
     let theirs = exchange_hello(link, plan, &input, own.under.as_ref(), patience).await?;
     check_known(&theirs, own, plan)?;
-    let peer_nonce = exchange_reveal(link, plan, &nonce, &theirs, patience.step).await?;
+    let peer_nonce = exchange_reveal(link, plan, (&nonce, own.under.as_ref()), &theirs, patience.step).await?;
 
     let mut both = [(&input, nonce), (&theirs, peer_nonce)];
     // The order of the terms, so that both sides hash the same bytes.
@@ -274,22 +275,23 @@ fn check_label_size(size: u32, plan: &Plan) -> Result<(), RunError> {
 async fn exchange_reveal(
     link: &mut Link,
     plan: &Plan,
-    nonce: &[u8; 32],
+    (nonce, under): (&[u8; 32], Option<&Under>),
     theirs: &RunInput,
     wait: Duration,
 ) -> Result<[u8; 32], RunError> {
-    link.send(&plan.me, Body::Reveal(proto::Reveal { nonce: nonce.to_vec().into() }), wait).await?;
+    let reveal = proto::Reveal { nonce: nonce.to_vec().into(), clock_seconds: now()?.seconds() };
+    link.send(&plan.me, Body::Reveal(reveal), wait).await?;
     let reveal = match link.receive(&plan.me, "did not open its nonce", wait).await? {
         Body::Reveal(reveal) => reveal,
         other => return Err(link.out_of_turn(&other, "reveal")),
     };
     let revealed = <[u8; 32]>::try_from(reveal.nonce.as_ref())
         .map_err(|_| misbehaved(plan, "it opened a nonce that does not have 32 bytes"))?;
-    if nonce_commitment(&theirs.participant, &revealed) == theirs.nonce_commitment {
-        Ok(revealed)
-    } else {
-        Err(misbehaved(plan, "it opened another nonce than it had committed to"))
+    if nonce_commitment(&theirs.participant, &revealed) != theirs.nonce_commitment {
+        return Err(misbehaved(plan, "it opened another nonce than it had committed to"));
     }
+    under.map_or(Ok(()), |under| under.admit_clock(plan.peer(), reveal.clock_seconds))?;
+    Ok(revealed)
 }
 
 async fn exchange_confirm(link: &mut Link, plan: &Plan, session_id: &[u8; 32], wait: Duration) -> Result<(), RunError> {

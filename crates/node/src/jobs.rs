@@ -8,15 +8,16 @@ use records::Datasets;
 use session::{ComputePool, Fault};
 use tokio::{
     sync::Semaphore,
-    task::spawn_blocking,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::Pins;
 
+mod ruling;
+
 use crate::{
     admission::{Admitted, admit},
-    book::{Book, JobRequest, Ruling},
+    book::Book,
     checkpoint::Checkpoints,
     choice::Approach,
     conclude::conclude_alone,
@@ -30,7 +31,6 @@ use crate::{
     rendezvous::{Attempt, Expectation, Rendezvous},
     reports::Reports,
     run::{Bounds, Input, Run, RunReport},
-    under::{Under, now},
 };
 
 /// Jobs that may wait for their turn, for each session that may run.
@@ -144,27 +144,6 @@ impl Jobs {
         });
     }
 
-    /// The transcript of a job whose result an earlier process delivered, and may not have said so: noted in the book, and
-    /// then beside what was kept of the run.
-    async fn was_delivered(&self, job_id: &str) -> Option<[u8; 32]> {
-        let booked = match &self.book {
-            Some(book) => book.transcript_of(job_id).await.unwrap_or_else(|error| {
-                tracing::warn!(job_id, %error, "the book does not say whether the job was done before");
-                None
-            }),
-            None => None,
-        };
-        if booked.is_some() {
-            return booked;
-        }
-        let (checkpoints, id) = (self.checkpoints.clone()?, job_id.to_owned());
-        let looked = spawn_blocking(move || checkpoints.was_delivered(&id)).await.ok()?;
-        looked.unwrap_or_else(|error| {
-            tracing::warn!(job_id, %error, "whether the job was delivered before cannot be told");
-            None
-        })
-    }
-
     /// Starts a job once its earlier attempt has ended here.
     fn start_later(self: &Arc<Self>, start: Start) {
         let jobs = Arc::clone(self);
@@ -186,18 +165,14 @@ impl Jobs {
 
     /// Cancels this node's part of a job, if it waits or runs.
     /// One that does not begin again is forgotten.
-    pub(crate) fn cancel(&self, job_id: &str, reason: &str, begins_again: bool) {
-        let is_there = self.current.end(job_id, format!("the coordinator cancelled the job: {reason}"), begins_again);
+    pub(crate) fn cancel(self: &Arc<Self>, job_id: &str, reason: &str, begins_again: bool) {
+        let reason = format!("the coordinator cancelled the job: {reason}");
+        let is_there = self.current.end(job_id, reason.clone(), begins_again);
         if !is_there && !begins_again {
             self.forget(job_id);
+            let (jobs, job_id) = (Arc::clone(self), job_id.to_owned());
+            self.tasks.spawn(async move { jobs.give_up(&job_id, &reason).await });
         }
-    }
-
-    /// Ends a job because its agreement does not stand any more: what was found of it is removed.
-    pub(crate) fn stop(&self, job_id: &str, reason: &str) {
-        let is_there = self.current.end(job_id, reason.to_owned(), false);
-        tracing::debug!(job_id, is_there, "the agreement of a job does not stand");
-        self.forget(job_id);
     }
 
     /// Waits until all jobs have ended, for a bounded time. No further one can start.
@@ -238,34 +213,6 @@ impl Jobs {
             self.note_failure(&under, job_id, error, current.begins_again()).await;
         }
         outcome
-    }
-
-    /// Has the book rule on a job.
-    async fn rule(&self, job_id: &str, spec: &JobSpec) -> Result<Under, RunError> {
-        let no_key = || RunError::Refused("the node has no key to sign with, and enters no agreement".to_owned());
-        let book = self.book.as_ref().ok_or_else(no_key)?;
-        let version = |name: &str| {
-            self.config.datasets.iter().find(|dataset| dataset.name == name).map(|dataset| dataset.version)
-        };
-        let heartbeat = self.config.heartbeat_seconds;
-        let request = JobRequest { id: job_id, spec, now: now()?, published: &version, heartbeat };
-        match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
-            Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
-            Ruling::Refused(refusal) => Err(refusal.into()),
-            Ruling::AwaitsApproval => Err(RunError::Refused("the job waits for this node's approvers".to_owned())),
-            Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),
-        }
-    }
-
-    /// Notes the end of a job that is not to go on.
-    async fn note_failure(&self, under: &Under, job_id: &str, error: &RunError, begins_again: bool) {
-        if begins_again || self.may_resume(job_id, error) {
-            return;
-        }
-        let cause = error.public_cause(&self.config.participant);
-        if let Err(error) = under.failed(error.job_state(), &cause).await {
-            tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
-        }
     }
 
     /// Runs a job that was admitted, and ends it when it is told to.
@@ -386,7 +333,8 @@ impl Jobs {
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
         let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
-        if outcome.as_ref().is_err_and(is_final) && !begins_again {
+        let is_over = |error: &RunError| is_final(error) || (error.fault() == Fault::Cancelled && !may_resume);
+        if outcome.as_ref().is_err_and(is_over) && !begins_again {
             self.forget(job_id);
         }
         self.reports.ended(job_id, start.attempt, outcome.as_ref().map(|report| report.transcript), may_resume);

@@ -18,6 +18,7 @@ mod buckets;
 mod channel;
 pub mod checkpoint;
 pub mod choice;
+pub mod clock;
 mod conclude;
 mod conduct;
 pub mod config;

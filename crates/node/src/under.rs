@@ -6,8 +6,9 @@ use agreement::{
     Act, Agreement, Digest, IdentityPublicKey, JobSpec, JobState, Mode, Moment, ParticipantId, Pinned, Protocol,
     Receipt, Signed, Signer,
     acts::{Consent, Request},
-    admission::{Refusal, admit_result, admit_rows},
+    admission::{Refusal, admit_clock, admit_result, admit_rows},
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
+    moment::MomentError,
     printable,
     receipt::{Event, InputFacts, RunFacts, Use},
     run::RunInput,
@@ -16,7 +17,7 @@ use database::Location;
 
 use crate::{
     book::{Admission, Book, BookError, JobRequest, Ruling},
-    desk::now_ms,
+    clock::{now, now_ms},
     error::RunError,
 };
 
@@ -122,10 +123,19 @@ impl Under {
         }
         let job = &self.signed_use().statement().job;
         let about = (job.as_str(), &self.digest, self.agreement());
-        let ruled = self.book.admit_use(&theirs, about, (peer, now()?)).await;
+        let ruled = self.book.admit_use(&theirs, about, peer).await;
         ruled.map_err(|error| RunError::Own(error.to_string()))?.map_err(RunError::from)?;
         let party = self.agreement().party_of(peer);
         party.map_or(Ok(()), |party| admit_rows(party, input.padded_size, false).map_err(RunError::from))
+    }
+
+    /// Admits the peer's clock, as it shows it in the handshake.
+    pub(crate) fn admit_clock(&self, peer: &ParticipantId, seconds: i64) -> Result<(), RunError> {
+        let theirs = Moment::from_seconds(seconds).map_err(|error| {
+            let what = format!("its clock: {error}");
+            RunError::Peer { peer: peer.clone(), what }
+        })?;
+        Ok(admit_clock(self.book.participant(), now()?, peer, theirs)?)
     }
 
     /// The number of the use that the peer showed of this job.
@@ -160,7 +170,10 @@ impl Under {
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>) -> Result<(), RunError> {
         let job = &self.signed_use().statement().job;
         let own = |error: BookError| RunError::Own(error.to_string());
-        for signed in self.book.ended(job, outcome, receipts).await.map_err(own)? {
+        let receipts = self.book.ended(job, outcome, receipts).await.map_err(own)?;
+        // Those of peers that came before ours was there.
+        self.book.compare_all(job, now()?).await.map_err(own)?;
+        for signed in receipts {
             // What the other parties state alike goes to them, to be compared.
             if signed.statement().run.is_none() {
                 continue;
@@ -201,14 +214,10 @@ pub(crate) fn run_facts(terms: [u8; 32], inputs: &[RunInput], transcript: [u8; 3
     }
 }
 
-/// This machine's clock.
-///
-/// # Errors
-/// [`RunError::Own`] before 1970.
-pub(crate) fn now() -> Result<Moment, RunError> {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
-    Moment::from_seconds(seconds).map_err(|error| RunError::Own(error.to_string()))
+impl From<MomentError> for RunError {
+    fn from(error: MomentError) -> Self {
+        Self::Own(format!("this machine's clock is wrong: {error}"))
+    }
 }
 
 impl From<Refusal> for RunError {

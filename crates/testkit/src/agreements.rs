@@ -6,10 +6,10 @@ use std::{
 };
 
 use agreement::{
-    Act, Agreement, Digest, JobSpec, Moment, Pinned, Signed, Signer, Statement,
+    Act, Agreement, Digest, JobSpec, Pinned, Signed, Signer, Statement,
     acts::{Change, Consent, Request, Standing},
 };
-use node::{NodeConfig, Under, book::Book};
+use node::{NodeConfig, Under, book::Book, clock::now};
 use tonic::transport::Channel;
 use wire::{Duty, proto::agreement_service_client::AgreementServiceClient};
 
@@ -17,15 +17,6 @@ use crate::{
     participants::{BoxError, Participant, pins},
     world::World,
 };
-
-/// This machine's clock.
-///
-/// # Errors
-/// If it is before 1970.
-pub fn now() -> Result<Moment, BoxError> {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    Ok(Moment::from_seconds(i64::try_from(seconds)?)?)
-}
 
 /// Signs a statement as the participant of this name.
 ///

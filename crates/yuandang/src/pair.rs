@@ -13,7 +13,7 @@
 pub mod messages;
 mod process;
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use agreement::Protocol;
 use psi::cost::Reason;
@@ -83,11 +83,6 @@ pub async fn run(
     Ok(PairReport { total_seconds: begin.elapsed().as_secs_f64(), ..outcome? })
 }
 
-fn seconds_now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-}
-
 /// What has been heard of one party.
 #[derive(Default)]
 struct Heard {
@@ -116,7 +111,7 @@ async fn meet_and_run(
 ) -> Result<PairReport, Failure> {
     let [receiver, sender] = parties;
     let (receiver_ready, sender_ready) = tokio::try_join!(receiver.ready(), sender.ready())?;
-    let made = seconds_now();
+    let made = node::clock::now().map_err(Failure::other)?.seconds();
     sender.tell(&Go { peer: receiver_ready.0, dial: None, made }).await?;
     receiver.tell(&Go { peer: sender_ready.0, dial: sender_ready.1, made }).await?;
     let (of_receiver, of_sender) = tokio::try_join!(receiver.consented(), sender.consented())?;

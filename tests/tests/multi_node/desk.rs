@@ -163,5 +163,18 @@ async fn a_supervisor_revokes_in_the_middle_of_a_run() {
     assert_ne!(ended, JobState::Succeeded);
     assert!(shown.cause.contains("Revoked by supervisor"), "{}", shown.cause);
     assert_eq!(world.result("shanghai", &id), None);
+    // What was found so far is gone at both, and each has noted that the job is over.
+    for name in ["shanghai", "anhui"] {
+        let node = world.node(name).unwrap();
+        until("the end of what is kept", async || {
+            let kept = std::fs::read_dir(node.folder.join("runs")).unwrap();
+            kept.into_iter().all(|file| file.unwrap().file_name() == "storage.key").then_some(())
+        })
+        .await;
+        until("the end in the book", async || node.book.open_jobs(&digest).await.unwrap().is_empty().then_some(()))
+            .await;
+        let last = node.book.receipts_of(&id).await.unwrap().pop().unwrap();
+        assert_eq!(last.statement().event, Event::Failed, "{name}");
+    }
     world.stop().await.unwrap();
 }

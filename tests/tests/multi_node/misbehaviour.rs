@@ -42,6 +42,10 @@ async fn cheated(tamper: Tamper, words: &[&str]) {
 }
 
 async fn cheated_over(protocol: Protocol, tamper: Tamper, words: &[&str]) {
+    ended_as(JobState::Failed, protocol, tamper, words).await;
+}
+
+async fn ended_as(wanted: JobState, protocol: Protocol, tamper: Tamper, words: &[&str]) {
     let (world, _, hardship) = world().await;
     let job = JobSpec { protocol, ..job(Mode::Membership, "jiangsu") };
     let mut jiangsu = Outsider::attach(&world, "jiangsu").await.unwrap();
@@ -51,7 +55,7 @@ async fn cheated_over(protocol: Protocol, tamper: Tamper, words: &[&str]) {
         tokio::join!(jiangsu.cheat(&world, "shanghai", &start, &hardship, tamper), world.wait("shanghai", &id));
     assert!(own.is_err(), "the cheater's own side did not end with an error");
     let (state, ended) = ended.unwrap();
-    assert_eq!(state, JobState::Failed, "{}", ended.cause);
+    assert_eq!(state, wanted, "{}", ended.cause);
     for word in words {
         assert!(ended.cause.contains(word), "no {word:?} in {:?}", ended.cause);
     }
@@ -145,7 +149,7 @@ async fn a_header_that_announces_too_much_is_refused_before_anything_is_allocate
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_that_is_not_kept_ends_the_run() {
-    let nonce = |_| Tampered::Send(vec![Body::Reveal(Reveal { nonce: vec![1; 32].into() })]);
+    let nonce = |_| Tampered::Send(vec![Body::Reveal(Reveal { nonce: vec![1; 32].into(), clock_seconds: 0 })]);
     cheated(changing(1, nonce), &["jiangsu", "nonce"]).await;
     let check = |_| Tampered::Send(vec![Body::Confirm(Confirm { session_check: vec![1; 32].into() })]);
     cheated(changing(2, check), &["jiangsu"]).await;
@@ -159,6 +163,29 @@ async fn a_handshake_that_is_not_kept_ends_the_run() {
         Tampered::Send(vec![Body::Hello(Hello { terms: Some(terms), input, attempt, signed_use })])
     };
     cheated(changing(0, other_mode), &["jiangsu", "mode"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_without_a_signed_use_or_with_another_clock_is_refused() {
+    let unsigned = |body| {
+        let Body::Hello(hello) = body else { return Tampered::Send(vec![]) };
+        Tampered::Send(vec![Body::Hello(Hello { signed_use: vec![].into(), ..hello })])
+    };
+    cheated(changing(0, unsigned), &["jiangsu", "its use of the agreement"]).await;
+    let another_number = |body| {
+        let Body::Hello(Hello { input: Some(mut input), terms, attempt, signed_use }) = body else {
+            return Tampered::Send(vec![]);
+        };
+        input.use_counter += 1;
+        Tampered::Send(vec![Body::Hello(Hello { input: Some(input), terms, attempt, signed_use })])
+    };
+    cheated(changing(0, another_number), &["jiangsu", "another use of the agreement than it states"]).await;
+    let hours_apart = |body| {
+        let Body::Reveal(reveal) = body else { return Tampered::Send(vec![]) };
+        Tampered::Send(vec![Body::Reveal(Reveal { clock_seconds: 1_767_225_600, ..reveal })])
+    };
+    let words = ["clocks are apart", "jiangsu has 2026-01-01T00:00:00Z"];
+    ended_as(JobState::Rejected, Protocol::Ecdh, changing(1, hours_apart), &words).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use agreement::{
     Act, Agreement, Digest, Event, JobSpec, Moment, ParticipantId, Receipt, Signed,
     acts::Heartbeat,
-    admission::{Decision, Facts, Refusal, Used, admit, admit_clock, admit_peer},
+    admission::{Decision, Facts, Refusal, SKEW, Used, admit, admit_peer},
     receipt::Use,
 };
 use database::{Row, Transaction, query};
@@ -54,6 +54,10 @@ impl Book {
     /// # Errors
     /// [`BookError`]; then nothing is counted.
     pub async fn admit(&self, request: JobRequest<'_>) -> Result<Ruling, BookError> {
+        self.database.in_time(self.rule(request)).await
+    }
+
+    async fn rule(&self, request: JobRequest<'_>) -> Result<Ruling, BookError> {
         let named = request.spec.agreement_digest.map(Digest::from_bytes);
         let agreement = match &named {
             Some(digest) => self.agreement(digest).await?,
@@ -87,13 +91,7 @@ impl Book {
         let name = digest.to_string();
         let mut transaction = self.database.begin().await?;
         // This row puts all admissions of the agreement in order.
-        let counter = query(
-            "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \
-             ON CONFLICT (agreement) DO UPDATE SET runs = counters.runs RETURNING runs, day, today, last_s",
-        )
-        .bind(name.clone())
-        .fetch_one(&mut *transaction)
-        .await?;
+        let counter = query(super::COUNTER).bind(name.clone()).fetch_one(&mut *transaction).await?;
         let earlier = query("SELECT agreement, statement, outcome FROM uses WHERE job = $1")
             .bind(request.id.to_owned())
             .fetch_optional(&mut *transaction)
@@ -193,8 +191,13 @@ impl Book {
     /// Keeps a supervisor's heartbeat, if it is later than the one before.
     ///
     /// # Errors
-    /// [`BookError::NotTaken`] if its signer is no supervisor that is pinned here.
-    pub async fn heard(&self, heartbeat: &Signed<Heartbeat>) -> Result<(), BookError> {
+    /// [`BookError::NotTaken`] if its signer is no supervisor that is pinned here, or it is from the future: it would be the
+    /// last one until then.
+    pub async fn heard(&self, heartbeat: &Signed<Heartbeat>, now: Moment) -> Result<(), BookError> {
+        let at = heartbeat.statement().at;
+        if at > now.plus(SKEW) {
+            return Err(BookError::NotTaken(format!("the heartbeat is of {at}, and it is {now} here")));
+        }
         if !self.pinned.is_supervisor((heartbeat.signer(), heartbeat.identity())) {
             return Err(BookError::NotTaken(format!("{} is no supervisor that is pinned here", heartbeat.signer())));
         }
@@ -235,6 +238,10 @@ impl Book {
         outcome: &str,
         receipts: Vec<Receipt>,
     ) -> Result<Vec<Signed<Receipt>>, BookError> {
+        self.database.in_time(self.end(job, outcome, receipts)).await
+    }
+
+    async fn end(&self, job: &str, outcome: &str, receipts: Vec<Receipt>) -> Result<Vec<Signed<Receipt>>, BookError> {
         let mut transaction = self.database.begin().await?;
         let changed = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = ''")
             .bind(job.to_owned())
@@ -251,6 +258,28 @@ impl Book {
         Ok(signed)
     }
 
+    /// Notes that a job which does not go on here is over, if it was admitted and nothing says so yet.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn given_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
+        let row = query("SELECT agreement, statement, outcome FROM uses WHERE job = $1 AND outcome = ''")
+            .bind(job.to_owned())
+            .fetch_optional(self.database.pool())
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let signed_use = Earlier::read(&row)?.signed_use;
+        let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
+        let receipt = Receipt {
+            agreement: Some(signed_use.statement().agreement),
+            job: Some(job.to_owned()),
+            use_number: Some(signed_use.statement().number),
+            cause,
+            ..Receipt::of(Event::Failed, now)
+        };
+        self.ended(job, outcome, vec![receipt]).await.map(drop)
+    }
+
     /// Admits the use that a peer signed for this job, and remembers its number: it is spent.
     ///
     /// # Errors
@@ -259,7 +288,16 @@ impl Book {
         &self,
         theirs: &Signed<Use>,
         (job, digest, agreement): (&str, &Digest, &Agreement),
-        (peer, now): (&ParticipantId, Moment),
+        peer: &ParticipantId,
+    ) -> Result<Result<(), Refusal>, BookError> {
+        self.database.in_time(self.spend(theirs, (job, digest, agreement), peer)).await
+    }
+
+    async fn spend(
+        &self,
+        theirs: &Signed<Use>,
+        (job, digest, agreement): (&str, &Digest, &Agreement),
+        peer: &ParticipantId,
     ) -> Result<Result<(), Refusal>, BookError> {
         let said = theirs.statement();
         let about = [
@@ -281,9 +319,6 @@ impl Book {
             // The job goes on: it is the same use, or none.
             let same = row.try_get::<String, _>("statement")? == body;
             return Ok(if same { Ok(()) } else { Err(Refusal::Use { peer: peer.clone(), what: "the use" }) });
-        }
-        if let Err(refusal) = admit_clock(&self.me, now, peer, said.at) {
-            return Ok(Err(refusal));
         }
         // The first to write a number has it.
         query(

@@ -25,6 +25,10 @@ pub use self::{
 
 const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
 
+/// Writes and reads the row of an agreement's counters, which puts all that concerns its uses in order.
+const COUNTER: &str = "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \
+                       ON CONFLICT (agreement) DO UPDATE SET runs = counters.runs RETURNING runs, day, today, last_s";
+
 /// Why the book did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BookError {

@@ -5,8 +5,8 @@ use database::{Row, query};
 
 use super::{Book, BookError, stored};
 
-/// The most agreements that a node keeps which not all parties have consented to: anybody who is pinned can ask for some.
-const OPEN_REQUESTS: i64 = 10_000;
+/// The most agreements that a node keeps to which its own participant has not consented: anybody who is pinned can ask for some.
+const OPEN_REQUESTS: i64 = 1000;
 /// Above all numbers of standing statements, times the kinds of them.
 const FOR_EVER: u64 = 1 << 60;
 
@@ -39,6 +39,10 @@ impl Book {
     /// # Errors
     /// [`BookError::NotTaken`] if its signer's key is not pinned here, or has no say, or its agreement is not known.
     pub async fn keep(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
+        self.database.in_time(self.take(act, now_ms)).await
+    }
+
+    async fn take(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
         let digest = act.agreement()?;
         let signer = act.signer();
         if !self.pinned.is_participant(signer) && !self.pinned.is_supervisor(signer) {
@@ -60,6 +64,9 @@ impl Book {
         if !is_party && !may_hold {
             return Err(BookError::NotTaken(format!("{} has no say in agreement {}", signer.0, digest.short())));
         }
+        let mut transaction = self.database.begin().await?;
+        // The row that admissions write first: one that did not see this statement is done, and its job can be stopped.
+        query(super::COUNTER).bind(digest.to_string()).fetch_one(&mut *transaction).await?;
         let kept = query(
             "INSERT INTO acts (agreement, kind, signer, identity, rank, body, received_ms) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) \
@@ -73,8 +80,9 @@ impl Book {
         .bind(rank(act))
         .bind(text(act.to_bytes()?)?)
         .bind(now_ms)
-        .execute(self.database.pool())
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(if kept.rows_affected() > 0 { News::New } else { News::Known })
     }
 
@@ -92,8 +100,9 @@ impl Book {
         }
         let open = query(
             "SELECT COUNT(*) FROM agreements WHERE NOT EXISTS \
-             (SELECT 1 FROM acts WHERE acts.agreement = agreements.digest AND acts.kind = 'consent')",
+             (SELECT 1 FROM acts WHERE acts.agreement = agreements.digest AND acts.kind = 'consent' AND acts.signer = $1)",
         )
+        .bind(self.me.to_string())
         .fetch_one(self.database.pool())
         .await?;
         if open.try_get::<i64, _>(0)? >= OPEN_REQUESTS {

@@ -14,10 +14,13 @@ impl Book {
     /// # Errors
     /// [`BookError`]; then there is no receipt.
     pub async fn receipt(&self, receipt: Receipt) -> Result<Signed<Receipt>, BookError> {
-        let mut transaction = self.database.begin().await?;
-        let signed = self.append(&mut transaction, receipt).await?;
-        transaction.commit().await?;
-        Ok(signed)
+        let sign = async {
+            let mut transaction = self.database.begin().await?;
+            let signed = self.append(&mut transaction, receipt).await?;
+            transaction.commit().await?;
+            Ok(signed)
+        };
+        self.database.in_time(sign).await
     }
 
     /// The same as part of a transaction, in which it is the last row that others wait for.
@@ -110,45 +113,56 @@ impl Book {
         Ok(self.receipts_of(job).await?.iter().find_map(run))
     }
 
-    /// Keeps a peer's receipt of a run, and compares it with this node's own.
+    /// Keeps a peer's receipt of a run that this node had a part in, and compares it with this node's own, if that is there.
     ///
     /// # Errors
-    /// [`BookError::NotTaken`] if its signer's key is not pinned here.
+    /// [`BookError::NotTaken`] if its signer's key is not pinned here, or there was no such job with it.
     pub async fn compare(&self, theirs: &Signed<Receipt>, now: Moment) -> Result<Option<&'static str>, BookError> {
         if !self.pinned.is_participant((theirs.signer(), theirs.identity())) {
             return Err(BookError::NotTaken(format!("{} is not pinned here with that key", theirs.signer())));
         }
         let (digest, receipt) = (theirs.digest()?, theirs.statement());
         let job = receipt.job.clone().unwrap_or_default();
-        let kept = query(
-            "INSERT INTO peer_receipts (digest, signer, event, job, at_s, body) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (digest) DO NOTHING",
+        // One for each job that was run with the peer: it signed its use of it in the handshake.
+        if receipt.event != Event::Succeeded || self.peer_use(&job, theirs.signer()).await? == 0 {
+            return Err(BookError::NotTaken("the receipt is not of a run with this node".to_owned()));
+        }
+        query(
+            "INSERT INTO peer_receipts (job, signer, digest, at_s, body) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (job, signer) DO NOTHING",
         )
-        .bind(digest.to_string())
-        .bind(theirs.signer().to_string())
-        .bind(receipt.event.to_string())
         .bind(job.clone())
+        .bind(theirs.signer().to_string())
+        .bind(digest.to_string())
         .bind(receipt.at.seconds())
         .bind(text(theirs.to_bytes()?)?)
         .execute(self.database.pool())
         .await?;
-        if kept.rows_affected() == 0 || receipt.event != Event::Succeeded {
-            return Ok(None);
-        }
-        let own = self.receipts_of(&job).await?;
-        let own = own.iter().find(|own| own.statement().event == Event::Succeeded);
-        let Some(own) = own else { return Ok(None) };
-        let difference = difference(own.statement(), receipt);
-        if let Some(what) = difference {
+        self.compare_all(&job, now).await
+    }
+
+    /// Compares this node's receipt of a run with those of its peers, as far as both are there. A difference gets a receipt of
+    /// its own, once.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn compare_all(&self, job: &str, now: Moment) -> Result<Option<&'static str>, BookError> {
+        let own = self.receipts_of(job).await?;
+        let of = |event| own.iter().find(move |own| own.statement().event == event).map(Signed::statement);
+        let (Some(ours), None) = (of(Event::Succeeded), of(Event::Disputed)) else { return Ok(None) };
+        for theirs in self.peer_receipts_of(job).await? {
+            let Some(what) = difference(ours, theirs.statement()) else { continue };
+            tracing::error!(job, peer = %theirs.signer(), what, "the receipts of both sides differ");
             let finding = Receipt {
-                agreement: own.statement().agreement,
-                job: Some(job),
+                agreement: ours.agreement,
+                job: Some(job.to_owned()),
                 cause: Some(format!("the receipt of {} differs from this node's in {what}", theirs.signer())),
                 ..Receipt::of(Event::Disputed, now)
             };
             self.receipt(finding).await?;
+            return Ok(Some(what));
         }
-        Ok(difference)
+        Ok(None)
     }
 
     /// Peers' receipts of a job.

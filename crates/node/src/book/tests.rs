@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use agreement::{
-    Act, Agreement, Event, IdentityKey, Moment, Pinned, Protocol, Role, Signed,
+    Act, Agreement, Digest, Event, IdentityKey, Moment, Pinned, Protocol, Receipt, Role, Signed,
     acts::{Change, Consent, Request, Standing},
     admission::Refusal,
     chain::verify_chain,
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
+    receipt::{InputFacts, RunFacts},
 };
 use database::Location;
 use tempfile::TempDir;
@@ -178,6 +179,10 @@ on_both! {
     a_use_of_a_peer_is_spent_once
     days_are_counted_apart
     the_chain_of_receipts_has_no_gap
+    receipts_that_differ_are_found_whichever_comes_first
+    a_job_that_does_not_go_on_is_over_once
+    heartbeats_count_from_supervisors_and_not_from_the_future
+    requests_without_end_are_bounded_whoever_signs_them
 }
 
 async fn a_job_is_counted_once_however_often_it_is_started(home: &Home) {
@@ -285,14 +290,15 @@ async fn a_use_of_a_peer_is_spent_once(home: &Home) {
         let statement = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: job.to_owned(), number };
         sign(statement, name, seed)
     };
-    let ruled = |theirs: Signed<agreement::receipt::Use>, job: &'static str, now: &'static str| {
+    let ruled = |theirs: Signed<agreement::receipt::Use>, job: &'static str| {
         let (book, terms, shanghai) = (book.clone(), terms.clone(), shanghai.clone());
-        async move { book.admit_use(&theirs, (job, &digest, &terms), (&shanghai, at(now))).await.unwrap() }
+        async move { book.admit_use(&theirs, (job, &digest, &terms), &shanghai).await.unwrap() }
     };
     let good = said("a", 2, ("shanghai", 1));
-    assert_eq!(ruled(good.clone(), "a", SPRING).await, Ok(()));
-    assert_eq!(ruled(good.clone(), "a", "2026-03-09T00:00:00Z").await, Ok(()), "it goes on, days later");
-    assert_eq!(ruled(said("b", 1, ("shanghai", 1)), "b", SPRING).await, Ok(()));
+    assert_eq!(ruled(good.clone(), "a").await, Ok(()));
+    assert_eq!(ruled(good.clone(), "a").await, Ok(()), "it goes on");
+    assert_eq!(ruled(said("b", 1, ("shanghai", 1)), "b").await, Ok(()));
+    assert_eq!(book.peer_use("a", &shanghai).await.unwrap(), 2);
     let refused = [
         (said("c", 2, ("shanghai", 1)), "c", "restored from a backup"),
         (said("a", 3, ("shanghai", 1)), "a", "the use differs"),
@@ -302,11 +308,9 @@ async fn a_use_of_a_peer_is_spent_once(home: &Home) {
         (said("f", 6, ("shanghai", 1)), "f", "allows 5 in all"),
     ];
     for (theirs, job, wanted) in refused {
-        let why = ruled(theirs, job, SPRING).await.unwrap_err().to_string();
+        let why = ruled(theirs, job).await.unwrap_err().to_string();
         assert!(why.contains(wanted), "{wanted}: {why}");
     }
-    let why = ruled(said("g", 4, ("shanghai", 1)), "g", "2026-03-01T03:00:00Z").await.unwrap_err().to_string();
-    assert!(why.contains("2026-03-01T03:00:00Z") && why.contains(SPRING), "{why}");
 }
 
 async fn days_are_counted_apart(home: &Home) {
@@ -339,4 +343,119 @@ async fn the_chain_of_receipts_has_no_gap(home: &Home) {
     assert!(verify_chain(&receipts[1..], Some(receipts[2].digest().unwrap())).is_err());
     assert_eq!(book.receipts(2, 1).await.unwrap(), receipts[1..2]);
     assert_eq!(book.receipts_of("b").await.unwrap(), receipts[1..2]);
+}
+
+/// What both sides state alike of a run of the agreement, but for the transcript.
+fn run_facts(transcript: u8) -> RunFacts {
+    let input = |name: &str| InputFacts {
+        participant: name.parse().unwrap(),
+        commitment: Digest::from_bytes([3; 32]),
+        padded_size: 10,
+        use_number: 1,
+    };
+    RunFacts {
+        terms: Digest::from_bytes([1; 32]),
+        inputs: vec![input("shanghai"), input("anhui")],
+        transcript: Digest::from_bytes([transcript; 32]),
+    }
+}
+
+async fn receipts_that_differ_are_found_whichever_comes_first(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    let digest = terms.digest().unwrap();
+    let shanghai: ParticipantId = "shanghai".parse().unwrap();
+    let succeeded = |job: &str, transcript| Receipt {
+        agreement: Some(digest),
+        job: Some(job.to_owned()),
+        run: Some(run_facts(transcript)),
+        ..Receipt::of(Event::Succeeded, at(SPRING))
+    };
+    let rounds = [("a", true, 7), ("b", false, 7), ("c", true, 4), ("d", false, 4)];
+    for (number, (job, theirs_first, transcript)) in (1..).zip(rounds) {
+        admit(&book, &terms, job, SPRING).await.unwrap();
+        let theirs = sign(Receipt { number: 1, ..succeeded(job, transcript) }, "shanghai", 1);
+        assert!(
+            matches!(book.compare(&theirs, at(SPRING)).await, Err(BookError::NotTaken(_))),
+            "there was no run with it"
+        );
+        let statement = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: job.to_owned(), number };
+        let shown = sign(statement, "shanghai", 1);
+        book.admit_use(&shown, (job, &digest, &terms), &shanghai).await.unwrap().unwrap();
+        let ours = async {
+            book.ended(job, "Succeeded", vec![succeeded(job, 4)]).await.unwrap();
+            book.compare_all(job, at(SPRING)).await.unwrap()
+        };
+        let found = if theirs_first {
+            assert_eq!(book.compare(&theirs, at(SPRING)).await.unwrap(), None);
+            ours.await
+        } else {
+            assert_eq!(ours.await, None);
+            book.compare(&theirs, at(SPRING)).await.unwrap()
+        };
+        let wanted = (transcript == 7).then_some("the transcript");
+        assert_eq!(found, wanted, "{job}");
+        // Said again, it is no second finding.
+        book.compare(&theirs, at(SPRING)).await.unwrap();
+        let receipts = book.receipts_of(job).await.unwrap();
+        let disputed = receipts.iter().filter(|receipt| receipt.statement().event == Event::Disputed).count();
+        assert_eq!(disputed, usize::from(wanted.is_some()), "{job}");
+    }
+    verify_chain(&book.receipts(1, 100).await.unwrap(), None).unwrap();
+}
+
+async fn a_job_that_does_not_go_on_is_over_once(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    admit(&book, &terms, "a", SPRING).await.unwrap();
+    for _ in 0..2 {
+        book.given_up("a", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
+        book.given_up("never heard of", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
+    }
+    let said: Vec<_> = book.receipts(1, 9).await.unwrap().iter().map(|receipt| receipt.statement().event).collect();
+    assert_eq!(said, [Event::Admitted, Event::Failed]);
+    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended("Cancelled".to_owned()));
+    assert!(book.open_jobs(&terms.digest().unwrap()).await.unwrap().is_empty());
+}
+
+async fn heartbeats_count_from_supervisors_and_not_from_the_future(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    let beat = |when: &str, (name, seed): (&str, u8)| sign(agreement::acts::Heartbeat { at: at(when) }, name, seed);
+    let supervisor = ("supervisor", 9);
+    for (heartbeat, now) in [
+        (beat(SPRING, ("supervisor", 8)), SPRING),
+        (beat(SPRING, ("anhui", 2)), SPRING),
+        (beat("2026-03-01T00:00:31Z", supervisor), SPRING),
+    ] {
+        assert!(matches!(book.heard(&heartbeat, at(now)).await, Err(BookError::NotTaken(_))));
+    }
+    let spec = terms.job("autumn", Protocol::Ecdh).unwrap();
+    let admitted = |id: &'static str, now: &'static str| {
+        let (book, spec) = (book.clone(), spec.clone());
+        async move {
+            let request = JobRequest { id, spec: &spec, now: at(now), published: &|_| Some(1), heartbeat: Some(60) };
+            matches!(book.admit(request).await.unwrap(), Ruling::Admitted(_))
+        }
+    };
+    assert!(!admitted("a", SPRING).await);
+    book.heard(&beat(SPRING, supervisor), at(SPRING)).await.unwrap();
+    // An older one that somebody repeats.
+    book.heard(&beat("2026-02-01T00:00:00Z", supervisor), at(SPRING)).await.unwrap();
+    assert!(admitted("b", "2026-03-01T00:01:00Z").await);
+    assert!(!admitted("c", "2026-03-01T00:01:01Z").await);
+}
+
+async fn requests_without_end_are_bounded_whoever_signs_them(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    let mut refused = None;
+    for number in 0..1001 {
+        let mut terms = terms(1);
+        terms.nonce = format!("{number:032x}");
+        let acts = consents(&terms);
+        if let Err(error) = book.keep(&acts[0], number).await {
+            refused = Some((number, error.to_string()));
+            break;
+        }
+        // Its own consent does not make a request an agreement.
+        book.keep(&acts[1], number).await.unwrap();
+    }
+    assert_eq!(refused, Some((1000, "too many requests wait for an answer here".to_owned())));
 }

@@ -5,8 +5,8 @@ use agreement::{
     acts::{Change, Consent, Offer, Rejection, Request, Standing},
 };
 
-use super::{Papers, moment};
-use crate::book::BookError;
+use super::Papers;
+use crate::{book::BookError, clock::now};
 
 /// What a person decides of an agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Papers {
     /// Signs a request for an agreement.
     pub(crate) async fn request(&self, agreement: Agreement, person: Option<String>) -> Result<Digest, BookError> {
         let digest = agreement.digest().map_err(|error| BookError::NotTaken(error.to_string()))?;
-        let act = self.sign(Request { agreement, at: moment()? }, |signed| Act::Request(Box::new(signed)))?;
+        let act = self.sign(Request { agreement, at: now()? }, |signed| Act::Request(Box::new(signed)))?;
         self.publish(&act).await?;
         self.note(Event::Requested, digest, person, None).await?;
         Ok(digest)
@@ -38,7 +38,7 @@ impl Papers {
         choice: Choice,
         (person, reason): (Option<String>, &str),
     ) -> Result<(), BookError> {
-        let (agreement, at) = (digest, moment()?);
+        let (agreement, at) = (digest, now()?);
         let needs_reason = !matches!(choice, Choice::Offer | Choice::Approve);
         if needs_reason && reason.trim().is_empty() {
             return Err(BookError::NotTaken("a reason is missing".to_owned()));
@@ -74,7 +74,7 @@ impl Papers {
         if self.book.agreement(&digest).await?.is_none() {
             return Err(BookError::NotTaken(format!("there is no agreement {digest} here")));
         }
-        let at = moment()?;
+        let at = now()?;
         let approvers = self.book.approve(&format!("agreement:{digest}"), &person, at).await?;
         self.note(Event::Approved, digest, Some(person), None).await?;
         if approvers.len() < self.approvers {
@@ -100,7 +100,7 @@ impl Papers {
         person: Option<String>,
         cause: Option<String>,
     ) -> Result<(), BookError> {
-        let receipt = Receipt { agreement: Some(digest), person, cause, ..Receipt::of(event, moment()?) };
+        let receipt = Receipt { agreement: Some(digest), person, cause, ..Receipt::of(event, now()?) };
         self.book.receipt(receipt).await.map(drop)
     }
 }

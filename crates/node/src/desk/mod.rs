@@ -9,13 +9,10 @@ mod acting;
 mod errands;
 mod service;
 
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use agreement::{
-    Act, AgreementState, Digest, Moment, Receipt, Signed, Statement,
+    Act, AgreementState, Digest, Receipt, Signed, Statement,
     acts::{Change, Heartbeat},
     statement::kind_of,
 };
@@ -24,8 +21,8 @@ use tokio::sync::Notify;
 pub(crate) use self::{errands::run_errands, service::service};
 use crate::{
     book::{Book, BookError, News},
+    clock::{now, now_ms},
     jobs::Jobs,
-    under::now,
 };
 
 /// What the desk of a node works with.
@@ -38,30 +35,12 @@ pub(crate) struct Papers {
     pub(crate) posted: Notify,
 }
 
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// This machine's clock, as the book takes it.
-fn moment() -> Result<Moment, BookError> {
-    now().map_err(|error| BookError::NotTaken(error.to_string()))
-}
-
 impl Papers {
     /// Takes in a statement, whoever brought it, and does what follows from it.
     pub(crate) async fn take_in(&self, statement: &[u8]) -> Result<(), BookError> {
         match kind_of(statement)?.as_str() {
-            Heartbeat::KIND => self.book.heard(&Signed::from_bytes(statement)?).await,
-            Receipt::KIND => {
-                let receipt: Signed<Receipt> = Signed::from_bytes(statement)?;
-                if let Some(what) = self.book.compare(&receipt, moment()?).await? {
-                    let (peer, job) = (receipt.signer(), &receipt.statement().job);
-                    tracing::error!(%peer, ?job, what, "the receipts of both sides differ");
-                }
-                Ok(())
-            }
+            Heartbeat::KIND => self.book.heard(&Signed::from_bytes(statement)?, now()?).await,
+            Receipt::KIND => self.book.compare(&Signed::from_bytes(statement)?, now()?).await.map(drop),
             _ => {
                 let act = Act::from_bytes(statement)?;
                 let (who, kind, digest) = (act.signer().0.clone(), act.kind(), act.agreement()?);
@@ -81,14 +60,14 @@ impl Papers {
             return Ok(());
         }
         let Some(known) = self.book.known(digest).await? else { return Ok(()) };
-        let (_, state) = known.state(&self.book, self.book.runs(digest).await?, moment()?);
+        let (_, state) = known.state(&self.book, self.book.runs(digest).await?, now()?);
         if !matches!(state, AgreementState::Suspended | AgreementState::Revoked) {
             return Ok(());
         }
         let reason = format!("the agreement is {state} by {}: {}", standing.signer(), standing.statement().reason);
         for job in self.book.open_jobs(digest).await? {
             tracing::warn!(job, reason, "a job is stopped");
-            self.jobs.stop(&job, &reason);
+            self.jobs.stop(&job, &reason).await;
         }
         Ok(())
     }

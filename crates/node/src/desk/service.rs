@@ -19,9 +19,11 @@ use super::{
     access::{Wish, allow},
     acting::Choice,
     errands::AT_A_TIME,
-    moment,
 };
-use crate::book::{BookError, Known};
+use crate::{
+    book::{BookError, Known},
+    clock::now,
+};
 
 /// The most bytes of a message: a few statements.
 const MAX_MESSAGE: usize = 2 << 20;
@@ -80,7 +82,7 @@ impl Desk {
     async fn info(&self, known: &Known) -> Result<AgreementInfo, Status> {
         let book = &self.0.book;
         let used = book.runs(&known.digest).await.map_err(status)?;
-        let (life, state) = known.state(book, used, moment().map_err(status)?);
+        let (life, state) = known.state(book, used, now().map_err(|error| status(error.into()))?);
         let hold = life.holds.first().map(|hold| format!("{}: {}", hold.by, hold.reason));
         let rejected = life.rejected.as_ref().map(|(who, why)| format!("{who}: {why}"));
         Ok(AgreementInfo {

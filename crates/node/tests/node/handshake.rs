@@ -140,7 +140,7 @@ async fn an_input_that_was_changed_on_the_way_shows_in_the_session() {
 async fn nonces_and_checks_must_be_those_that_are_due() {
     let nonce = |nonce: Vec<u8>| -> Change {
         Box::new(move |body| match body {
-            Body::Reveal(_) => pass(Body::Reveal(proto::Reveal { nonce: nonce.clone().into() })),
+            Body::Reveal(reveal) => pass(Body::Reveal(proto::Reveal { nonce: nonce.clone().into(), ..reveal })),
             other => pass(other),
         })
     };

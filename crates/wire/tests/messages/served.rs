@@ -80,7 +80,7 @@ async fn bytes_out_of_bounds_are_refused_before_they_are_decoded() {
     let mut client = tonic::client::Grpc::new(CoordinationServiceServer::new(Careless));
     let path = "/yuandang.v1.CoordinationService/Attach".parse().unwrap();
     // Its bytes are in field 1, as a registration's are.
-    let request = Request::new(tokio_stream::once(Reveal { nonce: registration.into() }));
+    let request = Request::new(tokio_stream::once(Reveal { nonce: registration.into(), clock_seconds: 0 }));
     let error = client.streaming(request, path, ProstCodec::<Reveal, AttachResponse>::default()).await.unwrap_err();
     let expected = "field Registration.endpoint: has more than 256 bytes";
     assert_eq!((error.code(), error.message()), (Code::OutOfRange, expected));

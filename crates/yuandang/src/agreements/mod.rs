@@ -6,7 +6,7 @@ mod terms;
 
 use std::path::PathBuf;
 
-use agreement::{Act, Agreement, Digest, Life, Moment, Pinned};
+use agreement::{Act, Agreement, Digest, Life, Pinned};
 use clap::Subcommand;
 use tracing::level_filters::LevelFilter;
 use wire::proto::{
@@ -190,7 +190,7 @@ async fn verify(digest: &str, target: &Target, lang: Lang) -> Result<(), Failure
         return Err(Failure::new(Status::Peer, "the node shows another agreement than it was asked for"));
     }
     let pinned: Pinned = target.pins()?;
-    let now = Moment::from_seconds(seconds_now()).map_err(Failure::other)?;
+    let now = node::clock::now().map_err(Failure::other)?;
     let life = Life::of(&terms, &named, &acts, &pinned);
     let state = life.state(&terms, 0, now, true);
     let lines = text::agreements::verified(lang, &named, &terms, &acts, &pinned, &life);
@@ -209,9 +209,4 @@ async fn verify(digest: &str, target: &Target, lang: Lang) -> Result<(), Failure
         }
         (None, None) => Ok(()),
     }
-}
-
-fn seconds_now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use agreement::{
-    IdentityKey, Moment, ParticipantId, Signed, Statement,
+    IdentityKey, ParticipantId, Signed, Statement,
     catalogue::{Entry, Withdrawal},
     contract::DatasetVersion,
 };
@@ -99,13 +99,9 @@ impl Publisher {
             }
         };
         let dataset = DatasetVersion { name: dataset, version };
-        let envelope = self.sign(Withdrawal { dataset, at: now()?, reason })?.into();
+        let envelope =
+            self.sign(Withdrawal { dataset, at: node::clock::now().map_err(Failure::other)?, reason })?.into();
         client.withdraw_entry(WithdrawEntryRequest { envelope }).await?;
         Ok(version)
     }
-}
-
-fn now() -> Result<Moment, Failure> {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Moment::from_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).map_err(Failure::other)
 }

@@ -1,8 +1,8 @@
 //! How the demonstration's provinces come to an agreement: each by its own people, at its own node.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
-use agreement::{Agreement, Digest, JobSpec, Moment, ParticipantId};
+use agreement::{Agreement, Digest, JobSpec, ParticipantId};
 use tonic::transport::Channel;
 use wire::{
     Credentials, Duty, Person, Pins,
@@ -97,10 +97,7 @@ pub(super) async fn agree(members: &[Participant], spec: &JobSpec) -> Result<Dig
 
 /// Terms that are the job's, with what a job does not say.
 fn terms(spec: &JobSpec, identities: &[(ParticipantId, agreement::IdentityPublicKey)]) -> Result<Agreement, Failure> {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let at = i64::try_from(seconds)
-        .map_err(Failure::other)
-        .and_then(|at| Moment::from_seconds(at).map_err(Failure::other))?;
+    let at = node::clock::now().map_err(Failure::other)?;
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(Failure::other)?;
     let mut terms = node::made_up_agreement(spec, identities, nonce, at)?;

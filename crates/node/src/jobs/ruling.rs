@@ -1,0 +1,84 @@
+//! What the book says of a job, and is told of its end.
+
+use agreement::{JobSpec, JobState};
+use tokio::task::spawn_blocking;
+
+use super::Jobs;
+use crate::{
+    book::{JobRequest, Ruling},
+    clock::now,
+    error::RunError,
+    under::Under,
+};
+
+impl Jobs {
+    /// The transcript of a job whose result an earlier process delivered, and may not have said so: noted in the book, and
+    /// then beside what was kept of the run.
+    pub(super) async fn was_delivered(&self, job_id: &str) -> Option<[u8; 32]> {
+        let booked = match &self.book {
+            Some(book) => book.transcript_of(job_id).await.unwrap_or_else(|error| {
+                tracing::warn!(job_id, %error, "the book does not say whether the job was done before");
+                None
+            }),
+            None => None,
+        };
+        if booked.is_some() {
+            return booked;
+        }
+        let (checkpoints, id) = (self.checkpoints.clone()?, job_id.to_owned());
+        let looked = spawn_blocking(move || checkpoints.was_delivered(&id)).await.ok()?;
+        looked.unwrap_or_else(|error| {
+            tracing::warn!(job_id, %error, "whether the job was delivered before cannot be told");
+            None
+        })
+    }
+
+    /// Has the book rule on a job.
+    pub(super) async fn rule(&self, job_id: &str, spec: &JobSpec) -> Result<Under, RunError> {
+        let no_key = || RunError::Refused("the node has no key to sign with, and enters no agreement".to_owned());
+        let book = self.book.as_ref().ok_or_else(no_key)?;
+        let version = |name: &str| {
+            self.config.datasets.iter().find(|dataset| dataset.name == name).map(|dataset| dataset.version)
+        };
+        let heartbeat = self.config.heartbeat_seconds;
+        let request = JobRequest { id: job_id, spec, now: now()?, published: &version, heartbeat };
+        match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
+            Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
+            Ruling::Refused(refusal) => Err(refusal.into()),
+            Ruling::AwaitsApproval => Err(RunError::Refused("the job waits for this node's approvers".to_owned())),
+            Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),
+        }
+    }
+
+    /// Notes the end of a job that is not to go on.
+    pub(super) async fn note_failure(&self, under: &Under, job_id: &str, error: &RunError, begins_again: bool) {
+        if begins_again || self.may_resume(job_id, error) {
+            return;
+        }
+        let cause = error.public_cause(&self.config.participant);
+        if let Err(error) = under.failed(error.job_state(), &cause).await {
+            tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
+        }
+    }
+
+    /// Notes that a job which does not run here will not go on.
+    pub(super) async fn give_up(&self, job_id: &str, reason: &str) {
+        let Some(book) = &self.book else { return };
+        let noted = async {
+            let state = JobState::Cancelled.to_string();
+            book.given_up(job_id, &state, (reason, now()?)).await
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
+        }
+    }
+
+    /// Ends a job because its agreement does not stand any more: what was found of it is removed.
+    pub(crate) async fn stop(&self, job_id: &str, reason: &str) {
+        // One that runs is noted and forgotten when it has ended.
+        if !self.current.end(job_id, reason.to_owned(), false) {
+            self.forget(job_id);
+            self.give_up(job_id, reason).await;
+        }
+    }
+}
