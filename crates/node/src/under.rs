@@ -17,7 +17,7 @@ use database::Location;
 
 use crate::{
     book::{Admission, Book, BookError, JobRequest, Ruling},
-    clock::{now, now_ms},
+    clock::now,
     error::RunError,
 };
 
@@ -102,10 +102,14 @@ impl Under {
         &self.admission.signed_use
     }
 
-    /// Admits the size of this side's own set.
+    /// Admits the size of this side's own set. How large it is stays here: others know what it is padded to.
     pub(crate) fn admit_own(&self, items: u64) -> Result<(), RunError> {
-        let own = self.agreement().party_of(self.book.participant());
-        own.map_or(Ok(()), |own| admit_rows(own, items, true).map_err(RunError::from))
+        let me = self.book.participant();
+        let Some(own) = self.agreement().party_of(me) else { return Ok(()) };
+        admit_rows(own, items, true).map_err(|refusal| {
+            tracing::warn!(job_id = self.signed_use().statement().job, %refusal, "the set is not as agreed");
+            RunError::Refused(format!("the set of {me} is smaller or larger than the agreement allows"))
+        })
     }
 
     /// Admits what the peer enters: its use of the agreement, and the size of its set.
@@ -170,21 +174,12 @@ impl Under {
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>) -> Result<(), RunError> {
         let job = &self.signed_use().statement().job;
         let own = |error: BookError| RunError::Own(error.to_string());
-        let receipts = self.book.ended(job, outcome, receipts).await.map_err(own)?;
+        let me = self.book.participant();
+        let others = self.agreement().parties.iter().map(|party| &party.participant).filter(|party| *party != me);
+        let others: Vec<&ParticipantId> = others.collect();
+        self.book.ended(job, outcome, (receipts, &others)).await.map_err(own)?;
         // Those of peers that came before ours was there.
-        self.book.compare_all(job, now()?).await.map_err(own)?;
-        for signed in receipts {
-            // What the other parties state alike goes to them, to be compared.
-            if signed.statement().run.is_none() {
-                continue;
-            }
-            let bytes = signed.to_bytes().map_err(|error| own(error.into()))?;
-            let me = self.book.participant();
-            for party in self.agreement().parties.iter().filter(|party| party.participant != *me) {
-                self.book.post(&party.participant, &bytes, now_ms()).await.map_err(own)?;
-            }
-        }
-        Ok(())
+        self.book.compare_all(job, now()?).await.map(drop).map_err(own)
     }
 
     /// A receipt of this run.

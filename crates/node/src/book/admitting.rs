@@ -228,58 +228,6 @@ impl Book {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
-    /// Notes that a job has ended here, with receipts of how. It is not admitted again.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn ended(
-        &self,
-        job: &str,
-        outcome: &str,
-        receipts: Vec<Receipt>,
-    ) -> Result<Vec<Signed<Receipt>>, BookError> {
-        self.database.in_time(self.end(job, outcome, receipts)).await
-    }
-
-    async fn end(&self, job: &str, outcome: &str, receipts: Vec<Receipt>) -> Result<Vec<Signed<Receipt>>, BookError> {
-        let mut transaction = self.database.begin().await?;
-        let changed = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = ''")
-            .bind(job.to_owned())
-            .bind(outcome.to_owned())
-            .execute(&mut *transaction)
-            .await?;
-        let mut signed = Vec::new();
-        if changed.rows_affected() > 0 {
-            for receipt in receipts {
-                signed.push(self.append(&mut transaction, receipt).await?);
-            }
-        }
-        transaction.commit().await?;
-        Ok(signed)
-    }
-
-    /// Notes that a job which does not go on here is over, if it was admitted and nothing says so yet.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn given_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
-        let row = query("SELECT agreement, statement, outcome FROM uses WHERE job = $1 AND outcome = ''")
-            .bind(job.to_owned())
-            .fetch_optional(self.database.pool())
-            .await?;
-        let Some(row) = row else { return Ok(()) };
-        let signed_use = Earlier::read(&row)?.signed_use;
-        let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
-        let receipt = Receipt {
-            agreement: Some(signed_use.statement().agreement),
-            job: Some(job.to_owned()),
-            use_number: Some(signed_use.statement().number),
-            cause,
-            ..Receipt::of(Event::Failed, now)
-        };
-        self.ended(job, outcome, vec![receipt]).await.map(drop)
-    }
-
     /// Admits the use that a peer signed for this job, and remembers its number: it is spent.
     ///
     /// # Errors

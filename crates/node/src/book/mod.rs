@@ -5,6 +5,7 @@
 //! of `chain`, always in this order. So on both kinds of database one is at it at a time, and reads what the last one left.
 
 mod admitting;
+mod ending;
 mod papers;
 mod post;
 mod receipts;

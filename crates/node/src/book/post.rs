@@ -1,11 +1,12 @@
 //! Approvals by persons of this participant, and statements that wait for peers.
 
 use agreement::{Digest, Moment, ParticipantId};
-use database::{Row, query};
+use database::{Row, Transaction, query};
 
-use super::{Book, BookError};
+use super::{Book, BookError, papers::text};
+use crate::clock::now_ms;
 
-/// The most statements that wait for one peer. A peer that is away for long is told the newest when it is back.
+/// The most statements that wait for one peer.
 const MOST_WAITING: i64 = 10_000;
 
 impl Book {
@@ -30,24 +31,11 @@ impl Book {
     /// Puts a statement into the post for a peer.
     ///
     /// # Errors
-    /// [`BookError`], also if too many wait.
-    pub async fn post(&self, peer: &ParticipantId, statement: &[u8], now_ms: i64) -> Result<(), BookError> {
-        let body = super::papers::text(statement.to_vec())?;
-        let waiting = query("SELECT COUNT(*) FROM outbox WHERE peer = $1")
-            .bind(peer.to_string())
-            .fetch_one(self.database.pool())
-            .await?;
-        if waiting.try_get::<i64, _>(0)? >= MOST_WAITING {
-            return Err(BookError::NotTaken(format!("too many statements wait for {peer}")));
-        }
-        query("INSERT INTO outbox (peer, digest, body, made_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-            .bind(peer.to_string())
-            .bind(Digest::of(&[statement]).to_string())
-            .bind(body)
-            .bind(now_ms)
-            .execute(self.database.pool())
-            .await?;
-        Ok(())
+    /// [`BookError`].
+    pub async fn post(&self, peer: &ParticipantId, statement: &[u8]) -> Result<(), BookError> {
+        let mut transaction = self.database.begin().await?;
+        post(&mut transaction, peer, statement).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Statements that wait for a peer, oldest first, with what they are acknowledged by: at most `most`.
@@ -87,4 +75,29 @@ impl Book {
             .await?;
         rows.iter().map(|row| Ok(row.try_get("job")?)).collect()
     }
+}
+
+/// Puts a statement into the post for a peer, as part of a transaction. For a peer that was away for very long nothing more is
+/// put in, and what the statement is about goes on.
+pub(super) async fn post(
+    transaction: &mut Transaction,
+    peer: &ParticipantId,
+    statement: &[u8],
+) -> Result<(), BookError> {
+    let waiting = query("SELECT COUNT(*) FROM outbox WHERE peer = $1")
+        .bind(peer.to_string())
+        .fetch_one(&mut **transaction)
+        .await?;
+    if waiting.try_get::<i64, _>(0)? >= MOST_WAITING {
+        tracing::error!(%peer, "too many statements wait for a peer; it is not told of this one");
+        return Ok(());
+    }
+    query("INSERT INTO outbox (peer, digest, body, made_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+        .bind(peer.to_string())
+        .bind(Digest::of(&[statement]).to_string())
+        .bind(text(statement.to_vec())?)
+        .bind(now_ms())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }

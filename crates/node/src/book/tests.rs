@@ -195,7 +195,7 @@ async fn a_job_is_counted_once_however_often_it_is_started(home: &Home) {
     let refused = admit(&book, &terms, "c", SPRING).await.unwrap();
     assert!(matches!(&refused, Ruling::Refused(why) if why.to_string().contains("Exhausted")), "{refused:?}");
     assert_eq!(first, admit(&book, &terms, "a", SPRING).await.unwrap());
-    book.ended("a", "Succeeded", Vec::new()).await.unwrap();
+    book.ended("a", "Succeeded", (Vec::new(), &[])).await.unwrap();
     assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended("Succeeded".to_owned()));
     assert_eq!(book.runs(&terms.digest().unwrap()).await.unwrap(), 2);
 }
@@ -382,7 +382,9 @@ async fn receipts_that_differ_are_found_whichever_comes_first(home: &Home) {
         let shown = sign(statement, "shanghai", 1);
         book.admit_use(&shown, (job, &digest, &terms), &shanghai).await.unwrap().unwrap();
         let ours = async {
-            book.ended(job, "Succeeded", vec![succeeded(job, 4)]).await.unwrap();
+            for _ in 0..2 {
+                book.ended(job, "Succeeded", (vec![succeeded(job, 4)], &[&shanghai])).await.unwrap();
+            }
             book.compare_all(job, at(SPRING)).await.unwrap()
         };
         let found = if theirs_first {
@@ -401,6 +403,8 @@ async fn receipts_that_differ_are_found_whichever_comes_first(home: &Home) {
         assert_eq!(disputed, usize::from(wanted.is_some()), "{job}");
     }
     verify_chain(&book.receipts(1, 100).await.unwrap(), None).unwrap();
+    // Each of the four waits for Shanghai, once.
+    assert_eq!(book.waiting(&shanghai, 16).await.unwrap().len(), 4);
 }
 
 async fn a_job_that_does_not_go_on_is_over_once(home: &Home) {

@@ -81,7 +81,7 @@ impl Papers {
         let statement = act.to_bytes()?;
         let parties = self.book.agreement(&digest).await?.map(|agreement| agreement.parties).unwrap_or_default();
         for party in parties.iter().filter(|party| party.participant != *self.book.participant()) {
-            self.book.post(&party.participant, &statement, now_ms()).await?;
+            self.book.post(&party.participant, &statement).await?;
         }
         self.posted.notify_one();
         Ok(())

@@ -1,0 +1,71 @@
+//! The end of a job in the book.
+
+use agreement::{Event, Moment, ParticipantId, Receipt, Signed, receipt::Use};
+use database::{Row, query};
+
+use super::{Book, BookError, post::post};
+
+impl Book {
+    /// Notes that a job has ended here, with receipts of how. It is not admitted again. Receipts of a run go into the post for
+    /// `others`, all in one transaction.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn ended(
+        &self,
+        job: &str,
+        outcome: &str,
+        receipts: (Vec<Receipt>, &[&ParticipantId]),
+    ) -> Result<(), BookError> {
+        self.database.in_time(self.end(job, outcome, receipts)).await
+    }
+
+    async fn end(
+        &self,
+        job: &str,
+        outcome: &str,
+        (receipts, others): (Vec<Receipt>, &[&ParticipantId]),
+    ) -> Result<(), BookError> {
+        let mut transaction = self.database.begin().await?;
+        let changed = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = ''")
+            .bind(job.to_owned())
+            .bind(outcome.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(());
+        }
+        for receipt in receipts {
+            let is_of_run = receipt.run.is_some();
+            let signed = self.append(&mut transaction, receipt).await?.to_bytes()?;
+            for other in others.iter().filter(|_| is_of_run) {
+                post(&mut transaction, other, &signed).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes that a job which does not go on here is over, if it was admitted and nothing says so yet.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn given_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
+        let row = query("SELECT statement FROM uses WHERE job = $1 AND outcome = ''")
+            .bind(job.to_owned())
+            .fetch_optional(self.database.pool())
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        let statement: String = row.try_get("statement")?;
+        let signed_use: Signed<Use> =
+            Signed::from_bytes(statement.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
+        let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
+        let receipt = Receipt {
+            agreement: Some(signed_use.statement().agreement),
+            job: Some(job.to_owned()),
+            use_number: Some(signed_use.statement().number),
+            cause,
+            ..Receipt::of(Event::Failed, now)
+        };
+        self.ended(job, outcome, (vec![receipt], &[])).await
+    }
+}
