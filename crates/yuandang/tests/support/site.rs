@@ -7,8 +7,11 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use agreement::{
@@ -51,8 +54,7 @@ impl Member {
             &path("tls.key"),
         ]);
         assert_eq!(issued.status.code(), Some(0), "{}", errors(&issued));
-        // Free a moment ago; nothing else here listens at fixed ports.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         Self { name: name.to_owned(), folder, identity: made["identity"].as_str().unwrap().to_owned(), port }
     }
 }
@@ -210,6 +212,20 @@ impl Site {
     }
 }
 
+/// A port that is free, and that the system gives to nobody who dials (those begin with 32768): a node that was killed finds it
+/// free when it is back.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let own = std::process::id().wrapping_mul(61);
+    loop {
+        let number = own.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let port = 20_000 + u16::try_from(number).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// A sample of a configuration.
 fn sample(name: &str) -> PathBuf {
     Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../examples/config").join(name)
@@ -265,7 +281,11 @@ impl Server {
 
     /// Waits until its log has these words.
     pub(crate) fn says(&self, words: &str) {
-        until(&format!("{words:?} in a log"), || self.log().contains(words).then_some(()));
+        let began = Instant::now();
+        while !self.log().contains(words) {
+            assert!(began.elapsed() < Duration::from_secs(120), "waited too long for {words:?} in {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
