@@ -14,6 +14,7 @@ pub mod check;
 pub mod choose;
 pub mod cli;
 pub mod demo;
+pub mod desk;
 pub mod failure;
 pub mod generate;
 pub mod identity;

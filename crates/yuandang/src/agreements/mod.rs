@@ -1,6 +1,5 @@
 //! `yuandang agreement`: what participants agree to, at this participant's own node.
 
-mod desk;
 mod show;
 mod terms;
 
@@ -8,19 +7,20 @@ use std::path::PathBuf;
 
 use agreement::{Act, Agreement, Digest, Life, Pinned};
 use clap::Subcommand;
+use tonic::transport::Channel;
 use tracing::level_filters::LevelFilter;
 use wire::proto::{
     AgreementInfo, DecideAgreementRequest, Decision, GetAgreementRequest, GetAgreementResponse, ListAgreementsRequest,
-    RequestAgreementRequest,
+    RequestAgreementRequest, agreement_service_client::AgreementServiceClient,
 };
 
 use crate::{
+    desk::{MAX_MESSAGE, Target},
     failure::{Failure, Status},
     logs,
     screen::{self, Format},
     text::{self, Lang},
 };
-use desk::Target;
 use show::ShownAgreement;
 
 /// A node's answer without an agreement breaks the contract.
@@ -127,6 +127,10 @@ impl Reasoned {
     }
 }
 
+async fn client(target: &Target) -> Result<AgreementServiceClient<Channel>, Failure> {
+    Ok(AgreementServiceClient::new(target.connect().await?).max_decoding_message_size(MAX_MESSAGE))
+}
+
 fn none() -> Failure {
     Failure::new(Status::Peer, NONE)
 }
@@ -142,13 +146,13 @@ fn print(info: Option<AgreementInfo>, format: Format, lang: Lang) -> Result<(), 
 async fn request(file: &std::path::Path, target: &Target, lang: Lang) -> Result<(), Failure> {
     let terms = terms::read(file, &target.pins()?)?;
     let agreement = terms.to_bytes().map_err(Failure::usage)?.into();
-    let answer = target.connect().await?.request_agreement(RequestAgreementRequest { agreement }).await?;
+    let answer = client(target).await?.request_agreement(RequestAgreementRequest { agreement }).await?;
     print(answer.into_inner().agreement, target.format, lang)
 }
 
 async fn list(limit: u32, target: &Target, lang: Lang) -> Result<(), Failure> {
     let request = ListAgreementsRequest { page_size: limit };
-    let all = target.connect().await?.list_agreements(request).await?.into_inner().agreements;
+    let all = client(target).await?.list_agreements(request).await?.into_inner().agreements;
     match target.format {
         Format::Json => screen::json(&all.iter().map(|info| ShownAgreement::of(info, None)).collect::<Vec<_>>()),
         Format::Text if all.is_empty() => screen::line(text::agreements::none(lang)),
@@ -164,14 +168,14 @@ async fn decide(
     lang: Lang,
 ) -> Result<(), Failure> {
     let request = DecideAgreementRequest { digest, decision: decision.into(), reason: reason.unwrap_or_default() };
-    let answer = target.connect().await?.decide_agreement(request).await?;
+    let answer = client(target).await?.decide_agreement(request).await?;
     print(answer.into_inner().agreement, target.format, lang)
 }
 
 /// An agreement with what was signed about it, each statement with a valid signature of the key that it names.
 async fn get(digest: &str, target: &Target) -> Result<(AgreementInfo, Agreement, Vec<Act>), Failure> {
     let request = GetAgreementRequest { digest: digest.to_owned() };
-    let answer = target.connect().await?.get_agreement(request).await?.into_inner();
+    let answer = client(target).await?.get_agreement(request).await?.into_inner();
     let GetAgreementResponse { agreement, terms, statements } = answer;
     let broken = |error: &dyn std::fmt::Display| Failure::new(Status::Peer, format_args!("the node's answer: {error}"));
     let terms = Agreement::from_bytes(&terms).map_err(|error| broken(&error))?;

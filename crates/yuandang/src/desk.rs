@@ -1,4 +1,4 @@
-//! Which node an `agreement` command talks to, and as whom.
+//! This participant's own node, as its people talk to it: which it is, and as whom.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,16 +6,16 @@ use agreement::Pinned;
 use clap::Args;
 use node::NodeConfig;
 use tonic::transport::Channel;
-use wire::{Credentials, Pins, proto::agreement_service_client::AgreementServiceClient};
+use wire::{Credentials, Pins};
 
 use crate::{failure::Failure, screen::Format};
 
 /// How long a node may take to answer a dial.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most bytes of an answer.
-const MAX_MESSAGE: usize = 18 << 20;
+pub const MAX_MESSAGE: usize = 18 << 20;
 
-/// Options of every `agreement` command.
+/// Options of every command that a node answers.
 #[derive(Debug, Args)]
 pub struct Target {
     /// The configuration of this participant's node: where it is, and whom it has pinned
@@ -41,7 +41,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Failure`] if the credentials are not usable or the node cannot be reached.
-    pub async fn connect(&self) -> Result<AgreementServiceClient<Channel>, Failure> {
+    pub async fn connect(&self) -> Result<Channel, Failure> {
         let config = self.read()?;
         let nowhere = || Failure::usage(format_args!("{}: the node has no endpoint", self.config.display()));
         let endpoint = config.endpoint.clone().ok_or_else(nowhere)?;
@@ -49,7 +49,7 @@ impl Target {
             Credentials::read_caller(&config.participant, &self.cert, &self.key).map_err(Failure::usage)?;
         let pins = Pins::new([(config.participant.clone(), config.identity)]).map_err(Failure::usage)?;
         let connection = wire::client::connect(&endpoint, &credentials, &pins, &config.participant, PATIENCE).await?;
-        Ok(AgreementServiceClient::new(connection.channel).max_decoding_message_size(MAX_MESSAGE))
+        Ok(connection.channel)
     }
 
     /// Whom the configuration has pinned, its own participant among them.
