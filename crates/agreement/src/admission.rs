@@ -112,6 +112,9 @@ pub enum Refusal {
     /// The dataset is not published any more, or in another version.
     #[error("{0}")]
     Dataset(String),
+    /// An approver of this node said no to this very job.
+    #[error("an approver of the node rejected the job: {0}")]
+    NotApproved(String),
     /// No heartbeat was heard lately.
     #[error("no supervisor's heartbeat was heard within {within} seconds{}", last_heard(.last))]
     Heartbeat {
@@ -222,9 +225,6 @@ pub fn admit(facts: &Facts<'_>) -> Result<Decision, Refusal> {
         return Err(Refusal::Job(difference));
     }
     facts.job.validate().map_err(|error| Refusal::NotBuilt(error.to_string()))?;
-    if agreement.delivery.gated {
-        return Err(Refusal::NotBuilt("gated delivery is not built yet".to_owned()));
-    }
     admit_dataset(facts, own)?;
     if let Some((within, last)) = facts.heartbeat {
         // One from the future is of a clock that is wrong, and would count for too long.

@@ -274,7 +274,8 @@ impl JobState {
         }
         match next {
             Pending => false,
-            AwaitingApproval => self == Pending,
+            // A node says that its approvers are asked when it is told to start the job, or in its middle.
+            AwaitingApproval => true,
             Queued => matches!(self, Pending | AwaitingApproval | Suspended),
             Running => matches!(self, Queued | Suspended),
             Succeeded => self == Running,

@@ -166,9 +166,9 @@ fn states_follow_each_other_only_as_a_job_lives() {
     let may: [(JobState, &[JobState]); 10] = [
         (Pending, &[AwaitingApproval, Queued, Suspended, Failed, Cancelled, Rejected, TimedOut]),
         (AwaitingApproval, &[Queued, Suspended, Failed, Cancelled, Rejected, TimedOut]),
-        (Queued, &[Running, Suspended, Failed, Cancelled, Rejected, TimedOut]),
-        (Running, &[Suspended, Succeeded, Failed, Cancelled, Rejected, TimedOut]),
-        (Suspended, &[Queued, Running, Failed, Cancelled, Rejected, TimedOut]),
+        (Queued, &[AwaitingApproval, Running, Suspended, Failed, Cancelled, Rejected, TimedOut]),
+        (Running, &[AwaitingApproval, Suspended, Succeeded, Failed, Cancelled, Rejected, TimedOut]),
+        (Suspended, &[AwaitingApproval, Queued, Running, Failed, Cancelled, Rejected, TimedOut]),
         (Succeeded, &[]),
         (Failed, &[]),
         (Cancelled, &[]),

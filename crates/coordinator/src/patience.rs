@@ -11,6 +11,8 @@ pub struct Patience {
     pub grace: Duration,
     /// How long a job may wait until all its nodes are there with room for it.
     pub queue: Duration,
+    /// How long a job may wait for a party's approvers.
+    pub approval: Duration,
     /// How often the queue is gone through.
     pub sweep: Duration,
     /// What a job may take where it does not say.
@@ -25,6 +27,7 @@ impl Default for Patience {
             silence: Duration::from_secs(20),
             grace: Duration::from_secs(15),
             queue: Duration::from_secs(7 * 86_400),
+            approval: Duration::from_secs(30 * 86_400),
             sweep: Duration::from_secs(5),
             deadline: Duration::from_secs(3600),
             allowance: Duration::from_secs(30),

@@ -101,6 +101,7 @@ async fn conduct_until(
         in_flight: run.space.in_flight.clamp(1, lines.most()),
         lane: 0,
         under: run.under.clone(),
+        held: run.stage.held(),
         known,
     };
     let opened = stop.bound(open(&run, bounds, &plan, own, link, &mut lines)).await?;
@@ -132,7 +133,10 @@ async fn conduct_until(
     let due = tally.missing();
     let resumed_bins = count.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
     let checkpoints = run.checkpoints.clone();
-    let (job_id, under) = (run.job_id.clone(), run.under.clone());
+    let job_id = run.job_id.clone();
+    // What a gate finds is for the rule, and is not delivered.
+    let is_gate = run.stage.is_gate();
+    let under = run.under.clone().filter(|_| !is_gate);
     let work = Arc::new(Work {
         due,
         checkpoint,
@@ -159,7 +163,9 @@ async fn conduct_until(
     if let Some(under) = &under {
         under.succeeded(facts.clone(), (plan.learns(), withheld)).await?;
     }
-    note_delivery(checkpoints, &job_id, transcript, stop).await;
+    if !is_gate {
+        note_delivery(checkpoints, &job_id, transcript, stop).await;
+    }
     Ok(RunReport {
         participant: plan.me.clone(),
         role: plan.own.role,

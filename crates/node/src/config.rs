@@ -75,6 +75,8 @@ pub struct NodeConfig {
     pub runs: PathBuf,
     /// The folder of what earlier runs entered, by which the guard against differencing compares, for this node alone.
     pub guard: PathBuf,
+    /// Whether approvers are asked about an input that is too close to an earlier one; otherwise it is refused.
+    pub guard_asks: bool,
     /// Threads that compute.
     pub threads: u32,
     /// Sessions at once.
@@ -87,7 +89,8 @@ pub struct NodeConfig {
     pub database: Location,
     /// Those who may suspend and revoke agreements, and whose heartbeat counts.
     pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
-    /// Different people of this participant who have to approve an agreement before the node signs it.
+    /// Different people of this participant who have to approve an agreement before the node signs it, and a job that waits
+    /// for them.
     pub approvers: u32,
     /// Seconds within which a heartbeat of one of them has to have been heard before a job is admitted.
     pub heartbeat_seconds: Option<u64>,
@@ -236,6 +239,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     let database = database(root, folder);
     let supervisors = supervisors(root, &mut identities);
     let approvers = root.number("approvers", 1..=16, 1);
+    let guard_asks = root.flag("guard_asks_approver", false);
     let heartbeat = root.number("heartbeat_seconds", 0..=86_400, 0);
     let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
     let peers = peers(root, me, &mut identities);
@@ -254,6 +258,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         results,
         runs,
         guard,
+        guard_asks,
         threads,
         max_sessions,
         identity,

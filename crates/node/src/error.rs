@@ -35,6 +35,12 @@ pub enum RunError {
     /// This side's policy does not admit the run.
     #[error("{0}")]
     Refused(String),
+    /// There are fewer items in common than the agreement delivers; how many is not said.
+    #[error("{0}")]
+    TooFew(String),
+    /// This side's approvers have to say yes first. What they are asked is not for others.
+    #[error("the job waits for an approver")]
+    AwaitsApproval,
     /// The peer sent what it must not.
     #[error("{peer} misbehaved: {what}")]
     Peer {
@@ -122,7 +128,7 @@ impl RunError {
             | Self::Data(_)
             | Self::SourceChanged(_)
             | Self::Own(_) => Fault::Own,
-            Self::Refused(_) => Fault::Refused,
+            Self::Refused(_) | Self::TooFew(_) => Fault::Refused,
             Self::Peer { .. } | Self::Disconnected { .. } | Self::Silent { .. } => Fault::Peer,
             Self::Incompatible { .. } => Fault::Incompatible,
             Self::PeerEnded { fault: Fault::Own, .. } => Fault::Peer,
@@ -135,7 +141,7 @@ impl RunError {
                 ConnectError::Refused { .. } => Fault::Refused,
             },
             Self::Deadline { .. } => Fault::TimedOut,
-            Self::Cancelled(_) => Fault::Cancelled,
+            Self::Cancelled(_) | Self::AwaitsApproval => Fault::Cancelled,
         }
     }
 
@@ -153,6 +159,7 @@ impl RunError {
                 | RecordError::Exists(_) => 2,
             },
             Self::Data(_) | Self::SourceChanged(_) => 3,
+            Self::AwaitsApproval => 4,
             Self::Disconnected { .. } | Self::Silent { .. } => 6,
             Self::Connect(error) if self.fault() == Fault::Own => match error {
                 ConnectError::Endpoint(_) | ConnectError::NotPinned(_) => 2,
@@ -172,6 +179,7 @@ impl RunError {
     #[must_use]
     pub fn job_state(&self) -> JobState {
         match self.fault() {
+            _ if matches!(self, Self::AwaitsApproval) => JobState::AwaitingApproval,
             Fault::Refused => JobState::Rejected,
             Fault::Cancelled => JobState::Cancelled,
             Fault::TimedOut => JobState::TimedOut,
@@ -205,6 +213,8 @@ impl RunError {
             | Self::Data(_)
             | Self::SourceChanged(_)
             | Self::Refused(_)
+            | Self::TooFew(_)
+            | Self::AwaitsApproval
             | Self::PeerEnded { .. }
             | Self::Disconnected { .. }
             | Self::Silent { .. }

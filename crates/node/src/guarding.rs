@@ -3,12 +3,13 @@
 use agreement::KeyType;
 
 use crate::{
+    book::Answer,
     clock::now,
     error::RunError,
-    guard::{Entering, Scope, Verdict},
+    guard::{Closeness, Entering, InputMark, Scope, Verdict},
     plan::Plan,
     prepare::Set,
-    run::Run,
+    run::{Guarding, Run},
     stop::Stop,
 };
 
@@ -21,13 +22,18 @@ const TOO_CLOSE: &str = "the input differs from an earlier one by fewer records 
 /// # Errors
 /// [`RunError::Refused`] if it is too close to one; [`RunError::Own`] if the guard cannot tell.
 pub(crate) async fn guard(run: &Run, plan: &Plan, set: Set, items: u64, stop: &Stop) -> Result<Set, RunError> {
+    // An input that was compared before the size was asked is the same.
+    if run.stage.held().is_some() {
+        return Ok(set);
+    }
     let smallest = run.under.as_ref().and_then(|under| under.agreement().limits.smallest_result);
-    let (Some(guard), Some(smallest)) = (run.guard.clone(), smallest) else { return Ok(set) };
+    let (Some(Guarding { guard, .. }), Some(smallest)) = (run.guard.clone(), smallest) else { return Ok(set) };
     let key: Vec<String> = plan.terms.key_types.iter().map(KeyType::to_string).collect();
     let scope = Scope { peer: plan.peer().clone(), dataset: plan.theirs.dataset.clone(), key: key.join(",") };
     let (job_id, at, space, part) = (run.job_id.clone(), now()?, run.space.clone(), stop.clone());
+    let approved = approved(run).await?;
     let comparing = run.compute.run(move || {
-        let entering = Entering { scope: &scope, job_id: &job_id, at, count: items, smallest, approved: None };
+        let entering = Entering { scope: &scope, job_id: &job_id, at, count: items, smallest, approved };
         let verdict = guard.admit(&entering, &set, &space, &|| part.check());
         (set, verdict)
     });
@@ -40,8 +46,27 @@ pub(crate) async fn guard(run: &Run, plan: &Plan, set: Set, items: u64, stop: &S
         Verdict::TooClose(closeness) => {
             // For this node's own people alone.
             tracing::warn!(job_id = %run.job_id, %closeness, "an input is too close to an earlier one");
-            Err(RunError::Refused(TOO_CLOSE.to_owned()))
+            Err(refuse_or_ask(run, &closeness).await?)
         }
         Verdict::Unlike | Verdict::Same | Verdict::Approved(_) => Ok(set),
     }
+}
+
+/// The input that this node's approvers let into the run, if they were asked and did.
+async fn approved(run: &Run) -> Result<Option<InputMark>, RunError> {
+    let Some(under) = &run.under else { return Ok(None) };
+    // A mark that cannot be read lets nothing in.
+    Ok(under.approved_input().await?.and_then(|mark| mark.parse().ok()))
+}
+
+/// What becomes of an input that is too close: approvers are asked where the node wants that, and have not answered.
+async fn refuse_or_ask(run: &Run, closeness: &Closeness) -> Result<RunError, RunError> {
+    let refused = || RunError::Refused(TOO_CLOSE.to_owned());
+    let asks = run.guard.as_ref().is_some_and(|guarding| guarding.asks);
+    let Some(under) = run.under.as_ref().filter(|_| asks) else { return Ok(refused()) };
+    let (mark, note) = (closeness.mark.to_string(), closeness.to_string());
+    Ok(match under.ask_about_input(&run.spec.name, &mark, &note).await? {
+        Answer::Open | Answer::Approved => RunError::AwaitsApproval,
+        Answer::Rejected(_) => refused(),
+    })
 }

@@ -38,6 +38,8 @@ pub(crate) struct OwnInput {
     pub(crate) lane: u32,
     /// The agreement that it stands under.
     pub(crate) under: Option<Under>,
+    /// What the peer entered when it was asked for the size: it has to enter the same.
+    pub(crate) held: Option<([u8; 32], u64)>,
     /// What it knows of the run already: because it was begun before, or on the lane before.
     pub(crate) known: Option<Known>,
 }
@@ -158,6 +160,9 @@ pub(crate) async fn shake(
 fn check_known(theirs: &RunInput, own: &OwnInput, plan: &Plan) -> Result<(), RunError> {
     if theirs.lane != own.lane {
         return Err(misbehaved(plan, "its connections came in another order"));
+    }
+    if own.held.is_some_and(|held| held != (theirs.commitment, theirs.padded_size)) {
+        return Err(misbehaved(plan, "it enters other records than it did when the size of the result was asked"));
     }
     let Some(known) = &own.known else {
         return if own.lane == 0 { Ok(()) } else { Err(misbehaved(plan, "a connection of no run")) };

@@ -13,24 +13,24 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use wire::Pins;
 
+mod conducting;
 mod ruling;
+
+use conducting::Expected;
 
 use crate::{
     admission::{Admitted, admit},
     book::Book,
     checkpoint::Checkpoints,
-    choice::Approach,
-    conclude::conclude_alone,
-    conduct::conduct,
     config::NodeConfig,
     current::{Current, CurrentJobs, Entry},
     error::RunError,
+    gate::{self, gate_id},
     guard::{Guard, Keeping},
-    lines::{Calling, Expecting},
     prepare::random,
-    rendezvous::{Attempt, Expectation, Rendezvous},
+    rendezvous::{Attempt, Rendezvous},
     reports::Reports,
-    run::{Bounds, Input, Run, RunReport},
+    run::{Guarding, Input, Run, RunReport, Stage},
 };
 
 /// Jobs that may wait for their turn, for each session that may run.
@@ -189,8 +189,11 @@ impl Jobs {
             admit(&self.config, &spec, self.listens).map_err(|refusal| RunError::Refused(refusal.to_string()))?;
         let peer = &admitted.peer.participant;
         // A peer that calls while this job waits for its turn is not turned away.
-        let attempt = Attempt { job_id: job_id.to_owned(), attempt: start.attempt };
-        let expectation = admitted.listens.then(|| self.rendezvous.expect(attempt, peer)).transpose()?;
+        let expecting = |job_id: String| {
+            let attempt = Attempt { job_id, attempt: start.attempt };
+            admitted.listens.then(|| self.rendezvous.expect(attempt, peer)).transpose()
+        };
+        let expected = Expected { gate: expecting(gate_id(job_id))?, job: expecting(job_id.to_owned())? };
         let stopped = async {
             tokio::select! {
                 () = self.shutdown.cancelled() => current.because(STOPPING.to_owned()),
@@ -208,52 +211,11 @@ impl Jobs {
         self.reports.started(job_id);
         let mut run = self.run(start, spec, &admitted, current.cancel.clone())?;
         run.under = Some(under.clone());
-        let outcome = self.conduct(start, run, &admitted, (expectation, current)).await;
+        let outcome = self.conduct(start, run, &admitted, (expected, current)).await;
         if let Err(error) = &outcome {
             self.note_failure(&under, job_id, error, current.begins_again()).await;
         }
         outcome
-    }
-
-    /// Runs a job that was admitted, and ends it when it is told to.
-    async fn conduct(
-        &self,
-        start: &Start,
-        run: Run,
-        admitted: &Admitted,
-        (expectation, current): (Option<Expectation>, &Current),
-    ) -> Result<RunReport, RunError> {
-        let peer = &admitted.peer.participant;
-        let bounds = Bounds { rendezvous: self.config.rendezvous, max_items: self.config.max_items };
-        let conducting = async {
-            if start.peers_done {
-                return conclude_alone(run).await;
-            }
-            let wait = bounds.rendezvous;
-            if let Some(expectation) = expectation {
-                let lines = Expecting { expectation, wait, met: false };
-                return conduct(run, bounds, Approach::Called, lines).await;
-            }
-            let lines = Calling {
-                me: &self.config.participant,
-                peer,
-                network: None,
-                endpoint: admitted.peer.endpoint.as_deref().unwrap_or(&start.listener_endpoint),
-                credentials: &self.config.credentials,
-                pins: &self.pins,
-                wait,
-                measured: None,
-            };
-            conduct(run, bounds, Approach::Calls(None), lines).await
-        };
-        // A run that is told to stop still says so to its peer, and ends by itself.
-        let mut conducting = std::pin::pin!(conducting);
-        tokio::select! {
-            outcome = &mut conducting => return outcome,
-            () = self.shutdown.cancelled() => current.because(STOPPING.to_owned()),
-        }
-        current.cancel.cancel();
-        conducting.await
     }
 
     fn run(
@@ -290,10 +252,11 @@ impl Jobs {
             compute: self.compute.clone(),
             cancel,
             progress: Some(self.reports.progress(job_id)),
-            // A job says how; choosing is for runs whose sides have one owner.
             // The caller's, who knows it.
             under: None,
-            guard: Some(self.guard.clone()),
+            guard: Some(Guarding { guard: self.guard.clone(), asks: self.config.guard_asks }),
+            stage: Stage::Whole,
+            // A job says how; choosing is for runs whose sides have one owner.
             choose: None,
             network: None,
         })
@@ -337,16 +300,24 @@ impl Jobs {
         if outcome.as_ref().is_err_and(is_over) && !begins_again {
             self.forget(job_id);
         }
+        if let (Ok(_), Some(checkpoints)) = (outcome, &self.checkpoints) {
+            gate::forget(checkpoints, job_id);
+        }
         self.reports.ended(job_id, start.attempt, outcome.as_ref().map(|report| report.transcript), may_resume);
     }
 
     /// Whether a job that ended so was interrupted, and can be begun again.
     fn may_resume(&self, job_id: &str, error: &RunError) -> bool {
-        let was_begun = || self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has(job_id));
+        let was_begun = || {
+            let began = |checkpoints: &Checkpoints| checkpoints.has(job_id) || checkpoints.has(&gate_id(job_id));
+            self.checkpoints.as_ref().is_some_and(began)
+        };
         match error {
             RunError::Disconnected { .. } => true,
             // This node stops, and comes back.
             RunError::Cancelled(_) => self.shutdown.is_cancelled(),
+            // It goes on with an approver's answer.
+            RunError::AwaitsApproval => true,
             // The peer's node stops, or its operator's wish is on its way here as well.
             RunError::PeerEnded { fault: Fault::Cancelled, .. } => true,
             // A peer that never came is no interruption; one that fell out of time in the middle is.
@@ -359,6 +330,7 @@ impl Jobs {
     fn forget(&self, job_id: &str) {
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.remove(job_id);
+            gate::forget(checkpoints, job_id);
         }
     }
 }
@@ -370,6 +342,7 @@ fn is_final(error: &RunError) -> bool {
         error,
         RunError::Job(_)
             | RunError::Refused(_)
+            | RunError::TooFew(_)
             | RunError::Data(_)
             | RunError::SourceChanged(_)
             | RunError::Incompatible { .. }

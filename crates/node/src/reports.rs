@@ -10,7 +10,7 @@ use std::{
 use agreement::ParticipantId;
 use session::{PhaseProgress, settings::ProgressHook};
 use tokio::sync::Notify;
-use wire::proto::{JobEnded, JobReport, JobStarted, JobState, Progress, job_report::Body};
+use wire::proto::{JobAnswered, JobEnded, JobReport, JobStarted, JobState, Progress, job_report::Body};
 
 use crate::error::{RunError, shortened};
 
@@ -90,10 +90,20 @@ impl Reports {
         self.changed.notify_one();
     }
 
+    /// What approvers were asked about the job is answered: that it waits for them is told no more.
+    pub(crate) fn answered(&self, job_id: &str) {
+        let mut state = self.state();
+        state.ended.retain(|(_, report)| report.job_id != job_id);
+        state.end(JobReport { job_id: job_id.to_owned(), body: Some(Body::Answered(JobAnswered {})) });
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// Tells the end of a job once more, if this attempt has ended here, or any with success, and is not forgotten.
     pub(crate) fn repeat(&self, job_id: &str, attempt: u32) -> bool {
         let mut state = self.state();
-        let place = state.ended.iter().position(|(_, report)| report.job_id == job_id);
+        let is_its_end = |report: &JobReport| report.job_id == job_id && matches!(report.body, Some(Body::Ended(_)));
+        let place = state.ended.iter().position(|(_, report)| is_its_end(report));
         let Some((_, report)) = place.and_then(|place| state.ended.remove(place)) else { return false };
         let is_success = |ended: &JobEnded| ended.state() == JobState::Succeeded;
         // A coordinator that restarted counts from 0 again.

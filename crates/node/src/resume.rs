@@ -56,8 +56,8 @@ impl Resumption {
                 stop.blocking(move || checkpoints.load(&job_id)).await?
             }
         };
-        let secret = saved.as_ref().and_then(|saved| saved.begun.secret.as_slice().try_into().ok());
-        let secret = secret.map_or_else(random, |secret| Ok(Zeroizing::new(secret)))?;
+        let kept = saved.as_ref().and_then(|saved| saved.begun.secret.as_slice().try_into().ok()).map(Zeroizing::new);
+        let secret = kept.or_else(|| run.stage.secret().cloned()).map_or_else(random, Ok)?;
         Ok(Self { saved, secret })
     }
 

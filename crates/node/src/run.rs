@@ -12,6 +12,7 @@ use records::{CanonicalKey, Datasets, RowCounts, Tally};
 use session::{ComputePool, Limits, PhaseReport, settings::ProgressHook};
 use tokio_util::sync::CancellationToken;
 use wire::Network;
+use zeroize::Zeroizing;
 
 use crate::{
     checkpoint::Checkpoints,
@@ -37,7 +38,7 @@ pub struct Run {
     /// The agreement that it stands under.
     pub under: Option<Under>,
     /// Compares what it enters with earlier runs; nothing where that is not wanted.
-    pub guard: Option<Guard>,
+    pub guard: Option<Guarding>,
     /// This side.
     pub me: ParticipantId,
     /// The identities of all parties, this side's own included, as they are pinned here.
@@ -52,6 +53,8 @@ pub struct Run {
     pub checkpoints: Option<Checkpoints>,
     /// Where the protocol's steps run.
     pub compute: ComputePool,
+    /// Whether it is a whole job, or part of one.
+    pub stage: Stage,
     /// Ends the run from this side.
     pub cancel: CancellationToken,
     /// Is told how far the session is.
@@ -60,6 +63,61 @@ pub struct Run {
     pub choose: Option<ProtocolHook>,
     /// A network that the connection is shaped to, for measurements; nothing for the one that is there.
     pub network: Option<Network>,
+}
+
+/// A guard, and what becomes of an input that is too close to an earlier one.
+#[derive(Clone, Debug)]
+pub struct Guarding {
+    /// It compares.
+    pub guard: Guard,
+    /// Whether approvers are asked; otherwise it is refused.
+    pub asks: bool,
+}
+
+/// What a run is to its job.
+#[derive(Clone, Default)]
+pub enum Stage {
+    /// All of it.
+    #[default]
+    Whole,
+    /// It asks for the size of the result before anything is delivered; its input is committed to under this secret.
+    Gate(Zeroizing<[u8; 32]>),
+    /// It delivers, with the inputs whose size was asked.
+    Gated(Entered),
+}
+
+/// What both sides entered into the run that asked for the size.
+#[derive(Clone)]
+pub struct Entered {
+    /// The secret of this side's commitment.
+    pub(crate) secret: Zeroizing<[u8; 32]>,
+    /// The peer's commitment.
+    pub(crate) peer_commitment: [u8; 32],
+    /// The size of the peer's set, as it told it.
+    pub(crate) peer_size: u64,
+}
+
+impl Stage {
+    /// The secret that this side's input is committed to under, if that is settled.
+    pub(crate) fn secret(&self) -> Option<&Zeroizing<[u8; 32]>> {
+        match self {
+            Self::Whole => None,
+            Self::Gate(secret) | Self::Gated(Entered { secret, .. }) => Some(secret),
+        }
+    }
+
+    /// What the peer has to enter, if that is settled: its commitment and its size.
+    pub(crate) fn held(&self) -> Option<([u8; 32], u64)> {
+        match self {
+            Self::Gated(entered) => Some((entered.peer_commitment, entered.peer_size)),
+            Self::Whole | Self::Gate(_) => None,
+        }
+    }
+
+    /// Whether the run only asks for the size.
+    pub(crate) fn is_gate(&self) -> bool {
+        matches!(self, Self::Gate(_))
+    }
 }
 
 /// What a party enters into a run.

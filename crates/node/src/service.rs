@@ -125,6 +125,7 @@ async fn serve_peers(
         .map_err(|error| own(&error))?;
     let server = wire::server::builder()
         .add_service(exchange::service(rendezvous))
+        .add_optional_service(papers.clone().map(desk::approvals))
         .add_optional_service(papers.map(desk::service))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);

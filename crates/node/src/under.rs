@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agreement::{
-    Act, Agreement, Digest, IdentityPublicKey, JobSpec, JobState, Mode, Moment, ParticipantId, Pinned, Protocol,
-    Receipt, Signed, Signer,
+    Act, Agreement, Digest, IdentityPublicKey, JobSpec, Mode, Moment, ParticipantId, Pinned, Protocol, Receipt, Signed,
+    Signer,
     acts::{Consent, Request},
     admission::{Refusal, admit_clock, admit_result, admit_rows},
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
@@ -16,7 +16,7 @@ use agreement::{
 use database::Location;
 
 use crate::{
-    book::{Admission, Book, BookError, JobRequest, Ruling},
+    book::{Admission, Answer, Asking, Book, BookError, JobRequest, Question, Ruling},
     clock::now,
     error::RunError,
 };
@@ -148,6 +148,34 @@ impl Under {
         self.book.peer_use(job, peer).await.map_err(|error| RunError::Own(error.to_string()))
     }
 
+    /// The input that this node's approvers let into the job, by its mark.
+    pub(crate) async fn approved_input(&self) -> Result<Option<String>, RunError> {
+        let job = &self.signed_use().statement().job;
+        self.book.approved_input(job).await.map_err(|error| RunError::Own(error.to_string()))
+    }
+
+    /// Asks this node's approvers whether an input is entered that is too close to an earlier one.
+    pub(crate) async fn ask_about_input(&self, name: &str, mark: &str, note: &str) -> Result<Answer, RunError> {
+        let asking = Asking {
+            job: &self.signed_use().statement().job,
+            question: Question::Input,
+            mark,
+            agreement: &self.digest,
+            name,
+            note,
+            now: now()?,
+        };
+        self.book.ask(&asking).await.map_err(|error| match error {
+            BookError::NotTaken(why) => RunError::Refused(why),
+            other => RunError::Own(other.to_string()),
+        })
+    }
+
+    /// Admits a job by the size of the result that it would have.
+    pub(crate) fn admit_size(&self, matched: u64) -> Result<(), RunError> {
+        admit_result(self.agreement(), matched).map_err(|refusal| RunError::TooFew(refusal.to_string()))
+    }
+
     /// Whether a result of this size may be delivered.
     pub(crate) fn may_deliver(&self, matched: u64) -> bool {
         admit_result(self.agreement(), matched).is_ok()
@@ -165,10 +193,12 @@ impl Under {
     }
 
     /// Notes that the run is over without a result, with a receipt of why.
-    pub(crate) async fn failed(&self, state: JobState, cause: &str) -> Result<(), RunError> {
-        let cause = Some(printable(cause, 512)).filter(|cause| !cause.is_empty());
-        let receipt = Receipt { cause, ..self.receipt(Event::Failed, now()?) };
-        self.ended(&state.to_string(), vec![receipt]).await
+    pub(crate) async fn failed(&self, error: &RunError) -> Result<(), RunError> {
+        let cause = printable(&error.public_cause(self.book.participant()), 512);
+        let cause = Some(cause).filter(|cause| !cause.is_empty());
+        let event = if matches!(error, RunError::TooFew(_)) { Event::Withheld } else { Event::Failed };
+        let receipt = Receipt { cause, ..self.receipt(event, now()?) };
+        self.ended(&error.job_state().to_string(), vec![receipt]).await
     }
 
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>) -> Result<(), RunError> {

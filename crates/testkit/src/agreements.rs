@@ -11,7 +11,10 @@ use agreement::{
 };
 use node::{NodeConfig, Under, book::Book, clock::now};
 use tonic::transport::Channel;
-use wire::{Duty, proto::agreement_service_client::AgreementServiceClient};
+use wire::{
+    Duty,
+    proto::{agreement_service_client::AgreementServiceClient, approval_service_client::ApprovalServiceClient},
+};
 
 use crate::{
     participants::{BoxError, Participant, pins},
@@ -86,13 +89,37 @@ impl World {
     pub async fn desk(
         &self,
         name: &str,
-        (participant, handle, duty): (&str, &str, Duty),
+        person: (&str, &str, Duty),
     ) -> Result<AgreementServiceClient<Channel>, BoxError> {
+        Ok(AgreementServiceClient::new(self.connect_as(name, person).await?))
+    }
+
+    /// Connects to where jobs wait for approvers, likewise.
+    ///
+    /// # Errors
+    /// If the node does not let it in.
+    pub async fn approvals(
+        &self,
+        name: &str,
+        person: (&str, &str, Duty),
+    ) -> Result<ApprovalServiceClient<Channel>, BoxError> {
+        Ok(ApprovalServiceClient::new(self.connect_as(name, person).await?))
+    }
+
+    /// Connects to a node as a person of a participant.
+    ///
+    /// # Errors
+    /// If the node does not let it in.
+    pub async fn connect_as(
+        &self,
+        name: &str,
+        (participant, handle, duty): (&str, &str, Duty),
+    ) -> Result<Channel, BoxError> {
         let node = self.node(name)?;
         let credentials = Participant::new(participant)?.person(handle, duty)?;
         let (pins, wait) = (pins([&node.participant])?, Duration::from_secs(5));
         let connecting = wire::client::connect(&node.endpoint, &credentials, &pins, &node.participant.id, wait);
-        Ok(AgreementServiceClient::new(connecting.await?.channel))
+        Ok(connecting.await?.channel)
     }
 
     /// Puts statements into the book of a node.

@@ -17,7 +17,9 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use wire::{
     Connection,
-    proto::{Job, SubmitJobRequest, WatchJobRequest, job_service_client::JobServiceClient},
+    proto::{
+        CancelJobRequest, GetJobRequest, Job, SubmitJobRequest, WatchJobRequest, job_service_client::JobServiceClient,
+    },
 };
 
 use crate::{
@@ -43,6 +45,8 @@ pub struct WorldSpec {
     pub max_sessions: u32,
     /// Participants that everyone has pinned and that have no node here: the test plays them.
     pub outsiders: Vec<String>,
+    /// More lines of every node's configuration.
+    pub more: String,
 }
 
 impl WorldSpec {
@@ -54,6 +58,7 @@ impl WorldSpec {
             idle_seconds: 20,
             max_sessions: 16,
             outsiders: Vec::new(),
+            more: String::new(),
         }
     }
 }
@@ -213,6 +218,35 @@ impl World {
         tokio::time::timeout(Duration::from_secs(120), watch).await?
     }
 
+    /// A job as the coordinator has it now.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub async fn job(&self, name: &str, job_id: &str) -> Result<Job, BoxError> {
+        let mut jobs = JobServiceClient::new(self.connect(name).await?.channel);
+        let request = GetJobRequest { job_id: job_id.to_owned() };
+        Ok(jobs.get_job(request).await?.into_inner().job.ok_or("no job in the answer")?)
+    }
+
+    /// The state of a job now.
+    ///
+    /// # Errors
+    /// As [`job`](Self::job).
+    pub async fn state(&self, name: &str, job_id: &str) -> Result<JobState, BoxError> {
+        Ok(JobState::try_from(self.job(name, job_id).await?.state())?)
+    }
+
+    /// Cancels a job as `name`'s operator.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub async fn cancel(&self, name: &str, job_id: &str) -> Result<(), BoxError> {
+        let mut jobs = JobServiceClient::new(self.connect(name).await?.channel);
+        let request = CancelJobRequest { job_id: job_id.to_owned(), reason: "no longer needed".to_owned() };
+        jobs.cancel_job(request).await?;
+        Ok(())
+    }
+
     /// Submits a job and waits for its end.
     ///
     /// # Errors
@@ -296,13 +330,14 @@ fn node_text(
     let (id, identity) = participant.pin();
     format!(
         "participant = \"{id}\"\nlisten = \"127.0.0.1:0\"\nendpoint = \"{endpoint}\"\n\
-         results = \"results\"\nthreads = 2\nmax_sessions = {}\n\
+         results = \"results\"\nthreads = 2\nmax_sessions = {}\n{}\
          [identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{identity}\"\n\
          signing_key = \"identity.key\"\n\
          [[supervisors]]\nparticipant = \"{SUPERVISOR}\"\nidentity = \"{}\"\n\
          [coordinator]\nendpoint = \"{coordinator_endpoint}\"\nparticipant = \"{}\"\nidentity = \"{}\"\n\
          [limits]\nidle_seconds = {}\ntotal_seconds = 120\nrendezvous_seconds = {}\n",
         spec.max_sessions,
+        spec.more,
         Participant::identity_of(SUPERVISOR).public(),
         coordinator.id,
         coordinator.identity.public(),

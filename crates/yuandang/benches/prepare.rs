@@ -73,6 +73,7 @@ async fn prepare(file: &str) {
         progress: None,
         under: None,
         guard: None,
+        stage: node::Stage::Whole,
         choose: None,
         network: None,
     };

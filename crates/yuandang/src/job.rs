@@ -1,5 +1,7 @@
-//! `yuandang job`: jobs of a coordinator, submitted, shown, watched and cancelled.
+//! `yuandang job`: jobs of a coordinator, submitted, shown, watched and cancelled; and those that wait for this participant's
+//! approvers, at its own node.
 
+mod approval;
 pub mod connect;
 pub mod description;
 pub mod show;
@@ -15,6 +17,7 @@ use wire::proto::{
 };
 
 use crate::{
+    desk,
     failure::{Failure, Status},
     logs, not_built,
     progress::Progress,
@@ -79,8 +82,31 @@ pub enum Action {
         #[command(flatten)]
         target: Target,
     },
-    /// Approve a job (not built yet)
-    Approve(not_built::Arguments),
+    /// List the jobs that wait for this participant's approvers
+    Waiting {
+        /// Which node, and as whom
+        #[command(flatten)]
+        node: desk::Target,
+    },
+    /// Approve a job that waits; with the last approval that is needed it runs
+    Approve {
+        /// The job's id
+        job: String,
+        /// Which node, and as whom
+        #[command(flatten)]
+        node: desk::Target,
+    },
+    /// Reject a job that waits
+    Reject {
+        /// The job's id
+        job: String,
+        /// Why, for all parties
+        #[arg(long)]
+        reason: String,
+        /// Which node, and as whom
+        #[command(flatten)]
+        node: desk::Target,
+    },
     /// Suspend a job (not built yet)
     Suspend(not_built::Arguments),
     /// Resume a job (not built yet)
@@ -141,7 +167,9 @@ impl Action {
                 let answer = jobs.cancel_job(CancelJobRequest { job_id: job, reason }).await?.into_inner();
                 show::one(&answer.job.ok_or_else(no_job)?.try_into()?, target.format, lang)
             }
-            Self::Approve(rest) => rest.run("job approve"),
+            Self::Waiting { node } => approval::list(&node, lang).await,
+            Self::Approve { job, node } => approval::decide(job, None, &node, lang).await,
+            Self::Reject { job, reason, node } => approval::decide(job, Some(reason), &node, lang).await,
             Self::Suspend(rest) => rest.run("job suspend"),
             Self::Resume(rest) => rest.run("job resume"),
         }

@@ -142,6 +142,7 @@ fn the_run(
         attempt: 0,
         under: None,
         guard: None,
+        stage: node::Stage::Whole,
         choose: order.choose.then(|| asking_the_parent(choices)),
         network: order.shaped()?,
         job_id: order.job.job_id.clone(),

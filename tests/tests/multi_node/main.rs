@@ -4,7 +4,9 @@
 
 mod access;
 mod agreements;
+mod approvals;
 mod desk;
+mod gated;
 
 mod misbehaviour;
 mod modes;

@@ -1,10 +1,11 @@
 //! Takes jobs through their life: waits for their nodes, starts them, and settles how they end.
 
+mod approval;
 mod interruption;
 mod starting;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -39,6 +40,8 @@ struct Live {
     attempt: u32,
     /// Whether it was interrupted and waits to be begun again.
     interrupted: bool,
+    /// Parties whose approvers are asked.
+    awaits: BTreeSet<ParticipantId>,
     /// Ends the watch over its deadline.
     over: CancellationToken,
 }
@@ -85,8 +88,11 @@ impl Dispatcher {
         for job in self.store.in_state(JobState::Running).await? {
             self.store.change(&job.id, JobState::Failed, "the coordinator restarted while the job was running").await?;
         }
-        for job in self.store.in_state(JobState::Pending).await? {
-            self.store.change(&job.id, JobState::Queued, "").await?;
+        // Nodes are asked again whether approvers have answered.
+        for state in [JobState::Pending, JobState::AwaitingApproval] {
+            for job in self.store.in_state(state).await? {
+                self.store.change(&job.id, JobState::Queued, "").await?;
+            }
         }
         Ok(())
     }
@@ -108,6 +114,7 @@ impl Dispatcher {
 
     /// A node has attached: the jobs that waited for it start.
     pub(crate) async fn attached(self: &Arc<Self>, participant: &ParticipantId) -> Result<(), StoreError> {
+        self.ask_again(participant).await;
         let mut live = self.live.lock().await;
         self.start_queued(&mut live, |job| job.spec.party_of(participant).is_some()).await
     }
@@ -118,6 +125,7 @@ impl Dispatcher {
         match report.body {
             Some(Body::Started(_)) => self.settled(self.started(&id, from).await),
             Some(Body::Progress(progress)) => self.settled(self.progress(&id, from, progress).await),
+            Some(Body::Answered(_)) => self.settled(self.answered(&id, from).await),
             Some(Body::Ended(ended)) => self.settled(self.ended(&id, from, ended).await),
             None => {}
         }
@@ -155,6 +163,7 @@ impl Dispatcher {
                     () = sleep(this.patience.sweep) => {}
                 }
                 this.settled(this.sweep_once().await);
+                this.settled(this.sweep_unanswered().await);
             }
         });
     }
@@ -182,9 +191,7 @@ impl Dispatcher {
         let Some(job) = live.get_mut(id) else {
             // It may have ended while this node was away, or this coordinator was.
             if self.store.get(id).await?.state.is_final() {
-                let over =
-                    CancelJob { job_id: id.to_owned(), reason: "the job is over".to_owned(), begins_again: false };
-                self.registry.direct(from, Directive::Cancel(over));
+                self.tell_that_it_is_over(id, from);
             }
             return Ok(());
         };
@@ -227,6 +234,9 @@ impl Dispatcher {
 
     async fn ended(self: &Arc<Self>, id: &str, from: &ParticipantId, ended: JobEnded) -> Result<(), StoreError> {
         let state = JobState::try_from(ended.state()).unwrap_or(JobState::Failed);
+        if state == JobState::AwaitingApproval {
+            return self.wait_for_approval(id, from, (ended.attempt, &ended.cause)).await;
+        }
         if state != JobState::Succeeded {
             let meaning = self.live.lock().await.get(id).map_or(Meaning::End, |job| job.meaning(from, state, &ended));
             let (attempt, cause) = (ended.attempt, ended.cause.as_str());

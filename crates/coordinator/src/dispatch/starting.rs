@@ -1,7 +1,7 @@
 //! Starting jobs: when all nodes that still have a part to do are there and have room.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -62,7 +62,14 @@ impl Dispatcher {
         let deaf: Vec<_> = order.iter().filter(|one| !self.registry.direct(one, directive())).collect();
         let deaf = deaf.first().map(|participant| (**participant).clone());
         match live.get_mut(&job.id) {
-            Some(again) => again.interrupted = false,
+            Some(again) => {
+                again.interrupted = false;
+                if again.over.is_cancelled() {
+                    // The deadline runs anew once approvers have answered.
+                    again.over = self.shutdown.child_token();
+                    self.watch_deadline(&job.id, &job.spec, again.over.clone());
+                }
+            }
             None => {
                 let over = self.shutdown.child_token();
                 self.watch_deadline(&job.id, &job.spec, over.clone());
@@ -73,6 +80,7 @@ impl Dispatcher {
                     progress: BTreeMap::new(),
                     attempt,
                     interrupted: false,
+                    awaits: BTreeSet::new(),
                     over,
                 };
                 live.insert(job.id.clone(), entry);

@@ -207,3 +207,61 @@ async fn a_peers_word_that_it_stops_is_no_interruption_while_its_node_stays() {
     };
     assert!(ended.cause.contains("anhui"), "{}", ended.cause);
 }
+
+#[tokio::test]
+async fn a_job_waits_for_the_approvers_of_all_parties_that_ask_and_its_deadline_does_not_run() {
+    let (dispatcher, [mut shanghai, _anhui]) = under_way().await;
+    let awaiting = || ended(wire::proto::JobState::AwaitingApproval, true, 0);
+    dispatcher.ended("a", &id("anhui"), awaiting()).await.unwrap();
+    let told = loop {
+        if let Directive::Cancel(cancel) = shanghai.recv().await.unwrap().unwrap().directive.unwrap() {
+            break cancel;
+        }
+    };
+    assert!(told.begins_again && told.reason.contains("anhui"), "{}", told.reason);
+    // The other one asks as well, about the same attempt; what it says of its end otherwise is old news.
+    dispatcher.ended("a", &id("shanghai"), awaiting()).await.unwrap();
+    dispatcher.ended("a", &id("shanghai"), ended(wire::proto::JobState::Cancelled, true, 0)).await.unwrap();
+    let state = async || dispatcher.job("a").await.unwrap().state();
+    assert_eq!(state().await, wire::proto::JobState::AwaitingApproval);
+    assert!(dispatcher.live.lock().await["a"].over.is_cancelled());
+    for (name, then) in
+        [("anhui", wire::proto::JobState::AwaitingApproval), ("shanghai", wire::proto::JobState::Queued)]
+    {
+        dispatcher.answered("a", &id(name)).await.unwrap();
+        dispatcher.answered("a", &id(name)).await.unwrap();
+        assert_eq!(state().await, then, "{name}");
+    }
+    let again = loop {
+        if let Directive::Start(start) = shanghai.recv().await.unwrap().unwrap().directive.unwrap() {
+            break start;
+        }
+    };
+    assert_eq!(again.attempt, 1);
+    assert!(!dispatcher.live.lock().await["a"].over.is_cancelled());
+    // One that comes back is asked anew: its process may have lost what it had to say.
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::AwaitingApproval, true, 1)).await.unwrap();
+    assert_eq!(state().await, wire::proto::JobState::AwaitingApproval);
+    dispatcher.attached(&id("anhui")).await.unwrap();
+    assert_eq!(state().await, wire::proto::JobState::Queued);
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_answers_is_over_some_day_and_a_node_that_answers_late_is_told() {
+    let store = Store::open(&Location::Memory).await.unwrap();
+    let patience = Patience { approval: Duration::ZERO, ..Patience::default() };
+    let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
+    let (directives, mut anhui) = mpsc::channel(8);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (1, vec![1]), directives);
+    let (directives, _shanghai) = mpsc::channel(8);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![1]), directives);
+    dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
+    dispatcher.ended("a", &id("anhui"), ended(wire::proto::JobState::AwaitingApproval, true, 0)).await.unwrap();
+    sleep(Duration::from_millis(20)).await;
+    dispatcher.sweep_unanswered().await.unwrap();
+    assert_eq!(dispatcher.job("a").await.unwrap().state(), wire::proto::JobState::TimedOut);
+    while anhui.try_recv().is_ok() {}
+    dispatcher.answered("a", &id("anhui")).await.unwrap();
+    let told = anhui.recv().await.unwrap().unwrap().directive.unwrap();
+    assert!(matches!(told, Directive::Cancel(CancelJob { begins_again: false, .. })), "{told:?}");
+}

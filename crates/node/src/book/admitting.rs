@@ -8,7 +8,12 @@ use agreement::{
 };
 use database::{Row, Transaction, query};
 
-use super::{Book, BookError, number, papers, papers::text, stored};
+use super::{
+    Book, BookError, number, papers,
+    papers::text,
+    stored,
+    waiting::{Answer, Asking, Question, answer, ask},
+};
 
 /// A job that asks to be admitted.
 #[derive(Clone, Copy)]
@@ -112,7 +117,19 @@ impl Book {
         // What was counted before is not counted again.
         let used = if earlier.is_some() { Used::default() } else { counted.used()? };
         let heard = self.last_heartbeat(&mut transaction).await?;
-        let approved = self.is_approved(&mut transaction, &format!("job:{}", request.id)).await?;
+        let asking = Asking {
+            job: request.id,
+            question: Question::Job,
+            mark: "",
+            agreement: digest,
+            name: &request.spec.name,
+            note: "",
+            now: request.now,
+        };
+        let approved = match answer(&mut transaction, &asking).await? {
+            Some(Answer::Rejected(reason)) => return Ok(Ruling::Refused(Refusal::NotApproved(reason))),
+            answered => answered == Some(Answer::Approved),
+        };
         let heartbeat = request.heartbeat.map(|within| (within, heard));
         let facts = Facts { heartbeat, approved, ..self.facts(&request, Some((digest, &agreement)), &acts, used) };
         let decision = match (admit(&facts), earlier) {
@@ -123,7 +140,11 @@ impl Book {
             }
             (Ok(decision), None) => decision,
         };
-        let Decision::Admitted { number } = decision else { return Ok(Ruling::AwaitsApproval) };
+        let Decision::Admitted { number } = decision else {
+            ask(&mut transaction, &asking).await?;
+            transaction.commit().await?;
+            return Ok(Ruling::AwaitsApproval);
+        };
         let signed_use = self.count(&mut transaction, digest, number, (counted.today, &today), &request).await?;
         transaction.commit().await?;
         Ok(Ruling::Admitted(Box::new(Admission { agreement, signed_use })))
@@ -218,14 +239,6 @@ impl Book {
         let row =
             query("SELECT at_s FROM heartbeats ORDER BY at_s DESC LIMIT 1").fetch_optional(&mut **transaction).await?;
         row.map(|row| Ok(Moment::from_seconds(row.try_get("at_s")?)?)).transpose()
-    }
-
-    async fn is_approved(&self, transaction: &mut Transaction, subject: &str) -> Result<bool, BookError> {
-        let row = query("SELECT COUNT(*) FROM approvals WHERE subject = $1")
-            .bind(subject.to_owned())
-            .fetch_one(&mut **transaction)
-            .await?;
-        Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
     /// Admits the use that a peer signed for this job, and remembers its number: it is spent.

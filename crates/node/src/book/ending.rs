@@ -3,7 +3,7 @@
 use agreement::{Event, Moment, ParticipantId, Receipt, Signed, receipt::Use};
 use database::{Row, query};
 
-use super::{Book, BookError, post::post};
+use super::{Book, BookError, post::post, waiting};
 
 impl Book {
     /// Notes that a job has ended here, with receipts of how. It is not admitted again. Receipts of a run go into the post for
@@ -35,6 +35,7 @@ impl Book {
         if changed.rows_affected() == 0 {
             return Ok(());
         }
+        waiting::forget(&mut transaction, job).await?;
         for receipt in receipts {
             let is_of_run = receipt.run.is_some();
             let signed = self.append(&mut transaction, receipt).await?.to_bytes()?;
@@ -54,7 +55,13 @@ impl Book {
             .bind(job.to_owned())
             .fetch_optional(self.database.pool())
             .await?;
-        let Some(row) = row else { return Ok(()) };
+        let Some(row) = row else {
+            query("DELETE FROM waiting WHERE job = $1 AND answer = ''")
+                .bind(job.to_owned())
+                .execute(self.database.pool())
+                .await?;
+            return Ok(());
+        };
         let statement: String = row.try_get("statement")?;
         let signed_use: Signed<Use> =
             Signed::from_bytes(statement.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;

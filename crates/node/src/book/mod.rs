@@ -11,6 +11,7 @@ mod post;
 mod receipts;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::{fmt, sync::Arc};
 
@@ -22,9 +23,13 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
     papers::{Known, News},
+    waiting::{Answer, Asking, Question, Waiting},
 };
 
-const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
+const LAYOUT: &[Migration] = &[
+    (1, "book", include_str!("../../migrations/0001_book.sql")),
+    (5, "waiting", include_str!("../../migrations/0005_waiting.sql")),
+];
 
 /// Writes and reads the row of an agreement's counters, which puts all that concerns its uses in order.
 const COUNTER: &str = "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \

@@ -6,6 +6,7 @@
 
 mod access;
 mod acting;
+mod approvals;
 mod errands;
 mod service;
 
@@ -18,7 +19,7 @@ use agreement::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::{errands::run_errands, service::service};
+pub(crate) use self::{approvals::approvals, errands::run_errands, service::service};
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},

@@ -45,7 +45,7 @@ impl Jobs {
         match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
             Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
             Ruling::Refused(refusal) => Err(refusal.into()),
-            Ruling::AwaitsApproval => Err(RunError::Refused("the job waits for this node's approvers".to_owned())),
+            Ruling::AwaitsApproval => Err(RunError::AwaitsApproval),
             Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),
         }
     }
@@ -55,8 +55,7 @@ impl Jobs {
         if begins_again || self.may_resume(job_id, error) {
             return;
         }
-        let cause = error.public_cause(&self.config.participant);
-        if let Err(error) = under.failed(error.job_state(), &cause).await {
+        if let Err(error) = under.failed(error).await {
             tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
         }
     }
@@ -71,6 +70,11 @@ impl Jobs {
         if let Err(error) = noted.await {
             tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
         }
+    }
+
+    /// Has the coordinator start a job again that waited for an answer.
+    pub(crate) fn answered(&self, job_id: &str) {
+        self.reports.answered(job_id);
     }
 
     /// Ends a job because its agreement does not stand any more: what was found of it is removed.

@@ -162,6 +162,7 @@ pub(crate) fn run(name: &str, spec: JobSpec, input: Input) -> Run {
         progress: None,
         under: None,
         guard: None,
+        stage: node::Stage::Whole,
         choose: None,
         network: None,
     }

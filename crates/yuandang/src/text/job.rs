@@ -1,6 +1,7 @@
 //! What `job` says.
 
-use agreement::{JobState, Role};
+use agreement::{JobState, Role, printable};
+use wire::proto::{Question, WaitingJob};
 
 use super::Lang;
 use crate::job::show::ShownJob;
@@ -61,6 +62,45 @@ pub fn job(lang: Lang, job: &ShownJob, ago: &str) -> String {
 #[must_use]
 pub fn none(lang: Lang) -> &'static str {
     lang.pick("there are no jobs", "没有任务")
+}
+
+/// No job waits for approvers.
+#[must_use]
+pub fn none_waits(lang: Lang) -> &'static str {
+    lang.pick("no job waits for an approver", "没有待审批的任务")
+}
+
+/// A job that waits for approvers.
+#[must_use]
+pub fn waiting(lang: Lang, job: &WaitingJob) -> String {
+    let digest: String = printable(&job.agreement, 64).chars().take(16).collect();
+    let (id, name, note) = (printable(&job.job_id, 64), printable(&job.name, 128), printable(&job.note, 512));
+    let people: Vec<String> = job.approved_by.iter().map(|person| printable(person, 64)).collect();
+    let asked = match (job.question(), lang) {
+        (Question::Input, Lang::En) => format!("may this input be entered? {note}"),
+        (Question::Input, Lang::Zh) => format!("是否允许此输入？{note}"),
+        (_, Lang::En) => "may it run?".to_owned(),
+        (_, Lang::Zh) => "是否允许运行？".to_owned(),
+    };
+    let approved = match (people.is_empty(), lang) {
+        (true, _) => String::new(),
+        (false, Lang::En) => format!("  approved by {}", people.join(", ")),
+        (false, Lang::Zh) => format!("  已批准：{}", people.join("、")),
+    };
+    match lang {
+        Lang::En => format!("{id}  {name}  agreement {digest}  {asked}{approved}"),
+        Lang::Zh => format!("{id}  {name}  合约 {digest}  {asked}{approved}"),
+    }
+}
+
+/// What an approver's word came to.
+#[must_use]
+pub fn decided(lang: Lang, approve: bool, is_open: bool) -> &'static str {
+    match (approve, is_open) {
+        (true, true) => lang.pick("noted; another person has to approve it as well", "已记录；还需另一人批准"),
+        (true, false) => lang.pick("approved; the job is started again", "已批准；任务将重新启动"),
+        (false, _) => lang.pick("rejected; all parties are told why", "已拒绝；各方将获知原因"),
+    }
 }
 
 /// So many seconds ago.
