@@ -187,6 +187,7 @@ mod tests {
             Some(Body::Started(_)) => format!("{} started", report.job_id),
             Some(Body::Progress(progress)) => format!("{} {}/{}", report.job_id, progress.done, progress.total),
             Some(Body::Ended(ended)) => format!("{} {:?} {}", report.job_id, ended.state(), ended.cause),
+            Some(Body::Answered(_)) => format!("{} answered", report.job_id),
             None => String::new(),
         };
         due.iter().map(word).collect()
@@ -204,6 +205,20 @@ mod tests {
         assert_eq!(words(&reports.due(&mut told, false)), ["b Rejected anhui: no"]);
         assert!(reports.due(&mut told, true).is_empty());
         assert_eq!(words(&reports.due(&mut Told::default(), true)), ["a Succeeded ", "b Rejected anhui: no"]);
+    }
+
+    #[test]
+    fn that_a_job_waits_for_an_answer_is_not_told_once_it_has_one() {
+        let (reports, mut told) = (reports(), Told::default());
+        reports.ended("a", 0, Err(&RunError::AwaitsApproval), true);
+        let waits = "a AwaitingApproval anhui: the job waits for an approver";
+        assert_eq!(words(&reports.due(&mut told, false)), [waits]);
+        // A coordinator that restarted asks anew, and is told the same.
+        assert!(reports.repeat("a", 0));
+        assert_eq!(words(&reports.due(&mut told, false)), [waits]);
+        reports.answered("a");
+        assert_eq!(words(&reports.due(&mut Told::default(), false)), ["a answered"]);
+        assert!(!reports.repeat("a", 0), "it would not start with the answer");
     }
 
     #[test]

@@ -107,3 +107,30 @@ fn a_job_without_an_agreement_and_terms_that_cannot_be_are_refused_with_a_reason
     }
     assert!(json(&borrowed(&site.as_person("shanghai", "operator", &["list"]))).as_array().unwrap().is_empty());
 }
+
+#[test]
+fn a_job_waits_until_an_approver_of_the_owner_says_yes_or_no() {
+    let (site, _servers) = site();
+    let file = site.job_under(&[], |agreement| agreement.delivery.approval = vec!["anhui".parse().unwrap()]);
+    let submit = || site.ask(&["submit", "--file", &file])["job_id"].as_str().unwrap().to_owned();
+    let asked = |duty: &str, command: &[&str]| site.at_node("anhui", duty, command);
+    for approve in [true, false] {
+        let job = submit();
+        let shown = site.until_state(&job, &["AwaitingApproval"]);
+        assert!(shown["cause"].as_str().unwrap().contains("waits for an approver"), "{shown}");
+        let waiting = json(&borrowed(&asked("operator", &["job", "waiting"])));
+        assert_eq!((&waiting[0]["job_id"], &waiting[0]["question"]), (&job.as_str().into(), &"job".into()));
+        let said = fails(4, &borrowed(&asked("operator", &["job", "approve", &job])));
+        assert!(said.contains("an approver of this participant"), "{said}");
+        if approve {
+            let answer = json(&borrowed(&asked("approver", &["job", "approve", &job])));
+            assert_eq!(answer["is_open"], false);
+            site.until_state(&job, &["Succeeded"]);
+        } else {
+            json(&borrowed(&asked("approver", &["job", "reject", &job, "--reason", "no such case"])));
+            let ended = site.until_state(&job, &["Rejected"]);
+            assert!(ended["cause"].as_str().unwrap().contains("no such case"), "{ended}");
+        }
+    }
+    assert!(json(&borrowed(&asked("operator", &["job", "waiting"]))).as_array().unwrap().is_empty());
+}

@@ -99,3 +99,34 @@ fn a_node_that_is_killed_at_the_very_end_of_a_job_loses_nothing() {
         assert_eq!(result.lines().count(), expected(&site).len() + 1, "round {round}");
     }
 }
+
+/// Before a gated job delivers, its size is asked in a run of its own, which is not asked twice.
+#[test]
+fn a_gated_job_whose_nodes_are_killed_is_one_use_and_asks_for_one_size() {
+    let site = Site::new(16_000, 16_000, 5000);
+    site.configure("[space]\nbin_items = 2000\nin_flight = 2\n");
+    let _coordinator = site.start("coordinator");
+    let mut nodes: [Server; 2] = ["shanghai", "anhui"].map(|name| site.start(name));
+    let file = site.job_under(&[], |agreement| {
+        agreement.limits.smallest_result = Some(5000);
+        agreement.delivery.gated = true;
+        agreement.limits.runs = 1;
+    });
+    let job = site.ask(&["submit", "--file", &file])["job_id"].as_str().unwrap().to_owned();
+    for kill in 0..6_u64 {
+        let state = site.until_state(&job, &["Running", "Succeeded"]);
+        if state["state"] == "Succeeded" {
+            break;
+        }
+        sleep(Duration::from_millis(kill * 150));
+        let (which, name) = if kill % 2 == 0 { (0, "shanghai") } else { (1, "anhui") };
+        assert_eq!(nodes[which].signal(Signal::SIGKILL), None);
+        nodes[which] = site.start(name);
+    }
+    let ended = site.until_state(&job, &["Succeeded", "Failed", "Rejected", "Cancelled", "TimedOut"]);
+    assert_eq!(ended["state"], "Succeeded", "{ended}");
+    for name in ["shanghai", "anhui"] {
+        let left = support::site::names(&site.path(&format!("{name}/runs")));
+        assert!(!left.iter().any(|name| name.contains("-gate")), "{left:?}");
+    }
+}

@@ -15,7 +15,7 @@ use std::{
 };
 
 use agreement::{
-    Act, IdentityKey, Moment, ParticipantId, Pinned, Signed,
+    Act, Agreement, IdentityKey, Moment, ParticipantId, Pinned, Signed,
     acts::{Consent, Request},
 };
 use nix::{
@@ -119,13 +119,18 @@ impl Site {
 
     /// Writes a job of the students' membership on the hardship list; gives its file.
     pub(crate) fn job(&self, changes: &[(&str, &str)]) -> String {
+        self.job_under(changes, |_| {})
+    }
+
+    /// The same under an agreement that `edit` has changed.
+    pub(crate) fn job_under(&self, changes: &[(&str, &str)], edit: impl FnOnce(&mut Agreement)) -> String {
         let mut job = fs::read_to_string(sample("job.toml")).unwrap();
         for (from, to) in changes {
             assert!(job.contains(from), "{from}");
             job = job.replace(from, to);
         }
         let path = self.path("job.toml");
-        fs::write(&path, agreed(&self.agree(&job), &job)).unwrap();
+        fs::write(&path, agreed(&self.agree(&job, edit), &job)).unwrap();
         path
     }
 
@@ -137,7 +142,7 @@ impl Site {
     }
 
     /// Has both provinces sign the agreement of a job, straight into the books of their nodes.
-    fn agree(&self, job: &str) -> String {
+    fn agree(&self, job: &str, edit: impl FnOnce(&mut Agreement)) -> String {
         let spec = yuandang::job::description::parse(job, "job.toml").unwrap();
         let keys = ["shanghai", "anhui"].map(|name| {
             let pem = fs::read_to_string(self.path(&format!("{name}/identity.key"))).unwrap();
@@ -148,7 +153,8 @@ impl Site {
         let at = Moment::from_seconds(seconds.try_into().unwrap()).unwrap();
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).unwrap();
-        let agreement = node::made_up_agreement(&spec, &identities, nonce, at).unwrap();
+        let mut agreement = node::made_up_agreement(&spec, &identities, nonce, at).unwrap();
+        edit(&mut agreement);
         let digest = agreement.digest().unwrap();
         let request = Request { agreement, at };
         let request = Signed::sign(request, &keys[0].0, &*keys[0].1).unwrap();
@@ -191,11 +197,16 @@ impl Site {
 
     /// Arguments of an `agreement` command that say which node, and as whom there.
     pub(crate) fn as_person(&self, name: &str, duty: &str, action: &[&str]) -> Vec<String> {
+        self.at_node(name, duty, &[&["agreement"], action].concat())
+    }
+
+    /// The same of any command that a node answers.
+    pub(crate) fn at_node(&self, name: &str, duty: &str, command: &[&str]) -> Vec<String> {
         let path = |file: &str| self.path(&format!("{name}/{file}"));
         let (cert, key) = (path(&format!("{duty}.crt")), path(&format!("{duty}.key")));
         let config = path("config.toml");
         let who = ["--config", &config, "--cert", &cert, "--key", &key, "--format", "json"];
-        [&["agreement"], action, &who[..]].concat().into_iter().map(str::to_owned).collect()
+        [command, &who[..]].concat().into_iter().map(str::to_owned).collect()
     }
 
     /// Runs an `agreement` command as a person with this duty at a node.
