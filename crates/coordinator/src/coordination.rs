@@ -119,6 +119,7 @@ async fn listen(
             Some(Event::Heartbeat(Heartbeat { sequence })) => {
                 tell(&directives, Directive::Heartbeat(Heartbeat { sequence })).await;
             }
+            Some(Event::Relay(relay)) => dispatcher.registry.relay(caller, relay),
             // A node registers once in a stream.
             Some(Event::Registration(_)) => return,
             None => {}

@@ -9,7 +9,7 @@ use agreement::ParticipantId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use wire::proto::{AttachResponse, NodeInfo, attach_response::Directive};
+use wire::proto::{AttachResponse, NodeInfo, Relay, attach_response::Directive};
 
 use crate::store::now_ms;
 
@@ -122,6 +122,18 @@ impl Registry {
         way.is_some_and(|way| way.try_send(Ok(AttachResponse { directive: Some(directive) })).is_ok())
     }
 
+    /// Passes a statement on to the node that it is for, if that is attached and there is room for directives besides.
+    pub(crate) fn relay(&self, from: &ParticipantId, relay: Relay) {
+        let nodes = self.lock();
+        let to = relay.participant.parse().ok().and_then(|to: ParticipantId| nodes.get(&to));
+        let way = to.and_then(|entry| entry.directives.as_ref()).filter(|way| way.capacity() > QUEUE / 2);
+        if let Some(way) = way {
+            let relay = Relay { participant: from.to_string(), ..relay };
+            // The parties have a way of their own.
+            drop(way.try_send(Ok(AttachResponse { directive: Some(Directive::Relay(relay)) })));
+        }
+    }
+
     /// All nodes that are or were attached.
     pub(crate) fn list(&self) -> Vec<NodeInfo> {
         self.lock().values().map(|entry| entry.info.clone()).collect()
@@ -151,6 +163,26 @@ mod tests {
         assert!(!registry.detach(&anhui, first) && registry.capacity(&anhui) == 1);
         assert!(registry.detach(&anhui, second) && !registry.is_gone(&anhui, first));
         assert!(registry.is_gone(&anhui, second));
+    }
+
+    #[test]
+    fn statements_are_passed_on_and_leave_room_for_directives() {
+        let (registry, anhui, shanghai) = (Registry::default(), "anhui".parse().unwrap(), "shanghai".parse().unwrap());
+        let (directives, mut queued) = mpsc::channel(QUEUE);
+        registry.attach(&anhui, NodeInfo::default(), (1, vec![7]), directives);
+        let relay = |to: &str| Relay { participant: to.to_owned(), statement: vec![1].into() };
+        registry.relay(&shanghai, relay("jiangsu"));
+        registry.relay(&shanghai, relay("no name"));
+        for _ in 0..2 * QUEUE {
+            registry.relay(&shanghai, relay("anhui"));
+        }
+        assert!(registry.takes_more(&anhui), "nothing else can be said to it");
+        let mut passed = 0;
+        while let Ok(Ok(AttachResponse { directive: Some(Directive::Relay(relay)) })) = queued.try_recv() {
+            assert_eq!(relay, Relay { participant: "shanghai".to_owned(), statement: vec![1].into() });
+            passed += 1;
+        }
+        assert_eq!(passed, QUEUE / 2);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use wire::{
 
 use crate::{
     config::{CoordinatorLink, NodeConfig},
+    desk::{Papers, Relayed, take_relayed},
     error::harmless,
     jobs::{Jobs, Start},
     reports::Told,
@@ -33,6 +34,8 @@ const QUEUE: usize = 16;
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often progress is told, at most.
 const PACE: Duration = Duration::from_millis(500);
+/// How often it is looked whether statements wait for peers.
+const POST: Duration = Duration::from_secs(1);
 /// How long the coordinator may be silent, or take nothing: it answers every heartbeat.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long an attempt to connect may take.
@@ -46,14 +49,14 @@ const PARTING: Duration = Duration::from_secs(2);
 pub(crate) async fn attach(
     config: Arc<NodeConfig>,
     coordinator: CoordinatorLink,
-    jobs: Arc<Jobs>,
+    (jobs, papers): (Arc<Jobs>, Option<Arc<Papers>>),
     shutdown: CancellationToken,
 ) {
     let mut pause = PAUSES.0;
     while !shutdown.is_cancelled() {
         let attempt = async {
             let connection = connect(&config, &coordinator).await?;
-            Stream::open(&config, connection, &jobs).await
+            Stream::open(&config, connection, (&jobs, papers.clone())).await
         };
         let opened = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -89,7 +92,10 @@ async fn connect(config: &NodeConfig, coordinator: &CoordinatorLink) -> Result<C
 
 /// One stream, and what has been told on it.
 struct Stream {
+    config: Arc<NodeConfig>,
     jobs: Arc<Jobs>,
+    papers: Option<Arc<Papers>>,
+    relayed: Relayed,
     events: mpsc::Sender<AttachRequest>,
     directives: Streaming<AttachResponse>,
     told: Told,
@@ -100,7 +106,11 @@ struct Stream {
 }
 
 impl Stream {
-    async fn open(config: &NodeConfig, connection: Connection, jobs: &Arc<Jobs>) -> Result<Self, String> {
+    async fn open(
+        config: &Arc<NodeConfig>,
+        connection: Connection,
+        (jobs, papers): (&Arc<Jobs>, Option<Arc<Papers>>),
+    ) -> Result<Self, String> {
         let (events, queued) = mpsc::channel(QUEUE);
         let registration = Registration {
             participant: config.participant.to_string(),
@@ -115,22 +125,26 @@ impl Stream {
         let answer = answer.map_err(|_| "the coordinator does not answer".to_owned())?;
         let directives = answer.map_err(|status| harmless(status.message()))?.into_inner();
         let (jobs, told) = (Arc::clone(jobs), Told::default());
-        Ok(Self { jobs, events, directives, told, attached: false, heard: Instant::now() })
+        let (config, relayed) = (Arc::clone(config), Relayed::default());
+        let heard = Instant::now();
+        Ok(Self { config, jobs, papers, relayed, events, directives, told, attached: false, heard })
     }
 
     /// Stays until the stream breaks, which is an error, or the node has stopped.
     async fn stay(&mut self, shutdown: &CancellationToken) -> Result<(), String> {
-        let (mut heartbeat, mut pace) = (interval(HEARTBEAT), interval(PACE));
+        let (mut heartbeat, mut pace, mut post) = (interval(HEARTBEAT), interval(PACE), interval(POST));
+        post.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sequence = 0_u64;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return self.part().await,
                 directive = timeout_at(self.heard + SILENCE, self.directives.next()) => {
-                    self.hear(directive.map_err(|_| "the coordinator fell silent".to_owned())?)?;
+                    self.hear(directive.map_err(|_| "the coordinator fell silent".to_owned())?).await?;
                 }
                 () = self.jobs.reports.changed() => self.report(false).await?,
                 _ = pace.tick() => self.report(true).await?,
+                _ = post.tick() => self.relay().await?,
                 _ = heartbeat.tick() => {
                     sequence = sequence.wrapping_add(1);
                     send(&self.events, Event::Heartbeat(Heartbeat { sequence })).await?;
@@ -146,7 +160,21 @@ impl Stream {
         Ok(())
     }
 
-    fn hear(&mut self, directive: Option<Result<AttachResponse, tonic::Status>>) -> Result<(), String> {
+    /// Gives the coordinator the statements that wait for peers.
+    async fn relay(&mut self) -> Result<(), String> {
+        let Some(papers) = &self.papers else { return Ok(()) };
+        match self.relayed.due(papers, &self.config).await {
+            Ok(due) => {
+                for relay in due {
+                    send(&self.events, Event::Relay(relay)).await?;
+                }
+            }
+            Err(error) => tracing::error!(%error, "the post cannot be read"),
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, directive: Option<Result<AttachResponse, tonic::Status>>) -> Result<(), String> {
         let directive = match directive {
             None => return Err("the coordinator ended the stream".to_owned()),
             Some(Err(status)) => return Err(harmless(status.message())),
@@ -161,6 +189,11 @@ impl Stream {
             Some(Directive::Start(start)) => self.start(start),
             Some(Directive::Cancel(cancel)) => {
                 self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason), cancel.begins_again);
+            }
+            Some(Directive::Relay(relay)) => {
+                if let Some(papers) = &self.papers {
+                    take_relayed(papers, &relay).await;
+                }
             }
             Some(Directive::Heartbeat(_)) | None => {}
         }

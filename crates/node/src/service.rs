@@ -62,15 +62,20 @@ pub async fn serve(
         shutdown.clone(),
     )
     .map_err(|error| own(&error))?;
-    let agent = config.coordinator.clone().map(|coordinator| {
-        tokio::spawn(agent::attach(Arc::clone(&config), coordinator, Arc::clone(&jobs), shutdown.clone()))
-    });
     let credentials =
         wire::rotation::keep_current(config.credentials.clone(), Some(config.identity), wire::rotation::LOOK);
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(credentials));
     let papers = book.clone().map(|book| {
         let approvers = config.approvers as usize;
         Arc::new(Papers { book, jobs: Arc::clone(&jobs), approvers, posted: Notify::new() })
+    });
+    let agent = config.coordinator.clone().map(|coordinator| {
+        tokio::spawn(agent::attach(
+            Arc::clone(&config),
+            coordinator,
+            (Arc::clone(&jobs), papers.clone()),
+            shutdown.clone(),
+        ))
     });
     let errands = papers
         .clone()

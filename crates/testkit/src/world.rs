@@ -47,6 +47,8 @@ pub struct WorldSpec {
     pub outsiders: Vec<String>,
     /// More lines of every node's configuration.
     pub more: String,
+    /// Whether nodes know where to call each other for what is not a run.
+    pub direct: bool,
 }
 
 impl WorldSpec {
@@ -59,6 +61,7 @@ impl WorldSpec {
             max_sessions: 16,
             outsiders: Vec::new(),
             more: String::new(),
+            direct: true,
         }
     }
 }
@@ -129,7 +132,7 @@ impl World {
             let mut text = node_text(spec, &participant, &endpoint, &coordinator_endpoint, &coordinator);
             for (id, identity) in pinned.iter().filter(|(id, _)| *id != participant.id) {
                 text += &format!("[[peers]]\nparticipant = \"{id}\"\nidentity = \"{identity}\"\n");
-                if let Some((_, endpoint)) = endpoints.iter().find(|(name, _)| name == id) {
+                if let Some((_, endpoint)) = endpoints.iter().find(|(name, _)| spec.direct && name == id) {
                     text += &format!("endpoint = \"{endpoint}\"\n");
                 }
             }

@@ -19,8 +19,12 @@ use wire::{
 };
 
 async fn world() -> World {
+    world_where(true).await
+}
+
+async fn world_where(direct: bool) -> World {
     let (students, hardship) = table_pair(41, 40, 30, 12);
-    let spec = WorldSpec::new(&["shanghai", "anhui"]);
+    let spec = WorldSpec { direct, ..WorldSpec::new(&["shanghai", "anhui"]) };
     World::start(&spec, &[("shanghai", "students", &students), ("anhui", "hardship", &hardship)]).await.unwrap()
 }
 
@@ -102,6 +106,23 @@ async fn an_agreement_is_asked_for_offered_approved_and_run_and_receipts_are_com
         let own = own.iter().find_map(|receipt| receipt.statement().run.clone()).unwrap();
         assert_eq!(own.difference(theirs.statement().run.as_ref().unwrap()), None);
     }
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_come_by_way_of_the_coordinator_where_peers_cannot_be_called() {
+    let world = world_where(false).await;
+    let (digest, job) = agree(&world).await;
+    let id = world.submit("shanghai", &job).await.unwrap();
+    assert_eq!(world.wait("shanghai", &id).await.unwrap().0, JobState::Succeeded);
+    for (name, peer) in [("shanghai", "anhui"), ("anhui", "shanghai")] {
+        let book = &world.node(name).unwrap().book;
+        until("the peer's receipt", async || book.peer_receipts_of(&id).await.unwrap().pop()).await;
+        // The coordinator's word takes nothing out of the post.
+        assert!(!book.waiting(&peer.parse().unwrap(), 9).await.unwrap().is_empty());
+    }
+    decide(&world, ("anhui", "k-2", Duty::Approver), &digest, Decision::Revoke, "a new law").await.unwrap();
+    until_both(&world, &digest, AgreementState::Revoked).await;
     world.stop().await.unwrap();
 }
 

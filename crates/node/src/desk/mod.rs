@@ -8,6 +8,7 @@ mod access;
 mod acting;
 mod approvals;
 mod errands;
+mod relaying;
 mod service;
 
 use std::sync::Arc;
@@ -19,7 +20,12 @@ use agreement::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::{approvals::approvals, errands::run_errands, service::service};
+pub(crate) use self::{
+    approvals::approvals,
+    errands::run_errands,
+    relaying::{Relayed, take_relayed},
+    service::service,
+};
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},

@@ -27,14 +27,14 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 66] = typed! {
+pub(crate) static TYPED: [Typed; 67] = typed! {
     AgreementInfo AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm
     DecideAgreementRequest DecideAgreementResponse DecideJobRequest DecideJobResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
     ExchangeRequest ExchangeResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
     GetJobRequest GetJobResponse Heartbeat Hello Job JobAnswered JobEnded JobParty JobReport JobSpec JobStarted
     ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse
     ListWaitingJobsRequest ListWaitingJobsResponse
-    NodeInfo Progress PublishEntryRequest PublishEntryResponse Refusal Registered Registration
+    NodeInfo Progress PublishEntryRequest PublishEntryResponse Refusal Registered Registration Relay
     RequestAgreementRequest RequestAgreementResponse Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
     SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse
     WaitingJob WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse

@@ -1,0 +1,48 @@
+//! Statements by way of the coordinator, besides the direct way: it is there when a peer cannot be called, and often sooner.
+//!
+//! Nothing that a coordinator says takes a statement out of the post: only the peer itself, on the direct way, says that it has
+//! one. So a coordinator that drops statements, or pretends to have passed them on, changes nothing.
+
+use std::collections::HashSet;
+
+use agreement::ParticipantId;
+use wire::proto::Relay;
+
+use super::{Papers, errands::AT_A_TIME};
+use crate::{book::BookError, config::NodeConfig, error::harmless};
+
+/// Statements of which it is remembered that the coordinator has them.
+const REMEMBERED: usize = 10_000;
+
+/// What one stream to the coordinator was given.
+#[derive(Default)]
+pub(crate) struct Relayed(HashSet<(ParticipantId, String)>);
+
+impl Relayed {
+    /// Statements that wait for peers and that the coordinator has not been given.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub(crate) async fn due(&mut self, papers: &Papers, config: &NodeConfig) -> Result<Vec<Relay>, BookError> {
+        if self.0.len() > REMEMBERED {
+            self.0.clear();
+        }
+        let mut due = Vec::new();
+        for peer in config.peers.iter().map(|peer| &peer.participant) {
+            for (digest, body) in papers.book.waiting(peer, AT_A_TIME).await? {
+                if self.0.insert((peer.clone(), digest)) {
+                    due.push(Relay { participant: peer.to_string(), statement: body.into() });
+                }
+            }
+        }
+        Ok(due)
+    }
+}
+
+/// Takes in a statement that the coordinator brought.
+pub(crate) async fn take_relayed(papers: &Papers, relay: &Relay) {
+    if let Err(error) = papers.take_in(&relay.statement).await {
+        let from = harmless(&relay.participant);
+        tracing::warn!(from, %error, "a statement that the coordinator brought was not taken in");
+    }
+}
