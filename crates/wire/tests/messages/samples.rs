@@ -27,7 +27,7 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 60] = typed! {
+pub(crate) static TYPED: [Typed; 69] = typed! {
     AgreementInfo AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm
     DecideAgreementRequest DecideAgreementResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
     ExchangeRequest ExchangeResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
@@ -37,6 +37,8 @@ pub(crate) static TYPED: [Typed; 60] = typed! {
     RequestAgreementRequest RequestAgreementResponse Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
     SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse
     WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse
+    GetJobReceiptsRequest GetJobReceiptsResponse ListReceiptsRequest ListReceiptsResponse MeterUseRequest
+    MeterUseResponse ReceiptChain ReceiptEntry UseLine
 };
 
 pub(crate) fn typed(name: &str) -> &'static Typed {
