@@ -46,6 +46,7 @@ mod rendezvous;
 mod reports;
 mod results;
 mod resume;
+mod retention;
 pub mod run;
 mod service;
 mod space;

@@ -6,6 +6,9 @@
 
 mod admitting;
 mod ending;
+mod keeping;
+mod meter;
+mod pages;
 mod papers;
 mod post;
 mod receipts;
@@ -21,10 +24,15 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
+    meter::{Meter, MeteredUse},
+    pages::{Entry, Kept, Page, Removed, Wanted},
     papers::{Known, News},
 };
 
-const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
+const LAYOUT: &[Migration] = &[
+    (1, "book", include_str!("../../migrations/0001_book.sql")),
+    (2, "receipts that are kept", include_str!("../../migrations/0002_receipts.sql")),
+];
 
 /// Writes and reads the row of an agreement's counters, which puts all that concerns its uses in order.
 const COUNTER: &str = "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \
@@ -82,6 +90,12 @@ impl Book {
     #[must_use]
     pub fn participant(&self) -> &ParticipantId {
         &self.me
+    }
+
+    /// Whose identities count here, its own among them.
+    #[must_use]
+    pub fn pinned(&self) -> &Pinned {
+        &self.pinned
     }
 
     /// The identity that it signs with.

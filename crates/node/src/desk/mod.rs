@@ -7,6 +7,7 @@
 mod access;
 mod acting;
 mod errands;
+mod receipts;
 mod service;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use agreement::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::{errands::run_errands, service::service};
+pub(crate) use self::{errands::run_errands, receipts::service as receipt_service, service::service};
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},
