@@ -61,8 +61,7 @@ impl FromStr for Month {
 
     fn from_str(text: &str) -> Result<Self, MonthError> {
         let (year, month) = text.split_once('-').ok_or(MonthError)?;
-        let read =
-            Self { year: year.parse().map_err(|_| MonthError)?, month: month.parse().map_err(|_| MonthError)? };
+        let read = Self { year: year.parse().map_err(|_| MonthError)?, month: month.parse().map_err(|_| MonthError)? };
         let known = (1970..=9998).contains(&read.year) && (1..=12).contains(&read.month);
         if known && read.to_string() == text { Ok(read) } else { Err(MonthError) }
     }
@@ -87,7 +86,8 @@ mod tests {
         for good in ["1970-01", "2026-09", "2026-12", "9998-12"] {
             assert_eq!(month(good).to_string(), good);
         }
-        for bad in ["2026-1", "2026-13", "2026-00", "26-01", "2026", "2026-01-01", "1969-12", "9999-01", "+026-01", ""] {
+        for bad in ["2026-1", "2026-13", "2026-00", "26-01", "2026", "2026-01-01", "1969-12", "9999-01", "+026-01", ""]
+        {
             assert_eq!(bad.parse::<Month>(), Err(MonthError), "{bad}");
         }
     }

@@ -19,8 +19,8 @@ use crate::{
     exchange,
     jobs::{Jobs, PARTING},
     rendezvous::Rendezvous,
-    retention::keep_receipts,
     results::ResultsFolder,
+    retention::keep_receipts,
 };
 
 /// How long a TLS handshake may take.

@@ -179,13 +179,8 @@ fn disputes_are_named_whether_the_chain_tells_of_them_or_not() {
         add(&mut all, Receipt { cause: Some("it differs".to_owned()), ..of(Event::Disputed, job) });
     }
     let found = audit(&all, None).unwrap();
-    let alone = Dispute {
-        job: Some("z".to_owned()),
-        number: 6,
-        peer: None,
-        what: "it differs".to_owned(),
-        noted: true,
-    };
+    let alone =
+        Dispute { job: Some("z".to_owned()), number: 6, peer: None, what: "it differs".to_owned(), noted: true };
     assert_eq!(found.disputes, [Dispute { noted: true, ..dispute }, alone]);
 }
 

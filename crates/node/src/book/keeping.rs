@@ -67,6 +67,7 @@ async fn last_to_remove(transaction: &mut Transaction, before: Moment) -> Result
     if let Some(row) = stays {
         return Ok(number(row.try_get("number")?)?.saturating_sub(1));
     }
-    let last = query("SELECT number FROM receipts ORDER BY number DESC LIMIT 1").fetch_optional(&mut **transaction).await?;
+    let last =
+        query("SELECT number FROM receipts ORDER BY number DESC LIMIT 1").fetch_optional(&mut **transaction).await?;
     last.map_or(Ok(0), |row| number(row.try_get("number")?))
 }

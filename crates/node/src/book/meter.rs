@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::{Book, BookError, number, stored};
 
 /// Months of one count, and lines of it.
-pub const MONTHS: u32 = 120;
+const MONTHS: u32 = 120;
 const LINES: usize = 4096;
 /// Receipts that are read at a time.
 const AT_A_TIME: usize = 500;
@@ -123,7 +123,9 @@ fn read(body: &str) -> Result<Signed<Receipt>, BookError> {
 
 /// Counts a run that was done for each of its peers.
 fn add(meter: &mut Meter, month: Month, receipt: &Receipt, me: &ParticipantId) {
-    let (Event::Succeeded, Some(run), Some(agreement)) = (receipt.event, &receipt.run, receipt.agreement) else { return };
+    let (Event::Succeeded, Some(run), Some(agreement)) = (receipt.event, &receipt.run, receipt.agreement) else {
+        return;
+    };
     let own = run.inputs.iter().find(|input| input.participant == *me).map_or(0, |input| input.padded_size);
     for peer in run.inputs.iter().filter(|input| input.participant != *me) {
         let counted = meter.entry((month, agreement, peer.participant.clone())).or_default();

@@ -182,7 +182,8 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub async fn kept(&self) -> Result<Kept, BookError> {
-        let row = query("SELECT number, digest, at_s FROM removed WHERE place = 1").fetch_one(self.database.pool()).await?;
+        let row =
+            query("SELECT number, digest, at_s FROM removed WHERE place = 1").fetch_one(self.database.pool()).await?;
         let chain = query("SELECT number FROM chain WHERE place = 1").fetch_one(self.database.pool()).await?;
         let last = number(chain.try_get("number")?)?;
         let removed = match number(row.try_get("number")?)? {

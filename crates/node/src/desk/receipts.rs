@@ -5,8 +5,8 @@ use std::sync::Arc;
 use agreement::{Digest, Month};
 use tonic::{Request, Response, Status};
 use wire::proto::{
-    Envelope, GetJobReceiptsRequest, GetJobReceiptsResponse, ListReceiptsRequest, ListReceiptsResponse, MeterUseRequest,
-    MeterUseResponse, ReceiptChain, ReceiptEntry, UseLine,
+    Envelope, GetJobReceiptsRequest, GetJobReceiptsResponse, ListReceiptsRequest, ListReceiptsResponse,
+    MeterUseRequest, MeterUseResponse, ReceiptChain, ReceiptEntry, UseLine,
     receipt_service_server::{ReceiptService, ReceiptServiceServer},
 };
 
@@ -28,9 +28,7 @@ const WHOLE: usize = 64;
 
 /// The service of a node.
 pub(crate) fn service(papers: Arc<Papers>) -> ReceiptServiceServer<Desk> {
-    ReceiptServiceServer::new(Desk(papers))
-        .max_decoding_message_size(MAX_REQUEST)
-        .max_encoding_message_size(MAX_ANSWER)
+    ReceiptServiceServer::new(Desk(papers)).max_decoding_message_size(MAX_REQUEST).max_encoding_message_size(MAX_ANSWER)
 }
 
 impl Desk {
@@ -44,16 +42,16 @@ impl Desk {
         let agreement = match agreement.as_str() {
             "" => None,
             // A job may have been refused under one that is not known here.
-            digest if digest.len() == WHOLE => Some(digest.parse::<Digest>().map_err(wrong)?),
+            digest if digest.len() == WHOLE => Some(digest.parse::<Digest>().map_err(|error| wrong(&error))?),
             digest => Some(self.named(digest).await?.digest),
         };
-        let event = if event.is_empty() { None } else { Some(event.parse().map_err(wrong)?) };
+        let event = if event.is_empty() { None } else { Some(event.parse().map_err(|error: String| wrong(&error))?) };
         Ok(Wanted { from, upward, most, job: Some(job_id).filter(|job| !job.is_empty()), agreement, event })
     }
 }
 
 /// What a caller asks for cannot be.
-fn wrong(error: impl ToString) -> Status {
+fn wrong(error: &dyn std::fmt::Display) -> Status {
     Status::invalid_argument(error.to_string())
 }
 
@@ -105,7 +103,7 @@ impl ReceiptService for Desk {
     async fn meter_use(&self, request: Request<MeterUseRequest>) -> Result<Response<MeterUseResponse>, Status> {
         self.wanted(&request, Wish::Audit)?;
         let MeterUseRequest { from, to } = request.into_inner();
-        let month = |text: &str| text.parse::<Month>().map_err(wrong);
+        let month = |text: &str| text.parse::<Month>().map_err(|error| wrong(&error));
         let meter = self.0.book.meter(month(&from)?, month(&to)?).await.map_err(status)?;
         let lines = meter.into_iter().map(|((month, agreement, peer), counted)| UseLine {
             month: month.to_string(),
