@@ -185,6 +185,10 @@ impl<'a> Audit<'a> {
 
     fn peers(&mut self, receipt: &Signed<Receipt>) -> Result<(), Flaw> {
         let (said, signer) = (receipt.statement(), receipt.signer());
+        if self.found.last.is_none() {
+            let said = format!("the chain is not of {}: it begins with a receipt of {signer}", self.found.participant);
+            return Err(Flaw::Broken(said));
+        }
         let after = self.link.number.unwrap_or(0);
         let what = format!("the receipt of {signer} after receipt {after}");
         self.is_pinned(receipt, || what.clone())?;

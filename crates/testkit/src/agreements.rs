@@ -11,7 +11,10 @@ use agreement::{
 };
 use node::{NodeConfig, Under, book::Book, clock::now};
 use tonic::transport::Channel;
-use wire::{Duty, proto::agreement_service_client::AgreementServiceClient};
+use wire::{
+    Duty,
+    proto::{agreement_service_client::AgreementServiceClient, receipt_service_client::ReceiptServiceClient},
+};
 
 use crate::{
     participants::{BoxError, Participant, pins},
@@ -88,11 +91,31 @@ impl World {
         name: &str,
         (participant, handle, duty): (&str, &str, Duty),
     ) -> Result<AgreementServiceClient<Channel>, BoxError> {
+        Ok(AgreementServiceClient::new(self.as_person(name, (participant, handle, duty)).await?))
+    }
+
+    /// The same, to see its receipts.
+    ///
+    /// # Errors
+    /// If the node does not let it in.
+    pub async fn receipts(
+        &self,
+        name: &str,
+        person: (&str, &str, Duty),
+    ) -> Result<ReceiptServiceClient<Channel>, BoxError> {
+        Ok(ReceiptServiceClient::new(self.as_person(name, person).await?))
+    }
+
+    async fn as_person(
+        &self,
+        name: &str,
+        (participant, handle, duty): (&str, &str, Duty),
+    ) -> Result<Channel, BoxError> {
         let node = self.node(name)?;
         let credentials = Participant::new(participant)?.person(handle, duty)?;
         let (pins, wait) = (pins([&node.participant])?, Duration::from_secs(5));
         let connecting = wire::client::connect(&node.endpoint, &credentials, &pins, &node.participant.id, wait);
-        Ok(AgreementServiceClient::new(connecting.await?.channel))
+        Ok(connecting.await?.channel)
     }
 
     /// Puts statements into the book of a node.

@@ -93,6 +93,7 @@ fn what_is_left_out_moved_or_put_in_is_named_by_its_number() {
     let mut moved = all.clone();
     moved.swap(2, 5);
     assert_eq!(says(&moved), "the receipt of shanghai after receipt 2 is of another job than that one");
+    assert_eq!(says(&all[2..]), "the chain is not of anhui: it begins with a receipt of shanghai");
     let again = [&all[..3], &all[2..]].concat();
     assert_eq!(says(&again), "the receipt of shanghai after receipt 2 stands there twice");
     let again = [&all[..2], &all[1..]].concat();

@@ -30,6 +30,9 @@ pub struct Arguments {
     /// A file of `receipts list --output`; no node is asked
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// The file may begin after receipt 1: what is before is no longer kept
+    #[arg(long, requires = "file")]
+    part: bool,
     /// Whose receipts, of the configuration's peers: for supervisors. Otherwise this participant's own
     #[arg(long, value_name = "PARTICIPANT")]
     node: Option<ParticipantId>,
@@ -52,7 +55,7 @@ pub struct Arguments {
 
 impl Arguments {
     pub(super) async fn run(self, lang: Lang) -> Result<(), Failure> {
-        let Self { file, node, seen, config, cert, key, format } = self;
+        let Self { file, part, node, seen, config, cert, key, format } = self;
         let target = Target { config, cert: cert.unwrap_or_default(), key: key.unwrap_or_default(), format };
         let pinned = target.pins()?;
         let whose = match &node {
@@ -60,7 +63,7 @@ impl Arguments {
             None => target.participant()?,
         };
         let (found, chain) = match file {
-            Some(file) => (of_file(&file, (whose, &pinned), seen)?, None),
+            Some(file) => (of_file((&file, part), (whose, &pinned), seen)?, None),
             None => {
                 let (found, chain) = of_node(&target, node.as_ref(), (whose, &pinned), seen).await?;
                 (found, Some(chain))
@@ -131,7 +134,7 @@ fn in_its_years(chain: &Chain) -> Result<(), Failure> {
 
 /// What a file holds.
 fn of_file(
-    path: &Path,
+    (path, part): (&Path, bool),
     (whose, pinned): (ParticipantId, &Pinned),
     seen: Option<(u64, Digest)>,
 ) -> Result<Found, Failure> {
@@ -154,8 +157,16 @@ fn of_file(
         Failure::new(status, format_args!("{}: {message}", path.display()))
     };
     let found = audit.finish().map_err(end)?;
-    if found.receipts == 0 {
+    let Some(first) = found.first else {
         return Err(Failure::new(Status::Data, format_args!("{}: there is no receipt in it", path.display())));
+    };
+    // An earlier check that this goes on from has seen what was before.
+    if first.number > 1 && !part && found.holds_earlier != Some(true) {
+        let number = first.number;
+        return Err(end(Flaw::Broken(format!(
+            "receipt {number} is not the first. If those before it are no longer kept, say --part; if an earlier check has \
+             seen them, name its last one by --seen"
+        ))));
     }
     Ok(found)
 }
