@@ -1,30 +1,59 @@
 //! Chains of receipts: that none was left out, changed or put in later.
 
-use crate::{Digest, Receipt, Signed};
+use crate::{Digest, IdentityPublicKey, ParticipantId, Receipt, Signed};
+
+/// Where in a chain somebody is who reads it upward: holds one receipt after the other against the one before.
+#[derive(Clone, Debug, Default)]
+pub struct Link {
+    /// The number of the last one; nothing as long as it may be any.
+    pub number: Option<u64>,
+    /// Its digest; nothing as long as it may be any.
+    pub digest: Option<Digest>,
+    by: Option<(ParticipantId, IdentityPublicKey)>,
+}
+
+impl Link {
+    /// Right after a receipt of this number and digest. After number 0 comes the first.
+    #[must_use]
+    pub fn after(number: u64, digest: Option<Digest>) -> Self {
+        Self { number: Some(number), digest, by: None }
+    }
+
+    /// Goes on to the next receipt.
+    ///
+    /// # Errors
+    /// In words, with its number, if it is not the next one.
+    pub fn follow(&mut self, receipt: &Signed<Receipt>) -> Result<(), String> {
+        let number = receipt.statement().number;
+        match self.number {
+            Some(0) if number != 1 => return Err(format!("receipt {number} is not the first, which is missing")),
+            Some(last) if last.checked_add(1) != Some(number) => {
+                return Err(format!("receipt {number} does not follow receipt {last}"));
+            }
+            _ => {}
+        }
+        if self.by.as_ref().is_some_and(|(signer, identity)| !receipt.is_by(signer, identity)) {
+            return Err(format!("receipt {number} is signed by somebody else than the one before it"));
+        }
+        if self.digest.is_some() && receipt.statement().previous != self.digest {
+            return Err(format!("receipt {number} names another one before it than the one that is there"));
+        }
+        self.number = Some(number);
+        self.digest = Some(receipt.digest().map_err(|error| error.to_string())?);
+        if self.by.is_none() {
+            self.by = Some((receipt.signer().clone(), *receipt.identity()));
+        }
+        Ok(())
+    }
+}
 
 /// Makes sure that receipts are one chain without a gap, each signed by the same identity.
 ///
 /// # Errors
 /// In words, with the number of the first that does not fit.
-pub fn verify_chain(receipts: &[Signed<Receipt>], mut before: Option<Digest>) -> Result<(), String> {
-    let mut last: Option<&Signed<Receipt>> = None;
-    for receipt in receipts {
-        let number = receipt.statement().number;
-        if let Some(last) = last {
-            if last.statement().number.checked_add(1) != Some(number) {
-                return Err(format!("receipt {number} does not follow receipt {}", last.statement().number));
-            }
-            if !receipt.is_by(last.signer(), last.identity()) {
-                return Err(format!("receipt {number} is signed by somebody else than the one before it"));
-            }
-        }
-        if (last.is_some() || before.is_some()) && receipt.statement().previous != before {
-            return Err(format!("receipt {number} names another one before it than the one that is there"));
-        }
-        before = Some(receipt.digest().map_err(|error| error.to_string())?);
-        last = Some(receipt);
-    }
-    Ok(())
+pub fn verify_chain(receipts: &[Signed<Receipt>], before: Option<Digest>) -> Result<(), String> {
+    let mut link = Link { digest: before, ..Link::default() };
+    receipts.iter().try_for_each(|receipt| link.follow(receipt))
 }
 
 #[cfg(test)]

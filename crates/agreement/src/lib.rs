@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod admission;
+pub mod audit;
 pub mod calendar;
 pub mod canonical;
 pub mod catalogue;
@@ -14,6 +15,7 @@ pub mod identity;
 pub mod job;
 pub mod life;
 pub mod moment;
+pub mod month;
 pub mod participant;
 pub mod printable;
 pub mod receipt;
@@ -22,12 +24,14 @@ pub mod settings;
 pub mod statement;
 
 pub use acts::{Act, Pinned};
+pub use audit::{Audit, Flaw};
 pub use canonical::Digest;
 pub use contract::Agreement;
 pub use identity::{IdentityError, IdentityKey, IdentityPublicKey};
 pub use job::{ErrorBudget, JobParty, JobSpec, JobSpecError, JobState, Mode, Protocol};
 pub use life::{AgreementState, Life};
 pub use moment::Moment;
+pub use month::Month;
 pub use participant::{ParticipantId, Role};
 pub use printable::printable;
 pub use receipt::{Event, Receipt};

@@ -47,16 +47,30 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The same time of day so many years earlier, in China; 28 February where there is no 29th. The first moment there is
+    /// where that would be before it.
+    #[must_use]
+    pub fn years_before(self, years: u16) -> Self {
+        let here = self.utc().to_offset(china());
+        let year = here.year().saturating_sub(years.into());
+        let earlier = here.replace_year(year).or_else(|_| here.replace_day(28).and_then(|day| day.replace_year(year)));
+        Self(earlier.map_or(0, |earlier| earlier.unix_timestamp().max(0)))
+    }
+
     /// The day in China (UTC+8), for working days and for limits by the day.
     #[must_use]
     pub fn china_day(self) -> Date {
-        let offset = UtcOffset::from_hms(CHINA.0, CHINA.1, CHINA.2).unwrap_or(UtcOffset::UTC);
-        self.utc().to_offset(offset).date()
+        self.utc().to_offset(china()).date()
     }
 
     fn utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// China's offset from UTC.
+pub(crate) fn china() -> UtcOffset {
+    UtcOffset::from_hms(CHINA.0, CHINA.1, CHINA.2).unwrap_or(UtcOffset::UTC)
 }
 
 impl FromStr for Moment {
@@ -130,6 +144,17 @@ mod tests {
         let day = |text: &str| text.parse::<Moment>().unwrap().china_day().to_string();
         assert_eq!(day("2025-11-26T15:59:59Z"), "2025-11-26");
         assert_eq!(day("2025-11-26T16:00:00Z"), "2025-11-27");
+    }
+
+    #[test]
+    fn years_before_are_those_of_the_calendar_in_china() {
+        let before = |text: &str, years| text.parse::<Moment>().unwrap().years_before(years).to_string();
+        assert_eq!(before("2026-03-01T12:00:00Z", 3), "2023-03-01T12:00:00Z");
+        assert_eq!(before("2028-02-29T12:00:00Z", 3), "2025-02-28T12:00:00Z");
+        assert_eq!(before("2028-02-29T12:00:00Z", 4), "2024-02-29T12:00:00Z");
+        // Already the 29th in China.
+        assert_eq!(before("2028-02-28T20:00:00Z", 3), "2025-02-27T20:00:00Z");
+        assert_eq!(before("1971-01-01T00:00:00Z", 3), "1970-01-01T00:00:00Z");
     }
 
     #[test]

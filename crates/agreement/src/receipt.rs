@@ -234,6 +234,19 @@ impl Receipt {
             export: None,
         }
     }
+
+    /// The first thing that another party's receipt of the same run says otherwise, by its name.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        if self.agreement != other.agreement {
+            return Some("the agreement");
+        }
+        match (&self.run, &other.run) {
+            (Some(one), Some(other)) => one.difference(other),
+            (None, None) => None,
+            _ => Some("whether there was a run"),
+        }
+    }
 }
 
 fn number(what: &str, number: u64) -> Result<(), String> {
@@ -364,6 +377,14 @@ mod tests {
             edit(&mut other);
             assert_eq!(facts().difference(&other), Some(wanted));
         }
+    }
+
+    #[test]
+    fn receipts_of_another_agreement_or_without_a_run_differ() {
+        assert_eq!(receipt().difference(&Receipt { number: 7, use_number: Some(4), ..receipt() }), None);
+        let of_another = Receipt { agreement: Some(Digest::from_bytes([7; 32])), ..receipt() };
+        assert_eq!(receipt().difference(&of_another), Some("the agreement"));
+        assert_eq!(receipt().difference(&Receipt { run: None, ..receipt() }), Some("whether there was a run"));
     }
 
     #[test]

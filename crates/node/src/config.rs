@@ -20,7 +20,7 @@ use wire::{Credentials, CredentialsError, Pins};
 
 mod signing;
 
-use self::signing::{database, signing_key, supervisors};
+use self::signing::{database, receipts_years, signing_key, supervisors};
 use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
@@ -94,6 +94,8 @@ pub struct NodeConfig {
     pub approvers: u32,
     /// Seconds within which a heartbeat of one of them has to have been heard before a job is admitted.
     pub heartbeat_seconds: Option<u64>,
+    /// Years for which receipts are kept.
+    pub receipts_years: u16,
     /// What it shows in a TLS handshake.
     pub credentials: Credentials,
     /// Its coordinator; nothing for a node that is not to attach to one.
@@ -241,6 +243,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     let approvers = root.number("approvers", 1..=16, 1);
     let guard_asks = root.flag("guard_asks_approver", false);
     let heartbeat = root.number("heartbeat_seconds", 0..=86_400, 0);
+    let receipts_years = receipts_years(root);
     let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
     let peers = peers(root, me, &mut identities);
     let datasets = datasets(root, folder, depth);
@@ -268,6 +271,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         approvers,
         // 0 for a node that waits for nobody's heartbeat.
         heartbeat_seconds: (heartbeat > 0).then(|| heartbeat.into()),
+        receipts_years,
         credentials,
         coordinator,
         peers,

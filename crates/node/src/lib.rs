@@ -47,6 +47,7 @@ mod rendezvous;
 mod reports;
 mod results;
 mod resume;
+mod retention;
 pub mod run;
 mod service;
 mod space;

@@ -20,6 +20,7 @@ use crate::{
     jobs::{Jobs, PARTING},
     rendezvous::Rendezvous,
     results::ResultsFolder,
+    retention::keep_receipts,
 };
 
 /// How long a TLS handshake may take.
@@ -80,6 +81,7 @@ pub async fn serve(
     let errands = papers
         .clone()
         .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));
+    let keeping = book.clone().map(|book| tokio::spawn(keep_receipts(book, config.receipts_years, shutdown.clone())));
     let served = match listener {
         Some(listener) => serve_peers(&config, listener, (rendezvous, papers), &jobs, &shutdown).await,
         None => {
@@ -95,9 +97,9 @@ pub async fn serve(
     {
         agent.abort();
     }
-    if let Some(errands) = errands {
+    for task in errands.into_iter().chain(keeping) {
         // It ends with the node; what it was about is done again after the next start.
-        errands.abort();
+        task.abort();
     }
     if let Some(book) = book {
         book.close().await;
@@ -131,6 +133,7 @@ async fn serve_peers(
     let server = wire::server::builder()
         .add_service(exchange::service(rendezvous))
         .add_optional_service(papers.clone().map(desk::approvals))
+        .add_optional_service(papers.clone().map(desk::receipt_service))
         .add_optional_service(papers.map(desk::service))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);

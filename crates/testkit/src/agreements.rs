@@ -13,7 +13,10 @@ use node::{NodeConfig, Under, book::Book, clock::now};
 use tonic::transport::Channel;
 use wire::{
     Duty,
-    proto::{agreement_service_client::AgreementServiceClient, approval_service_client::ApprovalServiceClient},
+    proto::{
+        agreement_service_client::AgreementServiceClient, approval_service_client::ApprovalServiceClient,
+        receipt_service_client::ReceiptServiceClient,
+    },
 };
 
 use crate::{
@@ -104,6 +107,18 @@ impl World {
         person: (&str, &str, Duty),
     ) -> Result<ApprovalServiceClient<Channel>, BoxError> {
         Ok(ApprovalServiceClient::new(self.connect_as(name, person).await?))
+    }
+
+    /// The same, to see its receipts.
+    ///
+    /// # Errors
+    /// If the node does not let it in.
+    pub async fn receipts(
+        &self,
+        name: &str,
+        person: (&str, &str, Duty),
+    ) -> Result<ReceiptServiceClient<Channel>, BoxError> {
+        Ok(ReceiptServiceClient::new(self.connect_as(name, person).await?))
     }
 
     /// Connects to a node as a person of a participant.

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     agreements, bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built,
-    party, serve, text::Lang,
+    party, receipts, serve, text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record
@@ -52,8 +52,9 @@ enum Command {
     /// Agreements: request, show, offer, approve, reject, suspend, resume, revoke, verify
     #[command(subcommand)]
     Agreement(agreements::Action),
-    /// Receipts of what was done (not built yet)
-    Receipts(not_built::Arguments),
+    /// Receipts of what was done: list, show, verify, meter
+    #[command(subcommand)]
+    Receipts(receipts::Action),
     /// Results and their delivery (not built yet)
     Result(not_built::Arguments),
     /// Ask about single persons (not built yet)
@@ -85,7 +86,7 @@ impl Cli {
             Command::Generate(arguments) => arguments.run(lang),
             Command::Catalogue(action) => action.run(lang),
             Command::Agreement(action) => action.run(lang),
-            Command::Receipts(rest) => rest.run("receipts"),
+            Command::Receipts(action) => action.run(lang),
             Command::Result(rest) => rest.run("result"),
             Command::Lookup(rest) => rest.run("lookup"),
             Command::Ledger(rest) => rest.run("ledger"),

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use agreement::Pinned;
+use agreement::{ParticipantId, Pinned};
 use clap::Args;
 use node::NodeConfig;
 use tonic::transport::Channel;
@@ -20,13 +20,13 @@ pub const MAX_MESSAGE: usize = 18 << 20;
 pub struct Target {
     /// The configuration of this participant's node: where it is, and whom it has pinned
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     /// The certificate of the person who asks (yuandang cert issue --person)
     #[arg(long, value_name = "FILE")]
-    cert: PathBuf,
+    pub(crate) cert: PathBuf,
     /// Its private key
     #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    pub(crate) key: PathBuf,
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -42,14 +42,37 @@ impl Target {
     /// # Errors
     /// [`Failure`] if the credentials are not usable or the node cannot be reached.
     pub async fn connect(&self) -> Result<Channel, Failure> {
+        self.connect_to(None).await
+    }
+
+    /// Connects to the node of a peer in the configuration, as a supervisor does, or to this participant's own.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), or if there is no such peer.
+    pub async fn connect_to(&self, peer: Option<&ParticipantId>) -> Result<Channel, Failure> {
         let config = self.read()?;
-        let nowhere = || Failure::usage(format_args!("{}: the node has no endpoint", self.config.display()));
-        let endpoint = config.endpoint.clone().ok_or_else(nowhere)?;
+        let wrong = |problem: String| Failure::usage(format_args!("{}: {problem}", self.config.display()));
+        let (node, identity, endpoint) = match peer.filter(|peer| **peer != config.participant) {
+            None => (&config.participant, config.identity, config.endpoint.as_ref()),
+            Some(name) => {
+                let peer = config.peers.iter().find(|peer| peer.participant == *name);
+                let peer = peer.ok_or_else(|| wrong(format!("there is no peer {name}")))?;
+                (&peer.participant, peer.identity, peer.endpoint.as_ref())
+            }
+        };
+        let endpoint = endpoint.ok_or_else(|| wrong(format!("the node of {node} has no endpoint")))?;
         let credentials =
             Credentials::read_caller(&config.participant, &self.cert, &self.key).map_err(Failure::usage)?;
-        let pins = Pins::new([(config.participant.clone(), config.identity)]).map_err(Failure::usage)?;
-        let connection = wire::client::connect(&endpoint, &credentials, &pins, &config.participant, PATIENCE).await?;
-        Ok(connection.channel)
+        let pins = Pins::new([(node.clone(), identity)]).map_err(Failure::usage)?;
+        Ok(wire::client::connect(endpoint, &credentials, &pins, node, PATIENCE).await?.channel)
+    }
+
+    /// The participant whose configuration it is.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read.
+    pub fn participant(&self) -> Result<ParticipantId, Failure> {
+        Ok(self.read()?.participant)
     }
 
     /// Whom the configuration has pinned, its own participant among them.

@@ -137,6 +137,14 @@ impl From<agreement::JobSpecError> for Failure {
 
 impl From<tonic::Status> for Failure {
     fn from(answer: tonic::Status) -> Self {
+        Self::of_answer("the coordinator", &answer)
+    }
+}
+
+impl Failure {
+    /// What `who` answers instead of what was asked for.
+    #[must_use]
+    pub fn of_answer(who: &str, answer: &tonic::Status) -> Self {
         use tonic::Code;
         let status = match answer.code() {
             Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists => Status::Usage,
@@ -147,7 +155,7 @@ impl From<tonic::Status> for Failure {
         };
         let said = printable(answer.message(), MAX_ANSWER);
         let message = if said.is_empty() { answer.code().description() } else { &said };
-        Self::new(status, format_args!("the coordinator answers: {message}"))
+        Self::new(status, format_args!("{who} answers: {message}"))
     }
 }
 

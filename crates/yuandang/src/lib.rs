@@ -26,6 +26,7 @@ pub mod not_built;
 pub mod pair;
 pub mod party;
 pub mod progress;
+pub mod receipts;
 pub mod resources;
 pub mod screen;
 pub mod serve;

@@ -59,8 +59,7 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn commands_of_later_versions_say_so() {
     for arguments in [
-        &["receipts"][..],
-        &["result", "fetch", "7"],
+        &["result", "fetch", "7"][..],
         &["lookup", "--id", "7"],
         &["ledger", "verify", "--all"],
         &["job", "approve", "7"],

@@ -11,3 +11,4 @@ mod gated;
 mod misbehaviour;
 mod modes;
 mod privacy;
+mod receipts;

@@ -6,6 +6,9 @@
 
 mod admitting;
 mod ending;
+mod keeping;
+mod meter;
+mod pages;
 mod papers;
 mod post;
 mod receipts;
@@ -22,12 +25,15 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
+    meter::{Meter, MeteredUse},
+    pages::{Entry, Kept, Page, Removed, Wanted},
     papers::{Known, News},
     waiting::{Answer, Asking, Question, Waiting},
 };
 
 const LAYOUT: &[Migration] = &[
     (1, "book", include_str!("../../migrations/0001_book.sql")),
+    (2, "receipts that are kept", include_str!("../../migrations/0002_receipts.sql")),
     (5, "waiting", include_str!("../../migrations/0005_waiting.sql")),
 ];
 
@@ -87,6 +93,12 @@ impl Book {
     #[must_use]
     pub fn participant(&self) -> &ParticipantId {
         &self.me
+    }
+
+    /// Whose identities count here, its own among them.
+    #[must_use]
+    pub fn pinned(&self) -> &Pinned {
+        &self.pinned
     }
 
     /// The identity that it signs with.

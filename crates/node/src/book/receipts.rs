@@ -1,6 +1,6 @@
 //! The chain of this node's receipts, and those of its peers.
 
-use agreement::{Event, Moment, Receipt, Signed, receipt::RunFacts};
+use agreement::{Event, Moment, Receipt, Signed};
 use database::{Row, Transaction, query};
 
 use super::{Book, BookError, number, papers::text, stored};
@@ -151,7 +151,7 @@ impl Book {
         let of = |event| own.iter().find(move |own| own.statement().event == event).map(Signed::statement);
         let (Some(ours), None) = (of(Event::Succeeded), of(Event::Disputed)) else { return Ok(None) };
         for theirs in self.peer_receipts_of(job).await? {
-            let Some(what) = difference(ours, theirs.statement()) else { continue };
+            let Some(what) = ours.difference(theirs.statement()) else { continue };
             tracing::error!(job, peer = %theirs.signer(), what, "the receipts of both sides differ");
             let finding = Receipt {
                 agreement: ours.agreement,
@@ -181,16 +181,4 @@ impl Book {
 fn read(row: &database::AnyRow) -> Result<Signed<Receipt>, BookError> {
     let body: String = row.try_get("body")?;
     Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
-}
-
-/// What two receipts of one run say otherwise.
-fn difference(one: &Receipt, other: &Receipt) -> Option<&'static str> {
-    if one.agreement != other.agreement {
-        return Some("the agreement");
-    }
-    match (&one.run, &other.run) {
-        (Some(one), Some(other)) => RunFacts::difference(one, other),
-        (None, None) => None,
-        _ => Some("whether there was a run"),
-    }
 }

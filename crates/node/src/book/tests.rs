@@ -170,6 +170,8 @@ macro_rules! on_both {
     };
 }
 
+mod receipts;
+
 on_both! {
     a_job_is_counted_once_however_often_it_is_started
     of_many_starts_at_once_just_so_many_are_admitted

@@ -11,6 +11,10 @@ use database::Location;
 
 use super::{Depth, Identities};
 
+/// Years for which receipts may be kept.
+const LEAST_YEARS: u32 = 3;
+const MOST_YEARS: u32 = 1000;
+
 /// This node's private key, if it has one to sign with.
 pub(super) fn signing_key(
     section: &Section<'_>,
@@ -42,6 +46,16 @@ pub(super) fn database(root: &Section<'_>, folder: &Path) -> Option<Location> {
             None
         }
     }
+}
+
+/// Years for which receipts are kept. Records of how personal data were handled stand for three at least (个人信息保护法 56).
+pub(super) fn receipts_years(root: &Section<'_>) -> u16 {
+    let years = root.number("receipts_years", 0..=MOST_YEARS, LEAST_YEARS);
+    if years < LEAST_YEARS {
+        let reason = "the law has records of how personal data were handled kept (PIPL, article 56)";
+        root.problem("receipts_years", format!("receipts are kept for {LEAST_YEARS} years at least: {reason}"));
+    }
+    u16::try_from(years).unwrap_or(u16::MAX)
 }
 
 pub(super) fn supervisors(

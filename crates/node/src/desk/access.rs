@@ -1,6 +1,6 @@
 //! Who may ask the desk for what. Decided here alone; what no rule allows is refused.
 
-use agreement::ParticipantId;
+use agreement::{ParticipantId, Pinned};
 use tonic::Status;
 use wire::{Duty, Peer};
 
@@ -19,14 +19,18 @@ pub(crate) enum Wish {
     Suspend,
     /// To resume or revoke one.
     Settle,
+    /// To see receipts, and what use was made.
+    Audit,
 }
 
-/// Allows a wish of a caller whom TLS has proved, or refuses it. `me` is the participant whose node this is.
+/// Allows a wish of a caller whom TLS has proved, or refuses it. `me` is the participant whose node this is, with what it has
+/// pinned.
 ///
 /// # Errors
 /// `permission_denied`, in words that say who would be allowed.
-pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(), Status> {
+pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish: Wish) -> Result<(), Status> {
     let own = caller.participant == *me;
+    let supervises = pinned.is_supervisor((&caller.participant, &caller.identity));
     let duty = caller.person.as_ref().map(|person| person.duty);
     let allowed = match (wish, own, duty) {
         // The node of a peer or a supervisor, a supervisor's person, or this participant's own operator.
@@ -35,6 +39,9 @@ pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(),
         (Wish::Ask, true, Some(Duty::Operator)) => true,
         (Wish::Approve | Wish::Settle, true, Some(Duty::Approver)) => true,
         (Wish::Suspend, true, Some(Duty::Operator | Duty::Approver)) => true,
+        (Wish::Audit, true, Some(_)) => true,
+        // A peer may name supervisors of its own; they are none here.
+        (Wish::Audit, false, Some(Duty::Supervisor)) => supervises,
         _ => false,
     };
     if allowed {
@@ -46,52 +53,70 @@ pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(),
         Wish::Ask => "an operator of this participant",
         Wish::Approve | Wish::Settle => "an approver of this participant",
         Wish::Suspend => "an operator or an approver of this participant",
+        Wish::Audit => "a person of this participant, or a supervisor's person with that duty",
     };
     Err(Status::permission_denied(format!("this is for {who}; the certificate is of {}", caller.holder())))
 }
 
 #[cfg(test)]
 mod tests {
-    use agreement::IdentityKey;
+    use agreement::{IdentityKey, IdentityPublicKey};
     use wire::Person;
 
     use super::*;
 
-    const WISHES: [Wish; 6] = [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle];
+    const WISHES: [Wish; 7] =
+        [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle, Wish::Audit];
 
     fn caller(participant: &str, duty: Option<Duty>) -> Peer {
         let person = duty.map(|duty| Person { handle: "k-17".parse().unwrap(), duty });
-        Peer {
-            participant: participant.parse().unwrap(),
-            identity: IdentityKey::from_seed(&[7; 32].into()).public(),
-            person,
-            channel_binding: [0; 32],
-        }
+        Peer { participant: participant.parse().unwrap(), identity: identity(7), person, channel_binding: [0; 32] }
     }
 
-    /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed.
-    const TABLE: [(&str, Option<Duty>, &str); 10] = [
-        ("anhui", None, "......"),
-        ("anhui", Some(Duty::Operator), "xxx.x."),
-        ("anhui", Some(Duty::Approver), ".x.xxx"),
-        ("anhui", Some(Duty::Auditor), ".x...."),
-        ("anhui", Some(Duty::Supervisor), ".x...."),
-        ("shanghai", None, "x....."),
-        ("shanghai", Some(Duty::Operator), "......"),
-        ("shanghai", Some(Duty::Approver), "......"),
-        ("shanghai", Some(Duty::Auditor), "......"),
-        ("shanghai", Some(Duty::Supervisor), "x....."),
+    fn identity(seed: u8) -> IdentityPublicKey {
+        IdentityKey::from_seed(&[seed; 32].into()).public()
+    }
+
+    /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed. `watch` is pinned as a supervisor.
+    const TABLE: [(&str, Option<Duty>, &str); 15] = [
+        ("anhui", None, "......."),
+        ("anhui", Some(Duty::Operator), "xxx.x.x"),
+        ("anhui", Some(Duty::Approver), ".x.xxxx"),
+        ("anhui", Some(Duty::Auditor), ".x....x"),
+        ("anhui", Some(Duty::Supervisor), ".x....x"),
+        ("shanghai", None, "x......"),
+        ("shanghai", Some(Duty::Operator), "......."),
+        ("shanghai", Some(Duty::Approver), "......."),
+        ("shanghai", Some(Duty::Auditor), "......."),
+        ("shanghai", Some(Duty::Supervisor), "x......"),
+        ("watch", None, "x......"),
+        ("watch", Some(Duty::Operator), "......."),
+        ("watch", Some(Duty::Approver), "......."),
+        ("watch", Some(Duty::Auditor), "......."),
+        ("watch", Some(Duty::Supervisor), "x.....x"),
     ];
+
+    fn pinned(supervisor: IdentityPublicKey) -> Pinned {
+        Pinned { supervisors: [("watch".parse().unwrap(), supervisor)].into(), ..Pinned::default() }
+    }
 
     #[test]
     fn every_combination_is_as_the_table_has_it() {
-        let me: ParticipantId = "anhui".parse().unwrap();
+        let (me, pinned): (ParticipantId, _) = ("anhui".parse().unwrap(), pinned(identity(7)));
         for (participant, duty, row) in TABLE {
             for (wish, allowed) in WISHES.into_iter().zip(row.chars()) {
-                let ruled = allow(&caller(participant, duty), &me, wish).is_ok();
+                let ruled = allow(&caller(participant, duty), (&me, &pinned), wish).is_ok();
                 assert_eq!(ruled, allowed == 'x', "{participant} {duty:?} {wish:?}");
             }
         }
-        assert_eq!(TABLE.len(), 2 * (Duty::ALL.len() + 1));
+        assert_eq!(TABLE.len(), 3 * (Duty::ALL.len() + 1));
+    }
+
+    #[test]
+    fn a_supervisor_is_one_by_the_key_that_is_pinned() {
+        let (me, other): (ParticipantId, _) = ("anhui".parse().unwrap(), pinned(identity(8)));
+        let asks = caller("watch", Some(Duty::Supervisor));
+        assert!(allow(&asks, (&me, &other), Wish::Audit).is_err());
+        assert!(allow(&asks, (&me, &pinned(identity(7))), Wish::Audit).is_ok());
     }
 }

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use agreement::ParticipantId;
 use tonic::{Request, Response, Status};
 use wire::{
-    Peer,
     convert::job_id,
     proto::{
         DecideJobRequest, DecideJobResponse, ListWaitingJobsRequest, ListWaitingJobsResponse, Question, WaitingJob,
@@ -15,29 +13,17 @@ use wire::{
 
 use super::{
     Papers,
-    access::{Wish, allow},
-    service::{handle, status},
+    access::Wish,
+    service::{Desk, handle, status},
 };
 use crate::{
     book::{BookError, Question as Asked, Waiting},
     clock::now,
 };
 
-/// Answers this participant's own people.
-pub(crate) struct Approvals(Arc<Papers>);
-
 /// The service of a node.
-pub(crate) fn approvals(papers: Arc<Papers>) -> ApprovalServiceServer<Approvals> {
-    ApprovalServiceServer::new(Approvals(papers))
-}
-
-impl Approvals {
-    /// The caller, if it may have its wish.
-    fn wanted<T>(&self, request: &Request<T>, wish: Wish) -> Result<Peer, Status> {
-        let (caller, me): (Peer, &ParticipantId) = (wire::server::peer_of(request)?, self.0.book.participant());
-        allow(&caller, me, wish)?;
-        Ok(caller)
-    }
+pub(crate) fn approvals(papers: Arc<Papers>) -> ApprovalServiceServer<Desk> {
+    ApprovalServiceServer::new(Desk(papers))
 }
 
 fn message(waiting: Waiting) -> WaitingJob {
@@ -57,7 +43,7 @@ fn message(waiting: Waiting) -> WaitingJob {
 }
 
 #[tonic::async_trait]
-impl ApprovalService for Approvals {
+impl ApprovalService for Desk {
     async fn list_waiting_jobs(
         &self,
         request: Request<ListWaitingJobsRequest>,

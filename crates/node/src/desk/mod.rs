@@ -8,6 +8,7 @@ mod access;
 mod acting;
 mod approvals;
 mod errands;
+mod receipts;
 mod relaying;
 mod service;
 
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 pub(crate) use self::{
     approvals::approvals,
     errands::run_errands,
+    receipts::service as receipt_service,
     relaying::{Relayed, take_relayed},
     service::service,
 };

@@ -57,14 +57,14 @@ pub(super) fn status(error: BookError) -> Status {
 
 impl Desk {
     /// The caller, if it may have its wish.
-    fn wanted<T>(&self, request: &Request<T>, wish: Wish) -> Result<Peer, Status> {
+    pub(super) fn wanted<T>(&self, request: &Request<T>, wish: Wish) -> Result<Peer, Status> {
         let caller = wire::server::peer_of(request)?;
-        allow(&caller, self.0.book.participant(), wish)?;
+        allow(&caller, (self.0.book.participant(), self.0.book.pinned()), wish)?;
         Ok(caller)
     }
 
     /// The agreement that is meant by a digest, or by the beginning of one.
-    async fn named(&self, digest: &str) -> Result<Known, Status> {
+    pub(super) async fn named(&self, digest: &str) -> Result<Known, Status> {
         let digits = digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if digest.len() < SHORTEST || !digits {
             return Err(Status::invalid_argument(

@@ -82,6 +82,21 @@ fn a_sound_configuration_is_taken_and_its_results_folder_made() {
 }
 
 #[test]
+fn receipts_are_kept_for_three_years_at_least_and_the_reason_is_told() {
+    let place = Place::new();
+    let problems = |years: &str| place.problems(&[("[identity]", &format!("receipts_years = {years}\n[identity]"))]);
+    assert_eq!(problems("3"), [""; 0]);
+    assert_eq!(problems("30"), [""; 0]);
+    for years in ["0", "2"] {
+        let said = problems(years);
+        let wanted = "node.toml:4: receipts_years: receipts are kept for 3 years at least: the law";
+        assert!(said.len() == 1 && said[0].starts_with(wanted), "{said:#?}");
+    }
+    assert_eq!(problems("-1").len(), 1);
+    assert_eq!(problems("\"3\"").len(), 1);
+}
+
+#[test]
 fn the_samples_are_sound() {
     for sample in [
         include_str!("../../../../examples/config/node-anhui.toml"),

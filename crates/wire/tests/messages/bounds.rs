@@ -48,6 +48,7 @@ fn every_field_of_bytes_text_or_many_that_a_service_takes_or_gives_carries_a_bou
         "CoordinationService",
         "ExchangeService",
         "JobService",
+        "ReceiptService",
     ];
     assert_eq!(services, BTreeSet::from(all));
     for (_, message) in &travelling {

@@ -96,6 +96,24 @@ impl Site {
         Self { folder }
     }
 
+    /// Makes a supervisor, whom both nodes pin and who has pinned them.
+    pub(crate) fn supervisor(&self) {
+        let own = Member::new("supervisor", self.folder.path());
+        self.configure(&format!("[[supervisors]]\nparticipant = \"supervisor\"\nidentity = \"{}\"\n", own.identity));
+        let mut config = format!(
+            "participant = \"supervisor\"\n[identity]\ncertificate = \"tls.crt\"\nkey = \"tls.key\"\npublic = \"{}\"\n",
+            own.identity
+        );
+        for name in ["shanghai", "anhui"] {
+            let text = fs::read_to_string(self.path(&format!("{name}/config.toml"))).unwrap();
+            let node: toml::Table = toml::from_str(&text).unwrap();
+            let (endpoint, identity) = (&node["endpoint"], &node["identity"]["public"]);
+            write!(config, "[[peers]]\nparticipant = \"{name}\"\nidentity = {identity}\nendpoint = {endpoint}\n")
+                .unwrap();
+        }
+        fs::write(own.folder.join("config.toml"), config).unwrap();
+    }
+
     /// Adds to the configuration of both nodes.
     pub(crate) fn configure(&self, more: &str) {
         for name in ["shanghai", "anhui"] {

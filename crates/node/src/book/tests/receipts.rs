@@ -1,0 +1,206 @@
+//! Pages of the chain, how long it is kept, and what use is counted from it.
+
+use agreement::{Audit, Month, audit::Found};
+
+use super::*;
+
+on_both! {
+    pages_lead_through_the_whole_chain_in_both_directions
+    lists_are_narrowed_to_a_job_an_agreement_or_an_event
+    receipts_are_removed_after_their_years_and_the_rest_still_proves
+    a_clock_that_was_set_back_leaves_no_gap
+    calls_and_records_are_counted_by_month_in_china
+    of_a_meter_only_so_many_months_are_asked
+}
+
+/// Both sides' facts of a run: Shanghai entered 10 records, Anhui 20.
+fn facts() -> RunFacts {
+    let mut facts = run_facts(4);
+    facts.inputs[1].padded_size = 20;
+    facts
+}
+
+/// A run of Anhui's with Shanghai: admitted and done at `when`; Shanghai's receipt says that it was done at `theirs`.
+async fn ran(book: &Book, terms: &Agreement, (job, when): (&str, &str), theirs: Option<&str>) {
+    let number = number_of(&admit(book, terms, job, when).await.unwrap());
+    let digest = terms.digest().unwrap();
+    let done = |when: &str| Receipt {
+        agreement: Some(digest),
+        job: Some(job.to_owned()),
+        run: Some(facts()),
+        ..Receipt::of(Event::Succeeded, at(when))
+    };
+    let shanghai: ParticipantId = "shanghai".parse().unwrap();
+    book.ended(job, "Succeeded", (vec![done(when)], &[&shanghai])).await.unwrap();
+    if let Some(theirs) = theirs {
+        let statement = agreement::receipt::Use { agreement: digest, at: at(when), job: job.to_owned(), number };
+        let shown = sign(statement, "shanghai", 1);
+        book.admit_use(&shown, (job, &digest, terms), &shanghai).await.unwrap().unwrap();
+        let receipt = sign(Receipt { number: 1, ..done(theirs) }, "shanghai", 1);
+        assert_eq!(book.compare(&receipt, at(when)).await.unwrap(), None);
+    }
+}
+
+fn upward(from: u64, most: u32) -> Wanted {
+    Wanted { from, upward: true, most, ..Wanted::default() }
+}
+
+/// All pages of so many, upward from a number.
+async fn pages(book: &Book, from: u64, most: u32) -> Vec<Entry> {
+    let (mut all, mut next) = (Vec::new(), Some(from));
+    while let Some(from) = next {
+        let page = book.page(&upward(from, most)).await.unwrap();
+        assert!(page.entries.len() <= most as usize);
+        (all, next) = ([all, page.entries].concat(), page.next);
+    }
+    all
+}
+
+fn read(body: &str) -> Signed<Receipt> {
+    Signed::from_bytes(body.as_bytes()).unwrap()
+}
+
+fn numbers(entries: &[Entry]) -> Vec<u64> {
+    entries.iter().map(|entry| read(&entry.receipt).statement().number).collect()
+}
+
+/// What an audit finds of all that the book shows.
+async fn audit(book: &Book) -> Result<Found, agreement::Flaw> {
+    let removed = book.kept().await.unwrap().removed;
+    let before = removed.map_or((0, None), |removed| (removed.number, Some(removed.digest)));
+    let mut audit = Audit::new("anhui".parse().unwrap(), book.pinned(), Some(before));
+    for entry in pages(book, 0, 2).await {
+        audit.take(&read(&entry.receipt))?;
+        entry.peers.iter().try_for_each(|peer| audit.take(&read(peer)))?;
+    }
+    audit.finish()
+}
+
+async fn pages_lead_through_the_whole_chain_in_both_directions(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    for job in ["a", "b", "c"] {
+        ran(&book, &terms, (job, SPRING), Some(SPRING)).await;
+    }
+    for most in [1, 2, 5, 6, 500] {
+        let all = pages(&book, 0, most).await;
+        assert_eq!(numbers(&all), [1, 2, 3, 4, 5, 6], "{most}");
+        let peers: Vec<usize> = all.iter().map(|entry| entry.peers.len()).collect();
+        assert_eq!(peers, [0, 1, 0, 1, 0, 1], "after each receipt that ends a job");
+    }
+    assert_eq!(numbers(&pages(&book, 4, 2).await), [4, 5, 6]);
+    let newest = book.page(&Wanted { most: 4, ..Wanted::default() }).await.unwrap();
+    assert_eq!((numbers(&newest.entries), newest.next), (vec![6, 5, 4, 3], Some(2)));
+    let rest = book.page(&Wanted { from: 2, most: 4, ..Wanted::default() }).await.unwrap();
+    assert_eq!((numbers(&rest.entries), rest.next), (vec![2, 1], None));
+    assert_eq!(rest.kept, Kept { removed: None, last: 6 });
+    let found = audit(&book).await.unwrap();
+    assert_eq!((found.receipts, found.runs, found.alike, found.without_peer), (6, 3, 3, 0));
+}
+
+async fn lists_are_narrowed_to_a_job_an_agreement_or_an_event(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    ran(&book, &terms, ("a", SPRING), None).await;
+    ran(&book, &terms, ("b", SPRING), Some(SPRING)).await;
+    book.receipt(Receipt::of(Event::Succession, at(SPRING))).await.unwrap();
+    let (job, agreement, event) = (Some("b".to_owned()), terms.digest().ok(), Some(Event::Admitted));
+    let other = Some(Digest::from_bytes([7; 32]));
+    let cases: [(Wanted, &[u64]); 6] = [
+        (Wanted { job: job.clone(), ..Wanted::default() }, &[4, 3]),
+        (Wanted { agreement, ..Wanted::default() }, &[4, 3, 2, 1]),
+        (Wanted { event, ..Wanted::default() }, &[3, 1]),
+        (Wanted { job: job.clone(), agreement, event, ..Wanted::default() }, &[3]),
+        (Wanted { agreement, event, from: 2, ..Wanted::default() }, &[1]),
+        (Wanted { job: job.clone(), agreement: other, ..Wanted::default() }, &[]),
+    ];
+    for (wanted, expected) in cases {
+        let found = book.page(&Wanted { most: 10, ..wanted.clone() }).await.unwrap();
+        assert_eq!(numbers(&found.entries), expected, "{wanted:?}");
+        let found = book.page(&Wanted { most: 10, from: 0, upward: true, ..wanted.clone() }).await.unwrap();
+        let below = if wanted.from == 0 { 99 } else { wanted.from };
+        let again: Vec<u64> = numbers(&found.entries).into_iter().filter(|number| *number <= below).rev().collect();
+        assert_eq!(again, expected, "upward: {wanted:?}");
+    }
+    let (own, peers) = book.job_receipts("b").await.unwrap();
+    assert_eq!((own.len(), peers.len()), (2, 1));
+    assert_eq!(book.job_receipts("never heard of").await.unwrap(), (Vec::new(), Vec::new()));
+}
+
+async fn receipts_are_removed_after_their_years_and_the_rest_still_proves(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    for job in ["a", "b"] {
+        ran(&book, &terms, (job, "2026-01-02T00:00:00Z"), Some("2026-01-02T00:00:00Z")).await;
+    }
+    // Its peer's clock was wrong.
+    ran(&book, &terms, ("c", SPRING), Some("2026-01-02T00:00:00Z")).await;
+    let all = book.receipts(1, 10).await.unwrap();
+    assert_eq!(book.remove_receipts(at("2026-01-02T00:00:00Z")).await.unwrap(), 0, "just so old");
+    assert_eq!(book.kept().await.unwrap(), Kept { removed: None, last: 6 });
+    assert_eq!(book.remove_receipts(at("2026-02-01T00:00:00Z")).await.unwrap(), 4);
+    let (number, digest, when) = (4, all[3].digest().unwrap(), all[3].statement().at);
+    let removed = Some(Removed { number, digest, at: when });
+    assert_eq!(book.kept().await.unwrap(), Kept { removed, last: 6 });
+    assert_eq!(book.receipts(1, 10).await.unwrap(), all[4..]);
+    for (job, left) in [("a", 0), ("b", 0), ("c", 1)] {
+        assert_eq!(book.peer_receipts_of(job).await.unwrap().len(), left, "{job}");
+    }
+    assert_eq!(book.remove_receipts(at("2026-02-01T00:00:00Z")).await.unwrap(), 0);
+    ran(&book, &terms, ("d", SPRING), None).await;
+    let found = audit(&book).await.unwrap();
+    assert_eq!((found.receipts, found.before, found.first.unwrap().number), (4, Some(digest), 5));
+    // A job that ran before is not admitted again, although its receipts are gone.
+    assert!(matches!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended(_)));
+    // All may go, and the chain goes on.
+    assert_eq!(book.remove_receipts(at("2027-01-01T00:00:00Z")).await.unwrap(), 4);
+    assert_eq!(audit(&book).await.unwrap().receipts, 0);
+    assert!(book.peer_receipts_of("c").await.unwrap().is_empty());
+    ran(&book, &terms, ("e", SPRING), None).await;
+    assert_eq!(audit(&book).await.unwrap().first.unwrap().number, 9);
+}
+
+async fn a_clock_that_was_set_back_leaves_no_gap(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    for when in ["2021-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2021-01-02T00:00:00Z", SPRING] {
+        book.receipt(Receipt::of(Event::Succession, at(when))).await.unwrap();
+    }
+    assert_eq!(book.remove_receipts(at("2023-01-01T00:00:00Z")).await.unwrap(), 1);
+    assert_eq!(numbers(&pages(&book, 0, 10).await), [2, 3, 4]);
+    audit(&book).await.unwrap();
+}
+
+async fn calls_and_records_are_counted_by_month_in_china(home: &Home) {
+    let (book, terms) = agreed(home, 20).await;
+    for job in ["a", "b", "c"] {
+        ran(&book, &terms, (job, "2026-02-28T15:59:59Z"), None).await;
+    }
+    for job in ["d", "e"] {
+        ran(&book, &terms, (job, "2026-02-28T16:00:00Z"), None).await;
+    }
+    admit(&book, &terms, "f", SPRING).await.unwrap();
+    book.given_up("f", "Failed", ("a broken line", at(SPRING))).await.unwrap();
+    admit(&book, &terms, "too-late", "2027-03-01T00:00:00Z").await.unwrap();
+    let month = |text: &str| text.parse::<Month>().unwrap();
+    let line = |admitted, succeeded| MeteredUse {
+        admitted,
+        succeeded,
+        own_records: 20 * succeeded,
+        peer_records: 10 * succeeded,
+    };
+    let key = |text: &str| (month(text), terms.digest().unwrap(), "shanghai".parse::<ParticipantId>().unwrap());
+    let wanted = Meter::from([(key("2026-02"), line(3, 3)), (key("2026-03"), line(3, 2))]);
+    assert_eq!(book.meter(month("2026-01"), month("2027-12")).await.unwrap(), wanted);
+    assert_eq!(book.meter(month("2026-02"), month("2026-02")).await.unwrap().len(), 1);
+    assert!(book.meter(month("2026-01"), month("2026-01")).await.unwrap().is_empty());
+    // What is no longer kept is not counted.
+    book.remove_receipts(at("2026-02-28T16:00:00Z")).await.unwrap();
+    assert_eq!(book.meter(month("2026-01"), month("2027-12")).await.unwrap().len(), 1);
+}
+
+async fn of_a_meter_only_so_many_months_are_asked(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    let meter = async |from: &str, to: &str| book.meter(from.parse().unwrap(), to.parse().unwrap()).await;
+    assert!(meter("2017-01", "2026-12").await.is_ok());
+    assert!(meter("9998-12", "9998-12").await.is_ok());
+    for (from, to) in [("2016-12", "2026-12"), ("2026-02", "2026-01")] {
+        assert!(matches!(meter(from, to).await, Err(BookError::NotTaken(_))), "{from} {to}");
+    }
+}
