@@ -10,7 +10,7 @@ use std::{
 };
 
 use agreement::{
-    IdentityKey, IdentityPublicKey, ParticipantId,
+    IdentityKey, IdentityPublicKey, ParticipantId, Pinned,
     settings::{self, Problems, Section},
 };
 use database::Location;
@@ -165,6 +165,19 @@ impl NodeConfig {
         let peers = self.peers.iter().map(|peer| (peer.participant.clone(), peer.identity));
         let supervisors = self.supervisors.iter().map(|(supervisor, identity)| (supervisor.clone(), *identity));
         Pins::new(peers.chain(supervisors).chain([own]))
+    }
+
+    /// Takes the identities that were accepted in the place of those that stand in the file.
+    pub(crate) fn adopt(&mut self, pinned: &Pinned) {
+        let peers = self.peers.iter_mut().map(|peer| (&peer.participant, &mut peer.identity));
+        let supervisors = self.supervisors.iter_mut();
+        for (participant, identity) in peers.chain(supervisors) {
+            let known = pinned.participants.get(participant).or_else(|| pinned.supervisors.get(participant));
+            if let Some(accepted) = known.filter(|known| *known != identity) {
+                tracing::warn!(%participant, %identity, %accepted, "the configuration pins an identity that was replaced");
+                *identity = *accepted;
+            }
+        }
     }
 
     /// Pins of the peers.

@@ -66,6 +66,6 @@ impl Target {
         let config = self.read()?;
         let peers = config.peers.iter().map(|peer| (peer.participant.clone(), peer.identity));
         let participants = peers.chain([(config.participant.clone(), config.identity)]).collect();
-        Ok(Pinned { participants, supervisors: config.supervisors })
+        Ok(Pinned { participants, supervisors: config.supervisors, ..Pinned::default() })
     }
 }

@@ -5,6 +5,7 @@ pub mod agreements;
 pub mod catalogue;
 pub mod check;
 pub mod demo;
+pub mod identity;
 pub mod job;
 pub mod matching;
 pub mod supervisor;

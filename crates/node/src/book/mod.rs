@@ -9,10 +9,14 @@ mod ending;
 mod papers;
 mod post;
 mod receipts;
+mod succession;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, RwLock},
+};
 
 use agreement::{
     IdentityPublicKey, ParticipantId, Pinned, Signed, Signer, Statement, StatementError, moment::MomentError,
@@ -24,7 +28,10 @@ pub use self::{
     papers::{Known, News},
 };
 
-const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
+const LAYOUT: &[Migration] = &[
+    (1, "book", include_str!("../../migrations/0001_book.sql")),
+    (4, "succession", include_str!("../../migrations/0004_succession.sql")),
+];
 
 /// Writes and reads the row of an agreement's counters, which puts all that concerns its uses in order.
 const COUNTER: &str = "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \
@@ -59,23 +66,26 @@ pub struct Book {
     database: Database,
     me: ParticipantId,
     signer: Arc<dyn Signer>,
-    pinned: Arc<Pinned>,
+    /// What is read once for a decision is one value, whatever is accepted meanwhile.
+    pinned: Arc<RwLock<Arc<Pinned>>>,
 }
 
 impl Book {
-    /// Opens the book of `me`, which signs with `signer` and has pinned these identities besides its own.
+    /// Opens the book of `me`, which signs with `signer` and has pinned these identities besides its own, or those that took
+    /// their places.
     ///
     /// # Errors
-    /// [`BookError::Database`].
+    /// [`BookError::Database`], or [`BookError::Broken`].
     pub async fn open(
         location: &Location,
         me: ParticipantId,
         signer: Arc<dyn Signer>,
         mut pinned: Pinned,
     ) -> Result<Self, BookError> {
-        pinned.participants.insert(me.clone(), signer.identity());
         let database = Database::open(location, LAYOUT).await?;
-        Ok(Self { database, me, signer, pinned: Arc::new(pinned) })
+        succession::follow(&database, &mut pinned).await?;
+        pinned.participants.insert(me.clone(), signer.identity());
+        Ok(Self { database, me, signer, pinned: Arc::new(RwLock::new(Arc::new(pinned))) })
     }
 
     /// Who keeps it.

@@ -19,6 +19,8 @@ pub(crate) enum Wish {
     Suspend,
     /// To resume or revoke one.
     Settle,
+    /// To accept another identity of a peer or a supervisor.
+    Succeed,
 }
 
 /// Allows a wish of a caller whom TLS has proved, or refuses it. `me` is the participant whose node this is.
@@ -33,6 +35,7 @@ pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(),
         (Wish::Tell, false, None | Some(Duty::Supervisor)) | (Wish::Tell, true, Some(Duty::Operator)) => true,
         (Wish::See, true, Some(_)) => true,
         (Wish::Ask, true, Some(Duty::Operator)) => true,
+        (Wish::Succeed, true, Some(Duty::Operator)) => true,
         (Wish::Approve | Wish::Settle, true, Some(Duty::Approver)) => true,
         (Wish::Suspend, true, Some(Duty::Operator | Duty::Approver)) => true,
         _ => false,
@@ -43,7 +46,7 @@ pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(),
     let who = match wish {
         Wish::Tell => "a peer's node, a supervisor, or an operator",
         Wish::See => "a person of this participant",
-        Wish::Ask => "an operator of this participant",
+        Wish::Ask | Wish::Succeed => "an operator of this participant",
         Wish::Approve | Wish::Settle => "an approver of this participant",
         Wish::Suspend => "an operator or an approver of this participant",
     };
@@ -57,7 +60,8 @@ mod tests {
 
     use super::*;
 
-    const WISHES: [Wish; 6] = [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle];
+    const WISHES: [Wish; 7] =
+        [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle, Wish::Succeed];
 
     fn caller(participant: &str, duty: Option<Duty>) -> Peer {
         let person = duty.map(|duty| Person { handle: "k-17".parse().unwrap(), duty });
@@ -71,16 +75,16 @@ mod tests {
 
     /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed.
     const TABLE: [(&str, Option<Duty>, &str); 10] = [
-        ("anhui", None, "......"),
-        ("anhui", Some(Duty::Operator), "xxx.x."),
-        ("anhui", Some(Duty::Approver), ".x.xxx"),
-        ("anhui", Some(Duty::Auditor), ".x...."),
-        ("anhui", Some(Duty::Supervisor), ".x...."),
-        ("shanghai", None, "x....."),
-        ("shanghai", Some(Duty::Operator), "......"),
-        ("shanghai", Some(Duty::Approver), "......"),
-        ("shanghai", Some(Duty::Auditor), "......"),
-        ("shanghai", Some(Duty::Supervisor), "x....."),
+        ("anhui", None, "......."),
+        ("anhui", Some(Duty::Operator), "xxx.x.x"),
+        ("anhui", Some(Duty::Approver), ".x.xxx."),
+        ("anhui", Some(Duty::Auditor), ".x....."),
+        ("anhui", Some(Duty::Supervisor), ".x....."),
+        ("shanghai", None, "x......"),
+        ("shanghai", Some(Duty::Operator), "......."),
+        ("shanghai", Some(Duty::Approver), "......."),
+        ("shanghai", Some(Duty::Auditor), "......."),
+        ("shanghai", Some(Duty::Supervisor), "x......"),
     ];
 
     #[test]

@@ -7,6 +7,7 @@
 mod access;
 mod acting;
 mod errands;
+mod identities;
 mod service;
 
 use std::sync::Arc;
@@ -18,7 +19,11 @@ use agreement::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::{errands::run_errands, service::service};
+pub(crate) use self::{
+    errands::run_errands,
+    identities::{Doors, identity_service},
+    service::service,
+};
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},
@@ -31,6 +36,8 @@ pub(crate) struct Papers {
     pub(crate) jobs: Arc<Jobs>,
     /// Different people of this participant who have to approve an agreement.
     pub(crate) approvers: usize,
+    /// Where identities are held to their pins.
+    pub(crate) doors: Doors,
     /// There is something in the post.
     pub(crate) posted: Notify,
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The most bytes of a message: a few statements.
-const MAX_MESSAGE: usize = 2 << 20;
+pub(super) const MAX_MESSAGE: usize = 2 << 20;
 /// Agreements of a list where the caller does not say, and the most that it may ask for.
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 500;
@@ -45,7 +45,7 @@ pub(crate) fn service(papers: Arc<Papers>) -> AgreementServiceServer<Desk> {
         .max_encoding_message_size(MAX_MESSAGE)
 }
 
-fn status(error: BookError) -> Status {
+pub(super) fn status(error: BookError) -> Status {
     match error {
         BookError::NotTaken(_) | BookError::Statement(_) => Status::failed_precondition(error.to_string()),
         other => {
@@ -57,7 +57,7 @@ fn status(error: BookError) -> Status {
 
 impl Desk {
     /// The caller, if it may have its wish.
-    fn wanted<T>(&self, request: &Request<T>, wish: Wish) -> Result<Peer, Status> {
+    pub(super) fn wanted<T>(&self, request: &Request<T>, wish: Wish) -> Result<Peer, Status> {
         let caller = wire::server::peer_of(request)?;
         allow(&caller, self.0.book.participant(), wish)?;
         Ok(caller)
@@ -106,7 +106,7 @@ impl Desk {
 }
 
 /// The handle of a caller that is a person.
-fn handle(caller: &Peer) -> Option<String> {
+pub(super) fn handle(caller: &Peer) -> Option<String> {
     caller.person.as_ref().map(|person| person.handle.to_string())
 }
 

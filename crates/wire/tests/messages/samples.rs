@@ -27,7 +27,8 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 60] = typed! {
+pub(crate) static TYPED: [Typed; 62] = typed! {
+    AcceptSuccessionRequest AcceptSuccessionResponse
     AgreementInfo AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm
     DecideAgreementRequest DecideAgreementResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
     ExchangeRequest ExchangeResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
