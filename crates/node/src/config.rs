@@ -11,6 +11,8 @@ use std::{
 
 use agreement::{
     IdentityKey, IdentityPublicKey, ParticipantId, Pinned,
+    calendar::Calendar,
+    catalogue::Entry,
     settings::{self, Problems, Section},
 };
 use database::Location;
@@ -18,9 +20,13 @@ use records::Datasets;
 use session::Limits;
 use wire::{Credentials, CredentialsError, Pins};
 
+mod published;
 mod signing;
 
-use self::signing::{database, signing_key, supervisors};
+use self::{
+    published::{calendar, entry},
+    signing::{database, signing_key, supervisors},
+};
 use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
@@ -47,6 +53,8 @@ pub struct Dataset {
     pub source: String,
     /// Its version, which agreements name.
     pub version: u32,
+    /// What this participant published of it; nothing if the configuration does not say.
+    pub entry: Option<Arc<Entry>>,
 }
 
 /// The coordinator that this node attaches to.
@@ -89,6 +97,8 @@ pub struct NodeConfig {
     pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
     /// Different people of this participant who have to approve an agreement before the node signs it.
     pub approvers: u32,
+    /// Which days are worked on, for replies that are due.
+    pub calendar: Calendar,
     /// Seconds within which a heartbeat of one of them has to have been heard before a job is admitted.
     pub heartbeat_seconds: Option<u64>,
     /// What it shows in a TLS handshake.
@@ -252,7 +262,8 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     let heartbeat = root.number("heartbeat_seconds", 0..=86_400, 0);
     let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
     let peers = peers(root, me, &mut identities);
-    let datasets = datasets(root, folder, depth);
+    let calendar = calendar(root);
+    let datasets = datasets(root, folder, me.zip(own.as_ref().map(|(public, _, _)| public)), depth);
     let (limits, rendezvous, max_items) =
         root.section("limits", |section| Some(bounds(section))).unwrap_or_else(|| {
             let limits = Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) };
@@ -274,6 +285,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         database: database?,
         supervisors,
         approvers,
+        calendar: calendar?,
         // 0 for a node that waits for nobody's heartbeat.
         heartbeat_seconds: (heartbeat > 0).then(|| heartbeat.into()),
         credentials,
@@ -388,7 +400,12 @@ fn peers(root: &Section<'_>, me: Option<&ParticipantId>, identities: &mut Identi
     })
 }
 
-fn datasets(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Vec<Dataset> {
+fn datasets(
+    root: &Section<'_>,
+    folder: &Path,
+    own: Option<(&ParticipantId, &IdentityPublicKey)>,
+    depth: Depth<'_>,
+) -> Vec<Dataset> {
     let mut names: Vec<String> = Vec::new();
     root.sections("datasets", |section| {
         let name: Option<String> = section.required("name");
@@ -404,6 +421,7 @@ fn datasets(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Vec<Dataset>
         }
         names.push(name.clone());
         let version = section.number("version", 1..=u32::MAX, 1);
-        Some(Dataset { name, source: source?, version })
+        let entry = entry(section, folder, own, (&name, version), depth);
+        Some(Dataset { name, source: source?, version, entry })
     })
 }

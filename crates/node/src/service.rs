@@ -74,7 +74,8 @@ pub async fn serve(
         let approvers = config.approvers as usize;
         let coordinator = config.coordinator.as_ref().map(|coordinator| coordinator.identity);
         let doors = Doors { peers: pins.clone(), callers: callers.clone(), coordinator };
-        Arc::new(Papers { book, jobs: Arc::clone(&jobs), approvers, doors, posted: Notify::new() })
+        let (jobs, config) = (Arc::clone(&jobs), Arc::clone(&config));
+        Arc::new(Papers { book, jobs, approvers, config, doors, posted: Notify::new() })
     });
     let errands = papers
         .clone()

@@ -6,6 +6,7 @@
 
 mod access;
 mod acting;
+mod due;
 mod errands;
 mod identities;
 mod service;
@@ -27,6 +28,7 @@ pub(crate) use self::{
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},
+    config::NodeConfig,
     jobs::Jobs,
 };
 
@@ -36,6 +38,8 @@ pub(crate) struct Papers {
     pub(crate) jobs: Arc<Jobs>,
     /// Different people of this participant who have to approve an agreement.
     pub(crate) approvers: usize,
+    /// Its datasets with what it published of them, and the days on which it works.
+    pub(crate) config: Arc<NodeConfig>,
     /// Where identities are held to their pins.
     pub(crate) doors: Doors,
     /// There is something in the post.

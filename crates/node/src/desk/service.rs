@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use wire::{
     Peer,
     proto::{
-        AgreementInfo, DecideAgreementRequest, DecideAgreementResponse, Decision, Envelope, GetAgreementRequest,
+        self, AgreementInfo, DecideAgreementRequest, DecideAgreementResponse, Decision, Envelope, GetAgreementRequest,
         GetAgreementResponse, ListAgreementsRequest, ListAgreementsResponse, RequestAgreementRequest,
         RequestAgreementResponse, TellStatementsRequest, TellStatementsResponse,
         agreement_service_server::{AgreementService, AgreementServiceServer},
@@ -82,7 +82,9 @@ impl Desk {
     async fn info(&self, known: &Known) -> Result<AgreementInfo, Status> {
         let book = &self.0.book;
         let used = book.runs(&known.digest).await.map_err(status)?;
-        let (life, state) = known.state(book, used, now().map_err(|error| status(error.into()))?);
+        let now = now().map_err(|error| status(error.into()))?;
+        let (life, state) = known.state(book, used, now);
+        let due = self.0.due(known, (state, used), now).map_err(|error| status(error.into()))?;
         let hold = life.holds.first().map(|hold| format!("{}: {}", hold.by, hold.reason));
         let rejected = life.rejected.as_ref().map(|(who, why)| format!("{who}: {why}"));
         Ok(AgreementInfo {
@@ -94,6 +96,9 @@ impl Desk {
             used,
             runs: known.agreement.limits.runs,
             received_ms: known.received_ms,
+            owed: due.map_or(proto::Owed::Unspecified, |due| due.what.into()).into(),
+            due: due.map(|due| due.day.to_string()).unwrap_or_default(),
+            overdue: due.is_some_and(|due| due.is_over),
         })
     }
 
