@@ -308,7 +308,10 @@ mod tests {
         assert!(matches!(sign(Old::Retired(&key(2)), "again").unwrap_err(), StatementError::Content(_)));
         assert!(matches!(sign(Old::Lost(key(2).public()), "again").unwrap_err(), StatementError::Content(_)));
         for reason in ["", " ", "two\nlines", &"x".repeat(513)] {
-            assert!(matches!(sign(Old::Retired(&key(1)), reason).unwrap_err(), StatementError::Content(_)), "{reason:?}");
+            assert!(
+                matches!(sign(Old::Retired(&key(1)), reason).unwrap_err(), StatementError::Content(_)),
+                "{reason:?}"
+            );
         }
         let agreement = Digest::from_bytes([8; 32]);
         let standing =

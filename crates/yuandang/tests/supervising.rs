@@ -54,9 +54,7 @@ fn node(name: &str, identity: &str, endpoint: &str) -> String {
 fn answers(told: &Value) -> Vec<(&str, bool, &str)> {
     let nodes = told["nodes"].as_array().unwrap().iter();
     nodes
-        .map(|node| {
-            (node["node"].as_str().unwrap(), node["taken"].as_bool().unwrap(), node["why"].as_str().unwrap())
-        })
+        .map(|node| (node["node"].as_str().unwrap(), node["taken"].as_bool().unwrap(), node["why"].as_str().unwrap()))
         .collect()
 }
 
@@ -90,7 +88,8 @@ fn nodes_wait_for_a_heartbeat_and_stop_for_a_suspension_of_the_supervisor() {
 
     let digest = fs::read_to_string(&job).unwrap().split('"').nth(1).unwrap().to_owned();
     let hold = |what: &'static str, digest: &str, more: &[&str]| {
-        let asked = ["agreement", what, digest, "--supervisor", &supervisor, "--reason", "a complaint", "--format", "json"];
+        let asked =
+            ["agreement", what, digest, "--supervisor", &supervisor, "--reason", "a complaint", "--format", "json"];
         [&asked[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<String>>()
     };
     let said = fails(2, &borrowed(&hold("suspend", &digest[..16], &[])));
@@ -152,7 +151,8 @@ fn a_node_that_cannot_be_reached_is_named_and_stops_no_other_and_a_stranger_is_r
 
     // A person with another duty does not even try.
     site.person("supervisor", "s-2", "auditor");
-    fs::write(&other, config.replace("supervisor.crt", "auditor.crt").replace("supervisor.key", "auditor.key")).unwrap();
+    fs::write(&other, config.replace("supervisor.crt", "auditor.crt").replace("supervisor.key", "auditor.key"))
+        .unwrap();
     let said = fails(2, &["agreement", "heartbeat", "--config", &other]);
     assert!(said.contains("the duty in the certificate is auditor"), "{said}");
 }

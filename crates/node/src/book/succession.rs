@@ -128,7 +128,9 @@ fn check(me: &ParticipantId, pinned: &Pinned, succession: &Succession, lost: boo
         return Err(format!("{new} is the identity of {other}"));
     }
     if !succession.is_signed_by_old() && !lost {
-        return Err("the old key has not signed this: it is accepted only if it is said that the key is lost".to_owned());
+        return Err(
+            "the old key has not signed this: it is accepted only if it is said that the key is lost".to_owned()
+        );
     }
     Ok(())
 }

@@ -18,10 +18,7 @@ use super::{
     access::Wish,
     service::{Desk, MAX_MESSAGE, handle, status},
 };
-use crate::{
-    book::BookError,
-    clock::now,
-};
+use crate::{book::BookError, clock::now};
 
 /// How long the jobs of an identity have to say their last word before its connections are closed.
 const LAST_WORD: Duration = Duration::from_secs(3);

@@ -105,7 +105,9 @@ impl Heart {
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Ok(());
         while stop.run_until_cancelled(turns.tick()).await.is_some() {
-            let Some(told) = stop.run_until_cancelled(beat(&supervisor, (self.format, true), lang)).await else { break };
+            let Some(told) = stop.run_until_cancelled(beat(&supervisor, (self.format, true), lang)).await else {
+                break;
+            };
             if let Err(failure) = &told {
                 screen::note(&failure.to_string());
             }

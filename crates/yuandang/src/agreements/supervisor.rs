@@ -137,12 +137,7 @@ impl Supervisor {
 }
 
 /// Tells one node.
-async fn call(
-    node: &Node,
-    credentials: &Credentials,
-    pins: &Pins,
-    statement: Vec<u8>,
-) -> Result<(), (Status, String)> {
+async fn call(node: &Node, credentials: &Credentials, pins: &Pins, statement: Vec<u8>) -> Result<(), (Status, String)> {
     let connecting = wire::client::connect(&node.endpoint, credentials, pins, &node.participant, CALL);
     let connection = connecting.await.map_err(|error| {
         let failure = Failure::from(error);

@@ -153,7 +153,10 @@ async fn what_a_supervisor_held_stays_held_when_its_key_changes(home: &Home) {
     accept(&book, &succession("supervisor", 9, 19)).await.unwrap();
     let is_suspended = async |book: &Book, id: &str| {
         let ruled = admit(book, &terms, id, SPRING).await.unwrap();
-        assert!(matches!(&ruled, Ruling::Refused(why) if why.to_string().contains("Suspended by supervisor")), "{ruled:?}");
+        assert!(
+            matches!(&ruled, Ruling::Refused(why) if why.to_string().contains("Suspended by supervisor")),
+            "{ruled:?}"
+        );
     };
     is_suspended(&book, "a").await;
     let heartbeat = |seed| sign(Heartbeat { at: at(SPRING) }, "supervisor", seed);
