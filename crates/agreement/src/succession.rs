@@ -139,13 +139,13 @@ impl Succession {
 
     /// The key whose place is taken.
     #[must_use]
-    pub fn old(&self) -> IdentityPublicKey {
+    pub fn old_key(&self) -> IdentityPublicKey {
         self.0.statement().old
     }
 
     /// The key that takes it.
     #[must_use]
-    pub fn new(&self) -> IdentityPublicKey {
+    pub fn new_key(&self) -> IdentityPublicKey {
         *self.0.identity()
     }
 
@@ -211,7 +211,7 @@ mod tests {
             let text = text(&succession);
             assert_eq!(read(&text).unwrap(), succession);
             assert_eq!(succession.is_signed_by_old(), signed_by_old);
-            let about = (succession.participant().clone(), succession.old(), succession.new());
+            let about = (succession.participant().clone(), succession.old_key(), succession.new_key());
             assert_eq!(about, (anhui(), key(1).public(), key(2).public()));
             let old_signature = if signed_by_old {
                 format!("\"old_signature\":\"{}\",", field(&text, "old_signature"))

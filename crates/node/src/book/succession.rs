@@ -54,7 +54,7 @@ impl Book {
         succession: &Succession,
         (person, now): (Option<&str>, Moment),
     ) -> Result<(), BookError> {
-        let (participant, old, new) = (succession.participant(), succession.old(), succession.new());
+        let (participant, old, new) = (succession.participant(), succession.old_key(), succession.new_key());
         let mut transaction = self.database.begin().await?;
         let kept = query(
             "INSERT INTO successions (participant, former, identity, body, person, at_s) \
@@ -111,7 +111,7 @@ impl Book {
 
 /// Whether the succession is one that can be accepted here now.
 fn check(me: &ParticipantId, pinned: &Pinned, succession: &Succession, lost: bool) -> Result<(), String> {
-    let (participant, old, new) = (succession.participant(), succession.old(), succession.new());
+    let (participant, old, new) = (succession.participant(), succession.old_key(), succession.new_key());
     if participant == me {
         return Err("this participant's own identity stands in the node's configuration".to_owned());
     }
@@ -137,7 +137,7 @@ fn check(me: &ParticipantId, pinned: &Pinned, succession: &Succession, lost: boo
 
 /// Puts the new key in the place of the old one.
 fn replace(pinned: &mut Pinned, succession: &Succession) {
-    let (participant, old, new) = (succession.participant(), succession.old(), succession.new());
+    let (participant, old, new) = (succession.participant(), succession.old_key(), succession.new_key());
     if let Some(identity) = pinned.participants.get_mut(participant) {
         *identity = new;
     }
@@ -155,18 +155,18 @@ pub(super) async fn follow(database: &Database, pinned: &mut Pinned) -> Result<(
         let body: String = row.try_get("body")?;
         let succession =
             Succession::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
-        let key = (succession.participant().clone(), *succession.old().as_bytes());
+        let key = (succession.participant().clone(), *succession.old_key().as_bytes());
         successors.insert(key, succession);
     }
     // A configuration that has the new key already still has to know whose the old ones were.
     for succession in successors.values().filter(|one| pinned.supervisors.contains_key(one.participant())) {
-        pinned.former_supervisors.entry(succession.participant().clone()).or_default().push(succession.old());
+        pinned.former_supervisors.entry(succession.participant().clone()).or_default().push(succession.old_key());
     }
     for (participant, identity) in pinned.participants.iter_mut().chain(&mut pinned.supervisors) {
         // No key comes back, so this ends; whatever stands there, it takes no more steps than there are rows.
         for _ in 0..successors.len() {
             let Some(next) = successors.get(&(participant.clone(), *identity.as_bytes())) else { break };
-            *identity = next.new();
+            *identity = next.new_key();
         }
     }
     Ok(())

@@ -57,7 +57,7 @@ impl Papers {
         lost: bool,
         person: Option<String>,
     ) -> Result<(), BookError> {
-        let (participant, old, new) = (succession.participant(), succession.old(), succession.new());
+        let (participant, old, new) = (succession.participant(), succession.old_key(), succession.new_key());
         if self.doors.coordinator == Some(new) {
             return Err(BookError::NotTaken(format!("{new} is the identity of the coordinator")));
         }
@@ -111,7 +111,7 @@ impl IdentityService for Desk {
         let AcceptSuccessionRequest { statement, lost } = request.into_inner();
         let succession =
             Succession::from_bytes(&statement).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let (participant, identity) = (succession.participant().to_string(), succession.new().to_string());
+        let (participant, identity) = (succession.participant().to_string(), succession.new_key().to_string());
         let (papers, person) = (Arc::clone(&self.0), handle(&caller));
         // A task of its own: a caller that hangs up in the middle would leave the old key at the doors.
         let accepting = tokio::spawn(async move { papers.succeed(&succession, lost, person).await });

@@ -131,8 +131,8 @@ fn show(succession: &Succession, accepted: bool, format: Format, lang: Lang) -> 
         Format::Text => screen::line(&text::identity::succession(lang, succession, accepted)),
         Format::Json => screen::json(&Shown {
             participant: succession.participant().as_str(),
-            old: succession.old().to_string(),
-            new: succession.new().to_string(),
+            old: succession.old_key().to_string(),
+            new: succession.new_key().to_string(),
             at: succession.at().to_string(),
             reason: succession.reason(),
             signed_by_old: succession.is_signed_by_old(),

@@ -7,7 +7,7 @@ use super::Lang;
 /// Which key takes the place of which, why, whether the old key signed, and whether it was accepted.
 #[must_use]
 pub fn succession(lang: Lang, succession: &Succession, accepted: bool) -> String {
-    let (who, old, new) = (succession.participant(), succession.old(), succession.new());
+    let (who, old, new) = (succession.participant(), succession.old_key(), succession.new_key());
     let (at, reason) = (succession.at(), succession.reason());
     let mut lines = match lang {
         Lang::En => vec![
