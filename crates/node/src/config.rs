@@ -24,7 +24,7 @@ mod published;
 mod signing;
 
 use self::{
-    published::{calendar, entry},
+    published::{calendar, datasets},
     signing::{database, signing_key, supervisors},
 };
 use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
@@ -366,11 +366,6 @@ fn coordinator(section: &Section<'_>, identities: &mut Identities) -> Option<Coo
     Some(CoordinatorLink { endpoint: address?, participant: participant?, identity: identity? })
 }
 
-/// A source's address: paths are taken from the configuration's folder, other addresses stay.
-fn beside(folder: &Path, source: String) -> String {
-    if source.contains(':') { source } else { folder.join(source).display().to_string() }
-}
-
 fn bounds(section: &Section<'_>) -> (Limits, Duration, u64) {
     let seconds = |key, most, otherwise| Duration::from_secs(section.number(key, 1..=most, otherwise).into());
     let limits = Limits { idle: seconds("idle_seconds", 3600, 60), total: seconds("total_seconds", 604_800, 3600) };
@@ -397,31 +392,5 @@ fn peers(root: &Section<'_>, me: Option<&ParticipantId>, identities: &mut Identi
         }
         names.push(participant.clone());
         Some(Peer { participant, identity: identity?, endpoint })
-    })
-}
-
-fn datasets(
-    root: &Section<'_>,
-    folder: &Path,
-    own: Option<(&ParticipantId, &IdentityPublicKey)>,
-    depth: Depth<'_>,
-) -> Vec<Dataset> {
-    let mut names: Vec<String> = Vec::new();
-    root.sections("datasets", |section| {
-        let name: Option<String> = section.required("name");
-        let source = section.required("source").map(|source| beside(folder, source));
-        if let (Depth::Service(datasets), Some(source)) = (depth, &source)
-            && let Err(error) = datasets.open(source)
-        {
-            section.problem("source", error);
-        }
-        let name = name?;
-        if names.contains(&name) {
-            section.problem("name", format!("there are two datasets named {name:?}"));
-        }
-        names.push(name.clone());
-        let version = section.number("version", 1..=u32::MAX, 1);
-        let entry = entry(section, folder, own, (&name, version), depth);
-        Some(Dataset { name, source: source?, version, entry })
     })
 }

@@ -1,4 +1,4 @@
-//! What a node has published of its datasets, and which days its participant works on.
+//! What a node offers, what it has published of that, and which days its participant works on.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,11 +12,43 @@ use agreement::{
     settings::Section,
 };
 
-use super::Depth;
+use super::{Dataset, Depth};
+
+/// A source's address: paths are taken from the configuration's folder, other addresses stay.
+fn beside(folder: &Path, source: String) -> String {
+    if source.contains(':') { source } else { folder.join(source).display().to_string() }
+}
+
+/// What jobs may name.
+pub(super) fn datasets(
+    root: &Section<'_>,
+    folder: &Path,
+    own: Option<(&ParticipantId, &IdentityPublicKey)>,
+    depth: Depth<'_>,
+) -> Vec<Dataset> {
+    let mut names: Vec<String> = Vec::new();
+    root.sections("datasets", |section| {
+        let name: Option<String> = section.required("name");
+        let source = section.required("source").map(|source| beside(folder, source));
+        if let (Depth::Service(datasets), Some(source)) = (depth, &source)
+            && let Err(error) = datasets.open(source)
+        {
+            section.problem("source", error);
+        }
+        let name = name?;
+        if names.contains(&name) {
+            section.problem("name", format!("there are two datasets named {name:?}"));
+        }
+        names.push(name.clone());
+        let version = section.number("version", 1..=u32::MAX, 1);
+        let entry = entry(section, folder, own, (&name, version), depth);
+        Some(Dataset { name, source: source?, version, entry })
+    })
+}
 
 /// The entry of a dataset in the catalogue, as its provider signed it: agreements are held to it before anybody here offers or
 /// approves them. It has to be this node's own, of the dataset and version that stand beside it.
-pub(super) fn entry(
+fn entry(
     section: &Section<'_>,
     folder: &Path,
     own: Option<(&ParticipantId, &IdentityPublicKey)>,
