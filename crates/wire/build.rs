@@ -4,8 +4,18 @@ use std::{env, error::Error, fmt::Write, fs, path::PathBuf};
 
 use protox::prost_reflect::{DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind};
 
-const FILES: [&str; 9] =
-    ["agreements", "approvals", "bounds", "catalogue", "common", "coordination", "exchange", "jobs", "receipts"];
+const FILES: [&str; 10] = [
+    "agreements",
+    "approvals",
+    "bounds",
+    "catalogue",
+    "common",
+    "coordination",
+    "exchange",
+    "identities",
+    "jobs",
+    "receipts",
+];
 const PACKAGE: &str = "yuandang.v1";
 
 fn main() -> Result<(), Box<dyn Error>> {

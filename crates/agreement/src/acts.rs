@@ -101,7 +101,8 @@ pub struct Heartbeat {
     pub at: Moment,
 }
 
-fn reason(reason: &str) -> Result<(), String> {
+/// Checks a reason.
+pub(crate) fn reason(reason: &str) -> Result<(), String> {
     if reason.trim().is_empty() {
         return Err("a reason is missing".to_owned());
     }
@@ -289,6 +290,8 @@ pub struct Pinned {
     pub participants: BTreeMap<ParticipantId, IdentityPublicKey>,
     /// Supervisors, who can suspend and revoke what they are no party to.
     pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
+    /// Keys that supervisors had before. What was taken in from them goes on to hold agreements; nothing more is taken in.
+    pub former_supervisors: BTreeMap<ParticipantId, Vec<IdentityPublicKey>>,
 }
 
 impl Pinned {
@@ -302,5 +305,11 @@ impl Pinned {
     #[must_use]
     pub fn is_supervisor(&self, (participant, identity): (&ParticipantId, &IdentityPublicKey)) -> bool {
         self.supervisors.get(participant) == Some(identity)
+    }
+
+    /// Whether this key was the supervisor's before another took its place.
+    #[must_use]
+    pub fn was_supervisor(&self, (participant, identity): (&ParticipantId, &IdentityPublicKey)) -> bool {
+        self.former_supervisors.get(participant).is_some_and(|former| former.contains(identity))
     }
 }

@@ -22,6 +22,7 @@ pub mod receipt;
 pub mod run;
 pub mod settings;
 pub mod statement;
+pub mod succession;
 
 pub use acts::{Act, Pinned};
 pub use audit::{Audit, Flaw};
@@ -38,3 +39,4 @@ pub use receipt::{Event, Receipt};
 pub use records::KeyType;
 pub use run::{Handshake, RunInput, RunParticipant, RunTerms};
 pub use statement::{Signed, Signer, Statement, StatementError};
+pub use succession::Succession;

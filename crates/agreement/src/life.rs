@@ -125,7 +125,10 @@ impl Life {
             offered: about.iter().any(|act| matches!(act, Act::Offer(_)) && is_party(act.signer())),
             missing,
             rejected,
-            holds: holds(&about, |signer| is_party(signer) || pinned.is_supervisor(signer)),
+            holds: holds(&about, |signer| {
+                let speaks = is_party(signer) || pinned.is_supervisor(signer);
+                if speaks { Some(Say::Present) } else { pinned.was_supervisor(signer).then_some(Say::Former) }
+            }),
             agreed_at,
         }
     }
@@ -161,25 +164,35 @@ impl Life {
     }
 }
 
+/// With which of its keys a signer has a say. If whatever a former key said went with the key, a new one would set free what
+/// was held, and nobody would have meant it; if its numbers counted, whoever stole it could have outnumbered the new one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Say {
+    /// One that another took the place of: counts as long as that says nothing, and a revocation for ever.
+    Former,
+    /// The one that is pinned.
+    Present,
+}
+
 /// Those who hold the agreement: of each signer its highest number, and any revocation.
-fn holds(about: &[&Act], has_a_say: impl Fn((&ParticipantId, &IdentityPublicKey)) -> bool) -> Vec<Hold> {
-    let mut last: BTreeMap<&ParticipantId, &Standing> = BTreeMap::new();
-    let rank =
-        |standing: &Standing| (standing.change == Change::Revocation, standing.number, severity(standing.change));
+fn holds(about: &[&Act], has_a_say: impl Fn((&ParticipantId, &IdentityPublicKey)) -> Option<Say>) -> Vec<Hold> {
+    let mut last: BTreeMap<&ParticipantId, (Say, &Standing)> = BTreeMap::new();
+    let rank = |(say, standing): (Say, &Standing)| {
+        (standing.change == Change::Revocation, say, standing.number, severity(standing.change))
+    };
     for act in about {
         let Act::Standing(signed) = act else { continue };
-        if !has_a_say(act.signer()) {
-            continue;
-        }
-        let kept = last.entry(signed.signer()).or_insert_with(|| signed.statement());
-        if rank(signed.statement()) > rank(kept) {
-            *kept = signed.statement();
+        let Some(say) = has_a_say(act.signer()) else { continue };
+        let said = (say, signed.statement());
+        let kept = last.entry(signed.signer()).or_insert(said);
+        if rank(said) > rank(*kept) {
+            *kept = said;
         }
     }
     let mut holds: Vec<Hold> = last
         .into_iter()
-        .filter(|(_, standing)| standing.change != Change::Resumption)
-        .map(|(by, standing)| Hold {
+        .filter(|(_, (_, standing))| standing.change != Change::Resumption)
+        .map(|(by, (_, standing))| Hold {
             by: by.clone(),
             change: standing.change,
             reason: standing.reason.clone(),

@@ -113,6 +113,11 @@ impl<'a> Section<'a> {
         self.note(&span, format!("{}{key}: {problem}", self.prefix()));
     }
 
+    /// Whether the key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
     /// Text that `T` can be made of; nothing if the key is not there.
     pub fn optional<T: FromStr<Err: Display>>(&self, key: &str) -> Option<T> {
         let value = self.value(key)?;

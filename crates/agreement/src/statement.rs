@@ -220,7 +220,7 @@ impl<T: Statement> Signed<T> {
 }
 
 /// The bytes that are signed.
-fn message<T: Statement>(
+pub(crate) fn message<T: Statement>(
     statement: &T,
     signer: &ParticipantId,
     identity: &IdentityPublicKey,

@@ -10,7 +10,9 @@ use std::{
 };
 
 use agreement::{
-    IdentityKey, IdentityPublicKey, ParticipantId,
+    IdentityKey, IdentityPublicKey, ParticipantId, Pinned,
+    calendar::Calendar,
+    catalogue::Entry,
     settings::{self, Problems, Section},
 };
 use database::Location;
@@ -18,9 +20,13 @@ use records::Datasets;
 use session::Limits;
 use wire::{Credentials, CredentialsError, Pins};
 
+mod published;
 mod signing;
 
-use self::signing::{database, receipts_years, signing_key, supervisors};
+use self::{
+    published::{calendar, datasets},
+    signing::{database, receipts_years, signing_key, supervisors},
+};
 use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
@@ -47,6 +53,8 @@ pub struct Dataset {
     pub source: String,
     /// Its version, which agreements name.
     pub version: u32,
+    /// What this participant published of it; nothing if the configuration does not say.
+    pub entry: Option<Arc<Entry>>,
 }
 
 /// The coordinator that this node attaches to.
@@ -92,6 +100,8 @@ pub struct NodeConfig {
     /// Different people of this participant who have to approve an agreement before the node signs it, and a job that waits
     /// for them.
     pub approvers: u32,
+    /// Which days are worked on, for replies that are due.
+    pub calendar: Calendar,
     /// Seconds within which a heartbeat of one of them has to have been heard before a job is admitted.
     pub heartbeat_seconds: Option<u64>,
     /// Years for which receipts are kept.
@@ -172,6 +182,19 @@ impl NodeConfig {
         Pins::new(peers.chain(supervisors).chain([own]))
     }
 
+    /// Takes the identities that were accepted in the place of those that stand in the file.
+    pub(crate) fn adopt(&mut self, pinned: &Pinned) {
+        let peers = self.peers.iter_mut().map(|peer| (&peer.participant, &mut peer.identity));
+        let supervisors = self.supervisors.iter_mut();
+        for (participant, identity) in peers.chain(supervisors) {
+            let known = pinned.participants.get(participant).or_else(|| pinned.supervisors.get(participant));
+            if let Some(accepted) = known.filter(|known| *known != identity) {
+                tracing::warn!(%participant, %identity, %accepted, "the configuration pins an identity that was replaced");
+                *identity = *accepted;
+            }
+        }
+    }
+
     /// Pins of the peers.
     ///
     /// # Errors
@@ -246,7 +269,8 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
     let receipts_years = receipts_years(root);
     let coordinator = root.section("coordinator", |section| coordinator(section, &mut identities));
     let peers = peers(root, me, &mut identities);
-    let datasets = datasets(root, folder, depth);
+    let calendar = calendar(root);
+    let datasets = datasets(root, folder, me.zip(own.as_ref().map(|(public, _, _)| public)), depth);
     let (limits, rendezvous, max_items) =
         root.section("limits", |section| Some(bounds(section))).unwrap_or_else(|| {
             let limits = Limits { idle: Duration::from_secs(60), total: Duration::from_secs(3600) };
@@ -269,6 +293,7 @@ fn config(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<NodeCon
         database: database?,
         supervisors,
         approvers,
+        calendar: calendar?,
         // 0 for a node that waits for nobody's heartbeat.
         heartbeat_seconds: (heartbeat > 0).then(|| heartbeat.into()),
         receipts_years,
@@ -350,11 +375,6 @@ fn coordinator(section: &Section<'_>, identities: &mut Identities) -> Option<Coo
     Some(CoordinatorLink { endpoint: address?, participant: participant?, identity: identity? })
 }
 
-/// A source's address: paths are taken from the configuration's folder, other addresses stay.
-fn beside(folder: &Path, source: String) -> String {
-    if source.contains(':') { source } else { folder.join(source).display().to_string() }
-}
-
 fn bounds(section: &Section<'_>) -> (Limits, Duration, u64) {
     let seconds = |key, most, otherwise| Duration::from_secs(section.number(key, 1..=most, otherwise).into());
     let limits = Limits { idle: seconds("idle_seconds", 3600, 60), total: seconds("total_seconds", 604_800, 3600) };
@@ -381,25 +401,5 @@ fn peers(root: &Section<'_>, me: Option<&ParticipantId>, identities: &mut Identi
         }
         names.push(participant.clone());
         Some(Peer { participant, identity: identity?, endpoint })
-    })
-}
-
-fn datasets(root: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Vec<Dataset> {
-    let mut names: Vec<String> = Vec::new();
-    root.sections("datasets", |section| {
-        let name: Option<String> = section.required("name");
-        let source = section.required("source").map(|source| beside(folder, source));
-        if let (Depth::Service(datasets), Some(source)) = (depth, &source)
-            && let Err(error) = datasets.open(source)
-        {
-            section.problem("source", error);
-        }
-        let name = name?;
-        if names.contains(&name) {
-            section.problem("name", format!("there are two datasets named {name:?}"));
-        }
-        names.push(name.clone());
-        let version = section.number("version", 1..=u32::MAX, 1);
-        Some(Dataset { name, source: source?, version })
     })
 }

@@ -234,12 +234,15 @@ impl Jobs {
             .to_str()
             .ok_or_else(|| RunError::Configuration("the path of the folder for results is not UTF-8".to_owned()))?;
         let own = (self.config.participant.clone(), self.config.identity);
+        // Another may have been accepted for it since the configuration was read.
+        let peer = &admitted.peer.participant;
+        let theirs = self.pins.identity(peer).unwrap_or(admitted.peer.identity);
         Ok(Run {
             job_id: job_id.to_owned(),
             attempt: start.attempt,
             spec,
             me: self.config.participant.clone(),
-            identities: vec![own, (admitted.peer.participant.clone(), admitted.peer.identity)],
+            identities: vec![own, (peer.clone(), theirs)],
             input: Input::Dataset {
                 datasets: Arc::clone(&self.datasets),
                 source: admitted.dataset.source.clone(),

@@ -8,13 +8,13 @@ use records::Datasets;
 use session::ComputePool;
 use tokio::{net::TcpListener, sync::Notify, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
-use wire::proto::exchange_service_server::SERVICE_NAME;
+use wire::{Pins, proto::exchange_service_server::SERVICE_NAME};
 
 use crate::{
     agent,
     book::Book,
     config::{Dataset, NodeConfig},
-    desk::{self, Papers},
+    desk::{self, Doors, Papers},
     error::NodeError,
     exchange,
     jobs::{Jobs, PARTING},
@@ -51,7 +51,9 @@ pub async fn serve(
     });
     let _held = ready.await.map_err(|error| own(&error))??;
     let book = book(&config).await?;
+    let config = Arc::new(current(&config, book.as_ref()));
     let pins = config.peer_pins().map_err(|error| own(&error))?;
+    let callers = config.caller_pins().map_err(|error| own(&error))?;
     let compute = ComputePool::new(config.threads as usize).map_err(|error| own(&error))?;
     let rendezvous = Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone());
     let jobs = Jobs::new(
@@ -68,7 +70,10 @@ pub async fn serve(
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(credentials));
     let papers = book.clone().map(|book| {
         let approvers = config.approvers as usize;
-        Arc::new(Papers { book, jobs: Arc::clone(&jobs), approvers, posted: Notify::new() })
+        let coordinator = config.coordinator.as_ref().map(|coordinator| coordinator.identity);
+        let doors = Doors { peers: pins.clone(), callers: callers.clone(), coordinator };
+        let (jobs, config) = (Arc::clone(&jobs), Arc::clone(&config));
+        Arc::new(Papers { book, jobs, approvers, config, doors, posted: Notify::new() })
     });
     let agent = config.coordinator.clone().map(|coordinator| {
         tokio::spawn(agent::attach(
@@ -83,7 +88,7 @@ pub async fn serve(
         .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));
     let keeping = book.clone().map(|book| tokio::spawn(keep_receipts(book, config.receipts_years, shutdown.clone())));
     let served = match listener {
-        Some(listener) => serve_peers(&config, listener, (rendezvous, papers), &jobs, &shutdown).await,
+        Some(listener) => serve_peers(&config, (listener, callers), (rendezvous, papers), &jobs, &shutdown).await,
         None => {
             shutdown.cancelled().await;
             Ok(())
@@ -111,29 +116,38 @@ pub async fn serve(
 async fn book(config: &NodeConfig) -> Result<Option<Book>, NodeError> {
     let Some(key) = &config.signing_key else { return Ok(None) };
     let participants = config.peers.iter().map(|peer| (peer.participant.clone(), peer.identity)).collect();
-    let pinned = Pinned { participants, supervisors: config.supervisors.clone() };
+    let pinned = Pinned { participants, supervisors: config.supervisors.clone(), ..Pinned::default() };
     let key: Arc<dyn Signer> = Arc::clone(key) as Arc<dyn Signer>;
     let opened = Book::open(&config.database, config.participant.clone(), key, pinned).await;
     opened.map(Some).map_err(|error| NodeError::Book(error.to_string()))
 }
 
+/// The configuration with the identities that took the places of those in it.
+fn current(config: &NodeConfig, book: Option<&Book>) -> NodeConfig {
+    let mut current = config.clone();
+    if let Some(book) = book {
+        current.adopt(&book.pinned());
+    }
+    current
+}
+
 /// Serves peers until `shutdown`, and then until the last answers are out.
 async fn serve_peers(
     config: &NodeConfig,
-    listener: TcpListener,
+    (listener, pins): (TcpListener, Pins),
     (rendezvous, papers): (Arc<Rendezvous>, Option<Arc<Papers>>),
     jobs: &Arc<Jobs>,
     shutdown: &CancellationToken,
 ) -> Result<(), NodeError> {
     let own = |error: &dyn std::fmt::Display| NodeError::Own(error.to_string());
     let handshakes = (config.max_sessions as usize).saturating_add(MORE_HANDSHAKES);
-    let pins = config.caller_pins().map_err(|error| own(&error))?;
     let incoming = wire::server::incoming(listener, &config.credentials, pins, handshakes, HANDSHAKE)
         .map_err(|error| own(&error))?;
     let server = wire::server::builder()
         .add_service(exchange::service(rendezvous))
         .add_optional_service(papers.clone().map(desk::approvals))
         .add_optional_service(papers.clone().map(desk::receipt_service))
+        .add_optional_service(papers.clone().map(desk::identity_service))
         .add_optional_service(papers.map(desk::service))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);

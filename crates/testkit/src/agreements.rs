@@ -35,7 +35,7 @@ pub fn sign<T: Statement>(statement: T, name: &str) -> Result<Signed<T>, BoxErro
 /// Opens the book of a node that this configuration is of, besides the node itself.
 pub(crate) async fn book(config: &NodeConfig) -> Result<Book, BoxError> {
     let participants = config.peers.iter().map(|peer| (peer.participant.clone(), peer.identity)).collect();
-    let pinned = Pinned { participants, supervisors: config.supervisors.clone() };
+    let pinned = Pinned { participants, supervisors: config.supervisors.clone(), ..Pinned::default() };
     let key: Arc<dyn Signer> = config.signing_key.clone().ok_or("a node without a signing key")?;
     Ok(Book::open(&config.database, config.participant.clone(), key, pinned).await?)
 }

@@ -80,7 +80,7 @@ impl Cli {
             Command::Bench(arguments) => arguments.run(lang),
             Command::Coordinator(arguments) => arguments.coordinator(),
             Command::Node(arguments) => arguments.node(),
-            Command::Identity(action) => action.run(),
+            Command::Identity(action) => action.run(lang),
             Command::Cert(action) => action.run(),
             Command::Job(action) => action.run(lang),
             Command::Generate(arguments) => arguments.run(lang),

@@ -33,6 +33,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// The node that `config` is of, and the person who has these: a certificate and its private key.
+    #[must_use]
+    pub fn new(config: PathBuf, (cert, key): (PathBuf, PathBuf), format: Format) -> Self {
+        Self { config, cert, key, format }
+    }
+
     fn read(&self) -> Result<NodeConfig, Failure> {
         NodeConfig::load(&self.config).map_err(Failure::usage)
     }
@@ -83,6 +89,6 @@ impl Target {
         let config = self.read()?;
         let peers = config.peers.iter().map(|peer| (peer.participant.clone(), peer.identity));
         let participants = peers.chain([(config.participant.clone(), config.identity)]).collect();
-        Ok(Pinned { participants, supervisors: config.supervisors })
+        Ok(Pinned { participants, supervisors: config.supervisors, ..Pinned::default() })
     }
 }

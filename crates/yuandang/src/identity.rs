@@ -1,5 +1,7 @@
 //! `yuandang identity`: the key that a participant is known by.
 
+mod succession;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,7 +15,9 @@ use zeroize::Zeroizing;
 use crate::{
     failure::{Failure, Status},
     screen::{self, Format},
+    text::Lang,
 };
+use succession::{Accept, Succeed};
 
 /// What to do with identities.
 #[derive(Debug, Subcommand)]
@@ -39,6 +43,10 @@ pub enum Action {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Sign that a new key takes the place of an old one, for the operators of all peers
+    Succeed(Succeed),
+    /// Accept at this participant's node that a peer or a supervisor has a new key
+    Accept(Accept),
 }
 
 /// What is printed.
@@ -54,8 +62,8 @@ impl Action {
     /// Does it.
     ///
     /// # Errors
-    /// [`Failure`] if a file cannot be read or written; a key that exists is never replaced.
-    pub fn run(self) -> Result<(), Failure> {
+    /// [`Failure`] if a file cannot be read or written, or the node does not accept; a key that exists is never replaced.
+    pub fn run(self, lang: Lang) -> Result<(), Failure> {
         match self {
             Self::New { participant, dir, format } => {
                 let key = dir.join("identity.key");
@@ -66,6 +74,8 @@ impl Action {
                 let identity = read_identity(&key)?;
                 print(&Shown { participant: None, identity: identity.public().to_string(), key }, format)
             }
+            Self::Succeed(succeed) => succeed.run(lang),
+            Self::Accept(accept) => accept.run(lang),
         }
     }
 }

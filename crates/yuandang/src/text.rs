@@ -5,9 +5,11 @@ pub mod agreements;
 pub mod catalogue;
 pub mod check;
 pub mod demo;
+pub mod identity;
 pub mod job;
 pub mod matching;
 pub mod receipts;
+pub mod supervisor;
 
 use clap::ValueEnum;
 

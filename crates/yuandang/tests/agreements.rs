@@ -134,3 +134,71 @@ fn a_job_waits_until_an_approver_of_the_owner_says_yes_or_no() {
     }
     assert!(json(&borrowed(&asked("operator", &["job", "waiting"]))).as_array().unwrap().is_empty());
 }
+
+#[test]
+fn what_goes_beyond_the_catalogue_is_not_offered_and_a_reply_is_due_in_time() {
+    let site = Site::new(40, 20, 5);
+    for name in ["shanghai", "anhui"] {
+        site.person(name, "k-1", "operator");
+        site.person(name, "k-2", "approver");
+    }
+    let coordinator = site.start("coordinator");
+    let (config, entry) = (site.path("anhui/config.toml"), site.path("anhui/hardship.json"));
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/catalogue.csv");
+    json(&["catalogue", "publish", file, "--dataset", "hardship", "--config", &config, "--format", "json"]);
+    json(&["catalogue", "show", "anhui/hardship", "--save", &entry, "--config", &config, "--format", "json"]);
+    let with_entry = |name: &str, source: &str| {
+        let path = site.path(&format!("{name}/config.toml"));
+        let text = fs::read_to_string(&path).unwrap();
+        let line = format!("source = \"{source}\"\n");
+        assert!(text.contains(&line));
+        let changed = text.replace(&line, &format!("{line}catalogue = \"{entry}\"\n"));
+        fs::write(&path, changed).unwrap();
+        text
+    };
+    // Another node's entry is none of its own.
+    let before = with_entry("shanghai", "students.csv");
+    let said = fails(2, &["node", "--config", &site.path("shanghai/config.toml")]);
+    assert!(said.contains("datasets.catalogue") && said.contains("not signed by this node's identity"), "{said}");
+    fs::write(site.path("shanghai/config.toml"), before).unwrap();
+    with_entry("anhui", "hardship.csv");
+    let nodes = ["shanghai", "anhui"].map(|name| site.start(name));
+
+    let terms = site.path("agreement.toml");
+    let ask = |from: &str, to: &str| {
+        assert!(sample().contains(from));
+        fs::write(&terms, sample().replace(from, to)).unwrap();
+        let asked = site.agreement("shanghai", "operator", &["request", "--file", &terms]);
+        let digest = asked["digest"].as_str().unwrap().to_owned();
+        until_state(&site, "anhui", &digest, "Requested");
+        digest
+    };
+    let greedy = ask("runs = 24", "runs = 25");
+    for (duty, decision) in [("operator", "offer"), ("approver", "approve")] {
+        let said = fails(2, &borrowed(&site.as_person("anhui", duty, &[decision, &greedy])));
+        assert!(said.contains("goes beyond what anhui published") && said.contains("quota is 24"), "{said}");
+    }
+    let calendar = agreement::calendar::Calendar::default();
+    let now = || node::clock::now().unwrap();
+    let days = |number| [calendar.due(now(), number).to_string()];
+    let mut replies = days(10).to_vec();
+    let fair = ask("runs = 24", "runs = 23");
+    replies.extend(days(10));
+    let owed = |name: &str| {
+        let listed = site.agreement(name, "operator", &["list"]);
+        listed.as_array().unwrap().iter().find(|one| one["digest"] == fair.as_str()).unwrap()["owed"].clone()
+    };
+    // Anhui was asked, and its list is shared on conditions.
+    let due = owed("anhui");
+    assert_eq!((&due["what"], &due["overdue"]), (&"reply".into(), &false.into()));
+    assert!(replies.contains(&due["due"].as_str().unwrap().to_owned()), "{due}: {replies:?}");
+    assert!(owed("shanghai").is_null());
+    site.agreement("anhui", "operator", &["offer", &fair]);
+    site.agreement("anhui", "approver", &["approve", &fair]);
+    site.agreement("shanghai", "approver", &["approve", &fair]);
+    until_state(&site, "anhui", &fair, "Effective");
+    let due = owed("anhui");
+    assert_eq!((&due["what"], &due["overdue"]), (&"first-run".into(), &false.into()));
+    assert!(owed("shanghai").is_null());
+    drop((nodes, coordinator));
+}

@@ -12,3 +12,4 @@ mod misbehaviour;
 mod modes;
 mod privacy;
 mod receipts;
+mod succession;

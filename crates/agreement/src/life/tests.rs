@@ -51,6 +51,7 @@ pub(crate) fn pinned() -> Pinned {
     Pinned {
         participants: [name("shanghai", 1), name("anhui", 2), name("jiangsu", 3)].into(),
         supervisors: [name("supervisor", 9)].into(),
+        ..Pinned::default()
     }
 }
 
@@ -212,5 +213,29 @@ proptest! {
         prop_assert_eq!(state(&life), state(&expected));
         prop_assert_eq!(life.missing, expected.missing);
         prop_assert_eq!(life.holds.len(), expected.holds.len());
+    }
+}
+
+#[test]
+fn what_a_supervisor_held_by_an_earlier_key_stays_held_until_the_new_one_speaks() {
+    let supervisor: ParticipantId = "supervisor".parse().unwrap();
+    let former = [(supervisor.clone(), vec![key(8).public()])].into();
+    let renewed = Pinned { former_supervisors: former, ..pinned() };
+    let state = |acts: &[Act], pinned: &Pinned| {
+        let all = [agreed(), acts.to_vec()].concat();
+        Life::of(&student_aid(), &digest(), &all, pinned).state(&student_aid(), 0, at(SPRING), true)
+    };
+    let by = |seed, change, number| standing("supervisor", seed, change, number);
+    use AgreementState::{Effective, Revoked, Suspended};
+    use Change::{Resumption, Revocation, Suspension};
+    let held = by(8, Suspension, 5);
+    assert_eq!(state(std::slice::from_ref(&held), &renewed), Suspended);
+    // Nothing that a key said counts if it was never the supervisor's.
+    assert_eq!(state(std::slice::from_ref(&held), &pinned()), Effective);
+    // The new key decides, whatever the numbers.
+    assert_eq!(state(&[held.clone(), by(9, Resumption, 1)], &renewed), Effective);
+    assert_eq!(state(&[by(8, Resumption, crate::canonical::MOST), by(9, Suspension, 1)], &renewed), Suspended);
+    for number in [1, 9] {
+        assert_eq!(state(&[by(8, Revocation, 5), by(9, Resumption, number)], &renewed), Revoked);
     }
 }

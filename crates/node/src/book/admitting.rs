@@ -1,7 +1,7 @@
 //! Admission: the rule, the counter, the use and its receipt in one transaction.
 
 use agreement::{
-    Act, Agreement, Digest, Event, JobSpec, Moment, ParticipantId, Receipt, Signed,
+    Act, Agreement, Digest, Event, JobSpec, Moment, ParticipantId, Pinned, Receipt, Signed,
     acts::Heartbeat,
     admission::{Decision, Facts, Refusal, SKEW, Used, admit, admit_peer},
     receipt::Use,
@@ -71,7 +71,8 @@ impl Book {
         let ruled = match (named, agreement) {
             (Some(digest), Some(agreement)) => self.admit_under(&digest, agreement, request).await?,
             _ => {
-                let facts = self.facts(&request, None, &[], Used::default());
+                let pinned = self.pinned();
+                let facts = self.facts(&request, &pinned, None, (&[], Used::default()));
                 Ruling::Refused(admit(&facts).err().unwrap_or(Refusal::Unknown))
             }
         };
@@ -131,7 +132,9 @@ impl Book {
             answered => answered == Some(Answer::Approved),
         };
         let heartbeat = request.heartbeat.map(|within| (within, heard));
-        let facts = Facts { heartbeat, approved, ..self.facts(&request, Some((digest, &agreement)), &acts, used) };
+        let pinned = self.pinned();
+        let facts =
+            Facts { heartbeat, approved, ..self.facts(&request, &pinned, Some((digest, &agreement)), (&acts, used)) };
         let decision = match (admit(&facts), earlier) {
             (Err(refusal), _) => return Ok(Ruling::Refused(refusal)),
             (Ok(_), Some(earlier)) => {
@@ -153,14 +156,14 @@ impl Book {
     fn facts<'a>(
         &'a self,
         request: &JobRequest<'a>,
+        pinned: &'a Pinned,
         agreement: Option<(&'a Digest, &'a Agreement)>,
-        acts: &'a [Act],
-        used: Used,
+        (acts, used): (&'a [Act], Used),
     ) -> Facts<'a> {
         let own = agreement.and_then(|(_, agreement)| agreement.party_of(&self.me));
         Facts {
             me: &self.me,
-            pinned: &self.pinned,
+            pinned,
             agreement,
             acts,
             job: request.spec,
@@ -219,7 +222,7 @@ impl Book {
         if at > now.plus(SKEW) {
             return Err(BookError::NotTaken(format!("the heartbeat is of {at}, and it is {now} here")));
         }
-        if !self.pinned.is_supervisor((heartbeat.signer(), heartbeat.identity())) {
+        if !self.pinned().is_supervisor((heartbeat.signer(), heartbeat.identity())) {
             return Err(BookError::NotTaken(format!("{} is no supervisor that is pinned here", heartbeat.signer())));
         }
         query(
@@ -263,7 +266,7 @@ impl Book {
         let said = theirs.statement();
         let about = [
             (theirs.signer() == peer, "the participant"),
-            (self.pinned.is_participant((theirs.signer(), theirs.identity())), "the identity key"),
+            (self.pinned().is_participant((theirs.signer(), theirs.identity())), "the identity key"),
             (said.job == job, "the job"),
             (said.agreement == *digest, "the agreement"),
         ];

@@ -12,11 +12,15 @@ mod pages;
 mod papers;
 mod post;
 mod receipts;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, RwLock},
+};
 
 use agreement::{
     IdentityPublicKey, ParticipantId, Pinned, Signed, Signer, Statement, StatementError, moment::MomentError,
@@ -34,6 +38,7 @@ pub use self::{
 const LAYOUT: &[Migration] = &[
     (1, "book", include_str!("../../migrations/0001_book.sql")),
     (2, "receipts that are kept", include_str!("../../migrations/0002_receipts.sql")),
+    (4, "succession", include_str!("../../migrations/0004_succession.sql")),
     (5, "waiting", include_str!("../../migrations/0005_waiting.sql")),
 ];
 
@@ -70,35 +75,32 @@ pub struct Book {
     database: Database,
     me: ParticipantId,
     signer: Arc<dyn Signer>,
-    pinned: Arc<Pinned>,
+    /// What is read once for a decision is one value, whatever is accepted meanwhile.
+    pinned: Arc<RwLock<Arc<Pinned>>>,
 }
 
 impl Book {
-    /// Opens the book of `me`, which signs with `signer` and has pinned these identities besides its own.
+    /// Opens the book of `me`, which signs with `signer` and has pinned these identities besides its own, or those that took
+    /// their places.
     ///
     /// # Errors
-    /// [`BookError::Database`].
+    /// [`BookError::Database`], or [`BookError::Broken`].
     pub async fn open(
         location: &Location,
         me: ParticipantId,
         signer: Arc<dyn Signer>,
         mut pinned: Pinned,
     ) -> Result<Self, BookError> {
-        pinned.participants.insert(me.clone(), signer.identity());
         let database = Database::open(location, LAYOUT).await?;
-        Ok(Self { database, me, signer, pinned: Arc::new(pinned) })
+        succession::follow(&database, &mut pinned).await?;
+        pinned.participants.insert(me.clone(), signer.identity());
+        Ok(Self { database, me, signer, pinned: Arc::new(RwLock::new(Arc::new(pinned))) })
     }
 
     /// Who keeps it.
     #[must_use]
     pub fn participant(&self) -> &ParticipantId {
         &self.me
-    }
-
-    /// Whose identities count here, its own among them.
-    #[must_use]
-    pub fn pinned(&self) -> &Pinned {
-        &self.pinned
     }
 
     /// The identity that it signs with.

@@ -44,8 +44,8 @@ impl Book {
 
     async fn take(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
         let digest = act.agreement()?;
-        let signer = act.signer();
-        if !self.pinned.is_participant(signer) && !self.pinned.is_supervisor(signer) {
+        let (signer, pinned) = (act.signer(), self.pinned());
+        if !pinned.is_participant(signer) && !pinned.is_supervisor(signer) {
             let (who, identity) = signer;
             return Err(BookError::NotTaken(format!("{identity} is not pinned here for {who}")));
         }
@@ -60,7 +60,7 @@ impl Book {
                 .ok_or_else(|| BookError::NotTaken(format!("there is no agreement {digest} here")))?,
         };
         let is_party = known.party_of(signer.0).is_some_and(|party| party.identity == *signer.1);
-        let may_hold = matches!(act, Act::Standing(_)) && self.pinned.is_supervisor(signer);
+        let may_hold = matches!(act, Act::Standing(_)) && pinned.is_supervisor(signer);
         if !is_party && !may_hold {
             return Err(BookError::NotTaken(format!("{} has no say in agreement {}", signer.0, digest.short())));
         }
@@ -214,7 +214,7 @@ impl Known {
     /// Where it is in its life at `now`, after `used` runs here.
     #[must_use]
     pub fn state(&self, book: &Book, used: u64, now: Moment) -> (Life, agreement::AgreementState) {
-        let life = Life::of(&self.agreement, &self.digest, &self.acts, &book.pinned);
+        let life = Life::of(&self.agreement, &self.digest, &self.acts, &book.pinned());
         // There is no ledger yet: what is agreed is effective.
         let state = life.state(&self.agreement, used, now, true);
         (life, state)

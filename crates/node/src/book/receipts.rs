@@ -118,7 +118,7 @@ impl Book {
     /// # Errors
     /// [`BookError::NotTaken`] if its signer's key is not pinned here, or there was no such job with it.
     pub async fn compare(&self, theirs: &Signed<Receipt>, now: Moment) -> Result<Option<&'static str>, BookError> {
-        if !self.pinned.is_participant((theirs.signer(), theirs.identity())) {
+        if !self.pinned().is_participant((theirs.signer(), theirs.identity())) {
             return Err(BookError::NotTaken(format!("{} is not pinned here with that key", theirs.signer())));
         }
         let (digest, receipt) = (theirs.digest()?, theirs.statement());

@@ -94,6 +94,7 @@ async fn open(location: &Location, name: &str, seed: u8) -> Book {
     let pinned = Pinned {
         participants: [pin("shanghai", 1), pin("anhui", 2), pin("jiangsu", 3)].into(),
         supervisors: [pin("supervisor", 9)].into(),
+        ..Pinned::default()
     };
     Book::open(location, name.parse().unwrap(), Arc::new(key(seed)), pinned).await.unwrap()
 }
@@ -171,6 +172,7 @@ macro_rules! on_both {
 }
 
 mod receipts;
+mod succession;
 
 on_both! {
     a_job_is_counted_once_however_often_it_is_started

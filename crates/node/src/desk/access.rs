@@ -21,6 +21,8 @@ pub(crate) enum Wish {
     Settle,
     /// To see receipts, and what use was made.
     Audit,
+    /// To accept another identity of a peer or a supervisor.
+    Succeed,
 }
 
 /// Allows a wish of a caller whom TLS has proved, or refuses it. `me` is the participant whose node this is, with what it has
@@ -37,6 +39,7 @@ pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish
         (Wish::Tell, false, None | Some(Duty::Supervisor)) | (Wish::Tell, true, Some(Duty::Operator)) => true,
         (Wish::See, true, Some(_)) => true,
         (Wish::Ask, true, Some(Duty::Operator)) => true,
+        (Wish::Succeed, true, Some(Duty::Operator)) => true,
         (Wish::Approve | Wish::Settle, true, Some(Duty::Approver)) => true,
         (Wish::Suspend, true, Some(Duty::Operator | Duty::Approver)) => true,
         (Wish::Audit, true, Some(_)) => true,
@@ -50,7 +53,7 @@ pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish
     let who = match wish {
         Wish::Tell => "a peer's node, a supervisor, or an operator",
         Wish::See => "a person of this participant",
-        Wish::Ask => "an operator of this participant",
+        Wish::Ask | Wish::Succeed => "an operator of this participant",
         Wish::Approve | Wish::Settle => "an approver of this participant",
         Wish::Suspend => "an operator or an approver of this participant",
         Wish::Audit => "a person of this participant, or a supervisor's person with that duty",
@@ -65,8 +68,8 @@ mod tests {
 
     use super::*;
 
-    const WISHES: [Wish; 7] =
-        [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle, Wish::Audit];
+    const WISHES: [Wish; 8] =
+        [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle, Wish::Audit, Wish::Succeed];
 
     fn caller(participant: &str, duty: Option<Duty>) -> Peer {
         let person = duty.map(|duty| Person { handle: "k-17".parse().unwrap(), duty });
@@ -79,21 +82,21 @@ mod tests {
 
     /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed. `watch` is pinned as a supervisor.
     const TABLE: [(&str, Option<Duty>, &str); 15] = [
-        ("anhui", None, "......."),
-        ("anhui", Some(Duty::Operator), "xxx.x.x"),
-        ("anhui", Some(Duty::Approver), ".x.xxxx"),
-        ("anhui", Some(Duty::Auditor), ".x....x"),
-        ("anhui", Some(Duty::Supervisor), ".x....x"),
-        ("shanghai", None, "x......"),
-        ("shanghai", Some(Duty::Operator), "......."),
-        ("shanghai", Some(Duty::Approver), "......."),
-        ("shanghai", Some(Duty::Auditor), "......."),
-        ("shanghai", Some(Duty::Supervisor), "x......"),
-        ("watch", None, "x......"),
-        ("watch", Some(Duty::Operator), "......."),
-        ("watch", Some(Duty::Approver), "......."),
-        ("watch", Some(Duty::Auditor), "......."),
-        ("watch", Some(Duty::Supervisor), "x.....x"),
+        ("anhui", None, "........"),
+        ("anhui", Some(Duty::Operator), "xxx.x.xx"),
+        ("anhui", Some(Duty::Approver), ".x.xxxx."),
+        ("anhui", Some(Duty::Auditor), ".x....x."),
+        ("anhui", Some(Duty::Supervisor), ".x....x."),
+        ("shanghai", None, "x......."),
+        ("shanghai", Some(Duty::Operator), "........"),
+        ("shanghai", Some(Duty::Approver), "........"),
+        ("shanghai", Some(Duty::Auditor), "........"),
+        ("shanghai", Some(Duty::Supervisor), "x......."),
+        ("watch", None, "x......."),
+        ("watch", Some(Duty::Operator), "........"),
+        ("watch", Some(Duty::Approver), "........"),
+        ("watch", Some(Duty::Auditor), "........"),
+        ("watch", Some(Duty::Supervisor), "x.....x."),
     ];
 
     fn pinned(supervisor: IdentityPublicKey) -> Pinned {

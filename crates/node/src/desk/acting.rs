@@ -25,6 +25,7 @@ impl Papers {
     /// Signs a request for an agreement.
     pub(crate) async fn request(&self, agreement: Agreement, person: Option<String>) -> Result<Digest, BookError> {
         let digest = agreement.digest().map_err(|error| BookError::NotTaken(error.to_string()))?;
+        self.within_catalogue(&agreement)?;
         let act = self.sign(Request { agreement, at: now()? }, |signed| Act::Request(Box::new(signed)))?;
         self.publish(&act).await?;
         self.note(Event::Requested, digest, person, None).await?;
@@ -46,7 +47,10 @@ impl Papers {
         let cause = needs_reason.then(|| reason.to_owned());
         match choice {
             Choice::Approve => return self.approve(digest, person).await,
-            Choice::Offer => self.publish(&self.sign(Offer { agreement, at }, Act::Offer)?).await?,
+            Choice::Offer => {
+                self.within_catalogue(&self.terms(&digest).await?)?;
+                self.publish(&self.sign(Offer { agreement, at }, Act::Offer)?).await?;
+            }
             Choice::Reject => {
                 let rejection = Rejection { agreement, at, reason: reason.to_owned() };
                 self.publish(&self.sign(rejection, Act::Rejection)?).await?;
@@ -71,9 +75,7 @@ impl Papers {
     /// Notes a person's approval; with that of the last who is needed this participant consents.
     async fn approve(&self, digest: Digest, person: Option<String>) -> Result<(), BookError> {
         let person = person.ok_or_else(|| BookError::NotTaken("only a person approves".to_owned()))?;
-        if self.book.agreement(&digest).await?.is_none() {
-            return Err(BookError::NotTaken(format!("there is no agreement {digest} here")));
-        }
+        self.within_catalogue(&self.terms(&digest).await?)?;
         let at = now()?;
         let approvers = self.book.approve(&format!("agreement:{digest}"), &person, at).await?;
         self.note(Event::Approved, digest, Some(person), None).await?;
@@ -83,6 +85,11 @@ impl Papers {
         let consent = Consent { agreement: digest, at, approvers };
         self.publish(&self.sign(consent, Act::Consent)?).await?;
         self.note(Event::Consented, digest, None, None).await
+    }
+
+    async fn terms(&self, digest: &Digest) -> Result<Agreement, BookError> {
+        let terms = self.book.agreement(digest).await?;
+        terms.ok_or_else(|| BookError::NotTaken(format!("there is no agreement {digest} here")))
     }
 
     fn sign<T: Statement>(

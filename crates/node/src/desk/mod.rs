@@ -7,7 +7,9 @@
 mod access;
 mod acting;
 mod approvals;
+mod due;
 mod errands;
+mod identities;
 mod receipts;
 mod relaying;
 mod service;
@@ -24,6 +26,7 @@ use tokio::sync::Notify;
 pub(crate) use self::{
     approvals::approvals,
     errands::run_errands,
+    identities::{Doors, identity_service},
     receipts::service as receipt_service,
     relaying::{Relayed, take_relayed},
     service::service,
@@ -31,6 +34,7 @@ pub(crate) use self::{
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},
+    config::NodeConfig,
     jobs::Jobs,
 };
 
@@ -40,6 +44,10 @@ pub(crate) struct Papers {
     pub(crate) jobs: Arc<Jobs>,
     /// Different people of this participant who have to approve an agreement.
     pub(crate) approvers: usize,
+    /// Its datasets with what it published of them, and the days on which it works.
+    pub(crate) config: Arc<NodeConfig>,
+    /// Where identities are held to their pins.
+    pub(crate) doors: Doors,
     /// There is something in the post.
     pub(crate) posted: Notify,
 }

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use wire::{
     Peer,
     proto::{
-        AgreementInfo, DecideAgreementRequest, DecideAgreementResponse, Decision, Envelope, GetAgreementRequest,
+        self, AgreementInfo, DecideAgreementRequest, DecideAgreementResponse, Decision, Envelope, GetAgreementRequest,
         GetAgreementResponse, ListAgreementsRequest, ListAgreementsResponse, RequestAgreementRequest,
         RequestAgreementResponse, TellStatementsRequest, TellStatementsResponse,
         agreement_service_server::{AgreementService, AgreementServiceServer},
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The most bytes of a message: a few statements.
-const MAX_MESSAGE: usize = 2 << 20;
+pub(super) const MAX_MESSAGE: usize = 2 << 20;
 /// Agreements of a list where the caller does not say, and the most that it may ask for.
 const PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 500;
@@ -59,7 +59,7 @@ impl Desk {
     /// The caller, if it may have its wish.
     pub(super) fn wanted<T>(&self, request: &Request<T>, wish: Wish) -> Result<Peer, Status> {
         let caller = wire::server::peer_of(request)?;
-        allow(&caller, (self.0.book.participant(), self.0.book.pinned()), wish)?;
+        allow(&caller, (self.0.book.participant(), &self.0.book.pinned()), wish)?;
         Ok(caller)
     }
 
@@ -82,7 +82,9 @@ impl Desk {
     async fn info(&self, known: &Known) -> Result<AgreementInfo, Status> {
         let book = &self.0.book;
         let used = book.runs(&known.digest).await.map_err(status)?;
-        let (life, state) = known.state(book, used, now().map_err(|error| status(error.into()))?);
+        let now = now().map_err(|error| status(error.into()))?;
+        let (life, state) = known.state(book, used, now);
+        let due = self.0.due(known, (state, used), now).map_err(|error| status(error.into()))?;
         let hold = life.holds.first().map(|hold| format!("{}: {}", hold.by, hold.reason));
         let rejected = life.rejected.as_ref().map(|(who, why)| format!("{who}: {why}"));
         Ok(AgreementInfo {
@@ -94,6 +96,9 @@ impl Desk {
             used,
             runs: known.agreement.limits.runs,
             received_ms: known.received_ms,
+            owed: due.map_or(proto::Owed::Unspecified, |due| due.what.into()).into(),
+            due: due.map(|due| due.day.to_string()).unwrap_or_default(),
+            overdue: due.is_some_and(|due| due.is_over),
         })
     }
 

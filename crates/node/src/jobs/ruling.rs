@@ -77,6 +77,11 @@ impl Jobs {
         self.reports.answered(job_id);
     }
 
+    /// Whether a job was told to end, and has not yet.
+    pub(crate) fn is_ending(&self, job_id: &str) -> bool {
+        self.current.is_ending(job_id)
+    }
+
     /// Ends a job because its agreement does not stand any more: what was found of it is removed.
     pub(crate) async fn stop(&self, job_id: &str, reason: &str) {
         // One that runs is noted and forgotten when it has ended.

@@ -156,6 +156,32 @@ fn datasets_and_results_must_be_usable() {
 }
 
 #[test]
+fn days_and_entries_that_cannot_be_are_named() {
+    let place = Place::new();
+    fs::write(place.0.path().join("entry.json"), "{}").unwrap();
+    let end = "source = \"students.csv\"\n";
+    for (more, expected) in [
+        ("catalogue = \"absent.json\"\n", "node.toml:21: datasets.catalogue: absent.json: No such file"),
+        (
+            "catalogue = \"entry.json\"\n",
+            "node.toml:21: datasets.catalogue: entry.json: the statement is not in its form",
+        ),
+        ("[calendar]\nholidays = [\"2026-2-16\"]\n", "node.toml:22: calendar.holidays: a day is written 2026-02-16"),
+        (
+            "[calendar]\nholidays = [\"2026-02-16\"]\nworkdays = [\"2026-02-16\"]\n",
+            "node.toml:23: calendar.workdays: 2026-02-16 is both a holiday and worked on",
+        ),
+        ("[calendar]\nrest = []\n", "node.toml:22: unknown key calendar.rest"),
+    ] {
+        let problems = place.problems(&[(end, &format!("{end}{more}"))]);
+        assert_eq!(problems.len(), 1, "{problems:#?}");
+        assert!(problems[0].starts_with(expected), "{problems:#?}");
+    }
+    let right = "[calendar]\nholidays = [\"2026-02-16\"]\nworkdays = [\"2026-02-14\"]\n";
+    assert_eq!(place.problems(&[(end, &format!("{end}{right}"))]), [""; 0]);
+}
+
+#[test]
 fn all_that_is_wrong_is_said_at_once() {
     let place = Place::new();
     place.certify("shanghai", "shanghai", SystemTime::now() - 40 * DAY, 30);

@@ -47,6 +47,7 @@ fn every_field_of_bytes_text_or_many_that_a_service_takes_or_gives_carries_a_bou
         "CatalogueService",
         "CoordinationService",
         "ExchangeService",
+        "IdentityService",
         "JobService",
         "ReceiptService",
     ];

@@ -1,11 +1,13 @@
 //! `yuandang agreement`: what participants agree to, at this participant's own node.
 
 mod show;
+mod supervising;
+mod supervisor;
 mod terms;
 
 use std::path::PathBuf;
 
-use agreement::{Act, Agreement, Digest, Life, Pinned};
+use agreement::{Act, Agreement, Digest, Life, Pinned, acts::Change};
 use clap::Subcommand;
 use tonic::transport::Channel;
 use tracing::level_filters::LevelFilter;
@@ -22,6 +24,7 @@ use crate::{
     text::{self, Lang},
 };
 use show::ShownAgreement;
+use supervising::{Heart, Held};
 
 /// A node's answer without an agreement breaks the contract.
 const NONE: &str = "the node answers without an agreement";
@@ -56,11 +59,13 @@ pub enum Action {
     /// Refuse it
     Reject(Reasoned),
     /// Stop everything under it for now
-    Suspend(Reasoned),
+    Suspend(Held),
     /// Let it go on
-    Resume(Reasoned),
+    Resume(Held),
     /// Stop everything under it for ever
-    Revoke(Reasoned),
+    Revoke(Held),
+    /// Tell nodes, as a supervisor, that somebody watches
+    Heartbeat(Heart),
     /// Check here, against the keys that the configuration pins, what was signed about it
     Verify(Named),
 }
@@ -113,17 +118,25 @@ impl Action {
             Self::Verify(Named { digest, target }) => verify(&digest, &target, lang).await,
             Self::Offer(Named { digest, target }) => decide(Decision::Offer, digest, None, &target, lang).await,
             Self::Approve(Named { digest, target }) => decide(Decision::Approve, digest, None, &target, lang).await,
-            Self::Reject(reasoned) => reasoned.decide(Decision::Reject, lang).await,
-            Self::Suspend(reasoned) => reasoned.decide(Decision::Suspend, lang).await,
-            Self::Resume(reasoned) => reasoned.decide(Decision::Resume, lang).await,
-            Self::Revoke(reasoned) => reasoned.decide(Decision::Revoke, lang).await,
+            Self::Reject(Reasoned { digest, reason, target }) => {
+                decide(Decision::Reject, digest, Some(reason), &target, lang).await
+            }
+            Self::Suspend(held) => hold(held, (Decision::Suspend, Change::Suspension), lang).await,
+            Self::Resume(held) => hold(held, (Decision::Resume, Change::Resumption), lang).await,
+            Self::Revoke(held) => hold(held, (Decision::Revoke, Change::Revocation), lang).await,
+            Self::Heartbeat(heart) => heart.beat(lang).await,
         }
     }
 }
 
-impl Reasoned {
-    async fn decide(self, decision: Decision, lang: Lang) -> Result<(), Failure> {
-        decide(decision, self.digest, Some(self.reason), &self.target, lang).await
+/// Changes the standing of an agreement, as a person of a participant or as a supervisor.
+async fn hold(held: Held, (decision, change): (Decision, Change), lang: Lang) -> Result<(), Failure> {
+    match held.target() {
+        Some(target) => {
+            let (digest, reason) = held.into_words();
+            decide(decision, digest, Some(reason), &target, lang).await
+        }
+        None => held.tell(change, lang).await,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use agreement::{Act, Agreement, AgreementState, Digest, Life, Pinned, printable};
 use serde::Serialize;
-use wire::proto::AgreementInfo;
+use wire::proto::{self, AgreementInfo};
 
 /// An agreement.
 #[derive(Serialize)]
@@ -14,6 +14,8 @@ pub(super) struct ShownAgreement<'a> {
     why: String,
     used: u64,
     runs: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owed: Option<Owed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     terms: Option<&'a Agreement>,
 }
@@ -30,8 +32,28 @@ impl<'a> ShownAgreement<'a> {
             why: printable(&info.why, 1024),
             used: info.used,
             runs: info.runs,
+            owed: Owed::of(info),
             terms,
         }
+    }
+}
+
+/// What this participant is to do, and by when.
+#[derive(Serialize)]
+struct Owed {
+    what: &'static str,
+    due: String,
+    overdue: bool,
+}
+
+impl Owed {
+    fn of(info: &AgreementInfo) -> Option<Self> {
+        let what = match info.owed() {
+            proto::Owed::Reply => "reply",
+            proto::Owed::FirstRun => "first-run",
+            proto::Owed::Unspecified => return None,
+        };
+        Some(Self { what, due: printable(&info.due, 10), overdue: info.overdue })
     }
 }
 

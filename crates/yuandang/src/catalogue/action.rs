@@ -100,6 +100,9 @@ pub enum Action {
         /// Its version [default: the newest]
         #[arg(long)]
         version: Option<u32>,
+        /// Keep the signed statement in a file, as `datasets.catalogue` of a node's configuration names it
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
         /// Which coordinator, and as whom
         #[command(flatten)]
         target: Target,
@@ -177,12 +180,17 @@ impl Action {
                 let answer = client.search_entries(request).await?.into_inner();
                 show::page(answer, target.format, lang)
             }
-            Self::Show { entry, version, target } => {
+            Self::Show { entry, version, save, target } => {
                 let key = named(&entry, version)?;
                 let config = target.node()?;
                 let mut client = CatalogueServiceClient::new(target.connect_from(config.as_ref()).await?.channel);
                 let answer = client.get_entry(GetEntryRequest { key: Some(key.clone()) }).await?.into_inner();
-                show::one(&key, &answer, config.as_ref(), target.format, lang)
+                show::one(&key, &answer, config.as_ref(), target.format, lang)?;
+                // What does not hold was refused above.
+                save.map_or(Ok(()), |path| {
+                    let failed = |cause| Failure::usage(format_args!("{}: {cause}", path.display()));
+                    std::fs::write(&path, &answer.envelope).map_err(failed)
+                })
             }
             Self::Withdraw { dataset, version, reason, signing, target } => {
                 let config = target.node()?;

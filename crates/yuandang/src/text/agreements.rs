@@ -1,7 +1,7 @@
 //! What `agreement` says.
 
 use agreement::{Act, Agreement, Digest, Life, Mode, ParticipantId, Pinned, Role, printable};
-use wire::proto::AgreementInfo;
+use wire::proto::{AgreementInfo, Owed};
 
 use super::Lang;
 
@@ -46,7 +46,24 @@ pub fn line(lang: Lang, info: &AgreementInfo) -> String {
         Lang::En => format!("{} of {} runs", info.used, info.runs),
         Lang::Zh => format!("已运行 {}/{} 次", info.used, info.runs),
     };
-    format!("{digest}  {}  {used}  {}{more}", state(lang, &info.state), printable(&info.name, 128))
+    let owed = owed(lang, info);
+    format!("{digest}  {}  {used}  {}{more}{owed}", state(lang, &info.state), printable(&info.name, 128))
+}
+
+/// What this participant is to do by a day, at the end of a line; nothing if there is nothing.
+fn owed(lang: Lang, info: &AgreementInfo) -> String {
+    let (english, chinese) = match info.owed() {
+        Owed::Unspecified => return String::new(),
+        Owed::Reply => ("reply", "答复"),
+        Owed::FirstRun => ("first run", "首次提供"),
+    };
+    let due = printable(&info.due, 10);
+    match (info.overdue, lang) {
+        (false, Lang::En) => format!("  {english} due {due}"),
+        (false, Lang::Zh) => format!("  {chinese}期限 {due}"),
+        (true, Lang::En) => format!("  {english} OVERDUE since {due}"),
+        (true, Lang::Zh) => format!("  {chinese}已逾期，期限为 {due}"),
+    }
 }
 
 /// An agreement in plain words: who will learn what.
@@ -172,4 +189,31 @@ pub fn verified(lang: Lang, digest: &Digest, terms: &Agreement, acts: &[Act], pi
         (false, Lang::Zh) => format!("  尚未签署：{missing}"),
     });
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_owed_stands_at_the_end_of_the_line() {
+        let info = |owed: Owed, overdue| AgreementInfo {
+            digest: "0".repeat(64),
+            state: "Requested".to_owned(),
+            owed: owed.into(),
+            due: "2026-12-03".to_owned(),
+            overdue,
+            ..AgreementInfo::default()
+        };
+        for (owed, overdue, english, chinese) in [
+            (Owed::Reply, false, "  reply due 2026-12-03", "  答复期限 2026-12-03"),
+            (Owed::Reply, true, "  reply OVERDUE since 2026-12-03", "  答复已逾期，期限为 2026-12-03"),
+            (Owed::FirstRun, false, "  first run due 2026-12-03", "  首次提供期限 2026-12-03"),
+            (Owed::FirstRun, true, "  first run OVERDUE since 2026-12-03", "  首次提供已逾期，期限为 2026-12-03"),
+        ] {
+            assert!(line(Lang::En, &info(owed, overdue)).ends_with(english));
+            assert!(line(Lang::Zh, &info(owed, overdue)).ends_with(chinese));
+        }
+        assert!(!line(Lang::En, &info(Owed::Unspecified, false)).contains("2026"));
+    }
 }

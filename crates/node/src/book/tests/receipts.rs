@@ -68,7 +68,8 @@ fn numbers(entries: &[Entry]) -> Vec<u64> {
 async fn audit(book: &Book) -> Result<Found, agreement::Flaw> {
     let removed = book.kept().await.unwrap().removed;
     let before = removed.map_or((0, None), |removed| (removed.number, Some(removed.digest)));
-    let mut audit = Audit::new("anhui".parse().unwrap(), book.pinned(), Some(before));
+    let pinned = book.pinned();
+    let mut audit = Audit::new("anhui".parse().unwrap(), &pinned, Some(before));
     for entry in pages(book, 0, 2).await {
         audit.take(&read(&entry.receipt))?;
         entry.peers.iter().try_for_each(|peer| audit.take(&read(peer)))?;

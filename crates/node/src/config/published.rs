@@ -1,0 +1,93 @@
+//! What a node offers, what it has published of that, and which days its participant works on.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use agreement::{
+    IdentityPublicKey, ParticipantId, Signed,
+    calendar::{Calendar, Day},
+    catalogue::Entry,
+    settings::Section,
+};
+
+use super::{Dataset, Depth};
+
+/// A source's address: paths are taken from the configuration's folder, other addresses stay.
+fn beside(folder: &Path, source: String) -> String {
+    if source.contains(':') { source } else { folder.join(source).display().to_string() }
+}
+
+/// What jobs may name.
+pub(super) fn datasets(
+    root: &Section<'_>,
+    folder: &Path,
+    own: Option<(&ParticipantId, &IdentityPublicKey)>,
+    depth: Depth<'_>,
+) -> Vec<Dataset> {
+    let mut names: Vec<String> = Vec::new();
+    root.sections("datasets", |section| {
+        let name: Option<String> = section.required("name");
+        let source = section.required("source").map(|source| beside(folder, source));
+        if let (Depth::Service(datasets), Some(source)) = (depth, &source)
+            && let Err(error) = datasets.open(source)
+        {
+            section.problem("source", error);
+        }
+        let name = name?;
+        if names.contains(&name) {
+            section.problem("name", format!("there are two datasets named {name:?}"));
+        }
+        names.push(name.clone());
+        let version = section.number("version", 1..=u32::MAX, 1);
+        let entry = entry(section, folder, own, (&name, version), depth);
+        Some(Dataset { name, source: source?, version, entry })
+    })
+}
+
+/// The entry of a dataset in the catalogue, as its provider signed it: agreements are held to it before anybody here offers or
+/// approves them. It has to be this node's own, of the dataset and version that stand beside it.
+fn entry(
+    section: &Section<'_>,
+    folder: &Path,
+    own: Option<(&ParticipantId, &IdentityPublicKey)>,
+    (name, version): (&str, u32),
+    depth: Depth<'_>,
+) -> Option<Arc<Entry>> {
+    let path = folder.join(section.optional::<PathBuf>("catalogue")?);
+    if let Depth::Text = depth {
+        return None;
+    }
+    let (me, identity) = own?;
+    let wrong = |problem: &dyn std::fmt::Display| {
+        section.problem("catalogue", format!("{}: {problem}", path.display()));
+    };
+    let bytes = std::fs::read(&path).map_err(|error| wrong(&error)).ok()?;
+    let signed: Signed<Entry> = Signed::from_bytes(&bytes).map_err(|error| wrong(&error)).ok()?;
+    if !signed.is_by(me, identity) {
+        wrong(&"it is not signed by this node's identity; publish it with the present key");
+        return None;
+    }
+    let dataset = &signed.statement().dataset;
+    if dataset.name != name || dataset.version != version {
+        wrong(&format!("it is of dataset {:?} in version {}", dataset.name, dataset.version));
+        return None;
+    }
+    Some(Arc::new(signed.statement().clone()))
+}
+
+/// Section `calendar`: holidays, and days of weekends that are worked on. Nothing if a day is none; then that was noted.
+pub(super) fn calendar(root: &Section<'_>) -> Option<Calendar> {
+    if !root.has("calendar") {
+        return Some(Calendar::default());
+    }
+    root.section("calendar", |section| {
+        let days = |key: &str| {
+            let parsed = section.texts(key).into_iter().map(|text| text.parse::<Day>()).collect::<Result<Vec<_>, _>>();
+            parsed.map_err(|error| section.problem(key, error)).ok()
+        };
+        let (holidays, workdays) = (days("holidays"), days("workdays"));
+        Calendar::new(holidays?, workdays?).map_err(|error| section.problem("workdays", error)).ok()
+    })
+}
