@@ -4,7 +4,7 @@ use std::{env, error::Error, fmt::Write, fs, path::PathBuf};
 
 use protox::prost_reflect::{DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind};
 
-const FILES: [&str; 7] = ["agreements", "bounds", "catalogue", "common", "coordination", "exchange", "jobs"];
+const FILES: [&str; 8] = ["agreements", "bounds", "catalogue", "common", "coordination", "exchange", "jobs", "results"];
 const PACKAGE: &str = "yuandang.v1";
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -20,6 +20,7 @@ use crate::{
     jobs::{Jobs, PARTING},
     rendezvous::Rendezvous,
     results::ResultsFolder,
+    retention,
 };
 
 /// How long a TLS handshake may take.
@@ -48,14 +49,18 @@ pub async fn serve(
         check_datasets(&checked.datasets, &*opener)?;
         take_results(&checked.results)
     });
-    let _held = ready.await.map_err(|error| own(&error))??;
+    let results = Arc::new(ready.await.map_err(|error| own(&error))??);
     let book = book(&config).await?;
+    if let Some(book) = &book {
+        // Before a job begins, so that what is there is an earlier process's.
+        retention::look_over(book, &results).await.map_err(|error| own(&error))?;
+    }
     let pins = config.peer_pins().map_err(|error| own(&error))?;
     let compute = ComputePool::new(config.threads as usize).map_err(|error| own(&error))?;
     let rendezvous = Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone());
     let jobs = Jobs::new(
         Arc::clone(&config),
-        datasets,
+        (datasets, Arc::clone(&results)),
         (pins.clone(), compute),
         Arc::clone(&rendezvous),
         (listener.is_some(), book.clone()),
@@ -69,9 +74,12 @@ pub async fn serve(
         wire::rotation::keep_current(config.credentials.clone(), Some(config.identity), wire::rotation::LOOK);
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(credentials));
     let papers = book.clone().map(|book| {
-        let approvers = config.approvers as usize;
-        Arc::new(Papers { book, jobs: Arc::clone(&jobs), approvers, posted: Notify::new() })
+        let (approvers, results) = (config.approvers as usize, Arc::clone(&results));
+        Arc::new(Papers { book, jobs: Arc::clone(&jobs), results, approvers, posted: Notify::new() })
     });
+    let retention = book
+        .clone()
+        .map(|book| tokio::spawn(retention::keep_to_agreements(book, results, shutdown.clone())));
     let errands = papers
         .clone()
         .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));
@@ -90,9 +98,9 @@ pub async fn serve(
     {
         agent.abort();
     }
-    if let Some(errands) = errands {
+    for task in [errands, retention].into_iter().flatten() {
         // It ends with the node; what it was about is done again after the next start.
-        errands.abort();
+        task.abort();
     }
     if let Some(book) = book {
         book.close().await;
@@ -125,7 +133,8 @@ async fn serve_peers(
         .map_err(|error| own(&error))?;
     let server = wire::server::builder()
         .add_service(exchange::service(rendezvous))
-        .add_optional_service(papers.map(desk::service))
+        .add_optional_service(papers.clone().map(desk::service))
+        .add_optional_service(papers.map(desk::results_service))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)
         .add_service(wire::server::reflection().map_err(|error| own(&error))?);
     let (stopping, jobs) = (shutdown.clone(), Arc::clone(jobs));

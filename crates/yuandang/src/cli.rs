@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     agreements, bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built,
-    party, serve, text::Lang,
+    party, results, serve, text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record
@@ -54,8 +54,9 @@ enum Command {
     Agreement(agreements::Action),
     /// Receipts of what was done (not built yet)
     Receipts(not_built::Arguments),
-    /// Results and their delivery (not built yet)
-    Result(not_built::Arguments),
+    /// Results of this participant's node: list, export, delete
+    #[command(subcommand)]
+    Result(results::Action),
     /// Ask about single persons (not built yet)
     Lookup(not_built::Arguments),
     /// The tamper-evident log (not built yet)
@@ -86,7 +87,7 @@ impl Cli {
             Command::Catalogue(action) => action.run(lang),
             Command::Agreement(action) => action.run(lang),
             Command::Receipts(rest) => rest.run("receipts"),
-            Command::Result(rest) => rest.run("result"),
+            Command::Result(action) => action.run(lang),
             Command::Lookup(rest) => rest.run("lookup"),
             Command::Ledger(rest) => rest.run("ledger"),
             Command::Party => party::run(),

@@ -27,6 +27,7 @@ pub mod pair;
 pub mod party;
 pub mod progress;
 pub mod resources;
+pub mod results;
 pub mod screen;
 pub mod serve;
 pub mod space;

@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 pub mod job;
 pub mod matching;
+pub mod results;
 
 use clap::ValueEnum;
 

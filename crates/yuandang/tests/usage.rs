@@ -49,6 +49,8 @@ fn wrong_usage_ends_with_2() {
         &["job", "list"],
         &["catalogue"],
         &["catalogue", "search"],
+        &["result", "list"],
+        &["result", "export", "7"],
     ] {
         let output = yuandang(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -60,7 +62,6 @@ fn wrong_usage_ends_with_2() {
 fn commands_of_later_versions_say_so() {
     for arguments in [
         &["receipts"][..],
-        &["result", "fetch", "7"],
         &["lookup", "--id", "7"],
         &["ledger", "verify", "--all"],
         &["job", "approve", "7"],

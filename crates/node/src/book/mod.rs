@@ -9,6 +9,7 @@ mod ending;
 mod papers;
 mod post;
 mod receipts;
+mod results;
 #[cfg(test)]
 mod tests;
 
@@ -22,9 +23,14 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
     papers::{Known, News},
+    results::{Held, Keeping, Made},
 };
+pub(crate) use self::results::JobOf;
 
-const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
+const LAYOUT: &[Migration] = &[
+    (1, "book", include_str!("../../migrations/0001_book.sql")),
+    (3, "results", include_str!("../../migrations/0003_results.sql")),
+];
 
 /// Writes and reads the row of an agreement's counters, which puts all that concerns its uses in order.
 const COUNTER: &str = "INSERT INTO counters (agreement, runs, day, today, last_s) VALUES ($1, 0, '', 0, -1) \

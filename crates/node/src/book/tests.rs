@@ -195,7 +195,7 @@ async fn a_job_is_counted_once_however_often_it_is_started(home: &Home) {
     let refused = admit(&book, &terms, "c", SPRING).await.unwrap();
     assert!(matches!(&refused, Ruling::Refused(why) if why.to_string().contains("Exhausted")), "{refused:?}");
     assert_eq!(first, admit(&book, &terms, "a", SPRING).await.unwrap());
-    book.ended("a", "Succeeded", (Vec::new(), &[])).await.unwrap();
+    book.ended("a", "Succeeded", (Vec::new(), &[]), None).await.unwrap();
     assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended("Succeeded".to_owned()));
     assert_eq!(book.runs(&terms.digest().unwrap()).await.unwrap(), 2);
 }
@@ -383,7 +383,7 @@ async fn receipts_that_differ_are_found_whichever_comes_first(home: &Home) {
         book.admit_use(&shown, (job, &digest, &terms), &shanghai).await.unwrap().unwrap();
         let ours = async {
             for _ in 0..2 {
-                book.ended(job, "Succeeded", (vec![succeeded(job, 4)], &[&shanghai])).await.unwrap();
+                book.ended(job, "Succeeded", (vec![succeeded(job, 4)], &[&shanghai]), None).await.unwrap();
             }
             book.compare_all(job, at(SPRING)).await.unwrap()
         };

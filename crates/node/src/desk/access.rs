@@ -9,7 +9,7 @@ use wire::{Duty, Peer};
 pub(crate) enum Wish {
     /// To bring statements, and take those that wait.
     Tell,
-    /// To see agreements.
+    /// To see agreements, and which results there are.
     See,
     /// To ask for an agreement, or offer one.
     Ask,
@@ -19,6 +19,10 @@ pub(crate) enum Wish {
     Suspend,
     /// To resume or revoke one.
     Settle,
+    /// To take a result out.
+    Export,
+    /// To have a result deleted.
+    Delete,
 }
 
 /// Allows a wish of a caller whom TLS has proved, or refuses it. `me` is the participant whose node this is.
@@ -35,6 +39,8 @@ pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(),
         (Wish::Ask, true, Some(Duty::Operator)) => true,
         (Wish::Approve | Wish::Settle, true, Some(Duty::Approver)) => true,
         (Wish::Suspend, true, Some(Duty::Operator | Duty::Approver)) => true,
+        (Wish::Export, true, Some(Duty::Operator)) => true,
+        (Wish::Delete, true, Some(Duty::Operator | Duty::Approver)) => true,
         _ => false,
     };
     if allowed {
@@ -43,9 +49,9 @@ pub(crate) fn allow(caller: &Peer, me: &ParticipantId, wish: Wish) -> Result<(),
     let who = match wish {
         Wish::Tell => "a peer's node, a supervisor, or an operator",
         Wish::See => "a person of this participant",
-        Wish::Ask => "an operator of this participant",
+        Wish::Ask | Wish::Export => "an operator of this participant",
         Wish::Approve | Wish::Settle => "an approver of this participant",
-        Wish::Suspend => "an operator or an approver of this participant",
+        Wish::Suspend | Wish::Delete => "an operator or an approver of this participant",
     };
     Err(Status::permission_denied(format!("this is for {who}; the certificate is of {}", caller.holder())))
 }
@@ -57,7 +63,16 @@ mod tests {
 
     use super::*;
 
-    const WISHES: [Wish; 6] = [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle];
+    const WISHES: [Wish; 8] = [
+        Wish::Tell,
+        Wish::See,
+        Wish::Ask,
+        Wish::Approve,
+        Wish::Suspend,
+        Wish::Settle,
+        Wish::Export,
+        Wish::Delete,
+    ];
 
     fn caller(participant: &str, duty: Option<Duty>) -> Peer {
         let person = duty.map(|duty| Person { handle: "k-17".parse().unwrap(), duty });
@@ -71,16 +86,16 @@ mod tests {
 
     /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed.
     const TABLE: [(&str, Option<Duty>, &str); 10] = [
-        ("anhui", None, "......"),
-        ("anhui", Some(Duty::Operator), "xxx.x."),
-        ("anhui", Some(Duty::Approver), ".x.xxx"),
-        ("anhui", Some(Duty::Auditor), ".x...."),
-        ("anhui", Some(Duty::Supervisor), ".x...."),
-        ("shanghai", None, "x....."),
-        ("shanghai", Some(Duty::Operator), "......"),
-        ("shanghai", Some(Duty::Approver), "......"),
-        ("shanghai", Some(Duty::Auditor), "......"),
-        ("shanghai", Some(Duty::Supervisor), "x....."),
+        ("anhui", None, "........"),
+        ("anhui", Some(Duty::Operator), "xxx.x.xx"),
+        ("anhui", Some(Duty::Approver), ".x.xxx.x"),
+        ("anhui", Some(Duty::Auditor), ".x......"),
+        ("anhui", Some(Duty::Supervisor), ".x......"),
+        ("shanghai", None, "x......."),
+        ("shanghai", Some(Duty::Operator), "........"),
+        ("shanghai", Some(Duty::Approver), "........"),
+        ("shanghai", Some(Duty::Auditor), "........"),
+        ("shanghai", Some(Duty::Supervisor), "x......."),
     ];
 
     #[test]

@@ -7,6 +7,7 @@
 mod access;
 mod acting;
 mod errands;
+mod results;
 mod service;
 
 use std::sync::Arc;
@@ -18,17 +19,20 @@ use agreement::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::{errands::run_errands, service::service};
+pub(crate) use self::{errands::run_errands, results::service as results_service, service::service};
 use crate::{
     book::{Book, BookError, News},
     clock::{now, now_ms},
     jobs::Jobs,
+    results::ResultsFolder,
 };
 
 /// What the desk of a node works with.
 pub(crate) struct Papers {
     pub(crate) book: Book,
     pub(crate) jobs: Arc<Jobs>,
+    /// What its runs made.
+    pub(crate) results: Arc<ResultsFolder>,
     /// Different people of this participant who have to approve an agreement.
     pub(crate) approvers: usize,
     /// There is something in the post.

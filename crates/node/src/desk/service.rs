@@ -45,7 +45,7 @@ pub(crate) fn service(papers: Arc<Papers>) -> AgreementServiceServer<Desk> {
         .max_encoding_message_size(MAX_MESSAGE)
 }
 
-fn status(error: BookError) -> Status {
+pub(super) fn status(error: BookError) -> Status {
     match error {
         BookError::NotTaken(_) | BookError::Statement(_) => Status::failed_precondition(error.to_string()),
         other => {
@@ -106,7 +106,7 @@ impl Desk {
 }
 
 /// The handle of a caller that is a person.
-fn handle(caller: &Peer) -> Option<String> {
+pub(super) fn handle(caller: &Peer) -> Option<String> {
     caller.person.as_ref().map(|person| person.handle.to_string())
 }
 

@@ -27,14 +27,15 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 60] = typed! {
+pub(crate) static TYPED: [Typed; 67] = typed! {
     AgreementInfo AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm
-    DecideAgreementRequest DecideAgreementResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
-    ExchangeRequest ExchangeResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
+    DecideAgreementRequest DecideAgreementResponse DeleteResultRequest DeleteResultResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
+    ExchangeRequest ExchangeResponse ExportResultRequest ExportResultResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
     GetJobRequest GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec JobStarted
     ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse
+    ListResultsRequest ListResultsResponse
     NodeInfo Progress PublishEntryRequest PublishEntryResponse Refusal Registered Registration
-    RequestAgreementRequest RequestAgreementResponse Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
+    RequestAgreementRequest RequestAgreementResponse ResultInfo Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
     SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse
     WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse
 };
