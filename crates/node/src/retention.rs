@@ -149,3 +149,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, RetentionError> {
     Ok(spawn_blocking(work).await.map_err(io::Error::other)??)
 }
+
+#[cfg(test)]
+mod tests;

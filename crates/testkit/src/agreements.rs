@@ -86,13 +86,22 @@ impl World {
     pub async fn desk(
         &self,
         name: &str,
-        (participant, handle, duty): (&str, &str, Duty),
+        person: (&str, &str, Duty),
     ) -> Result<AgreementServiceClient<Channel>, BoxError> {
+        Ok(AgreementServiceClient::new(self.channel(name, person).await?))
+    }
+
+    /// Connects to a node as a person of a participant.
+    pub(crate) async fn channel(
+        &self,
+        name: &str,
+        (participant, handle, duty): (&str, &str, Duty),
+    ) -> Result<Channel, BoxError> {
         let node = self.node(name)?;
         let credentials = Participant::new(participant)?.person(handle, duty)?;
         let (pins, wait) = (pins([&node.participant])?, Duration::from_secs(5));
         let connecting = wire::client::connect(&node.endpoint, &credentials, &pins, &node.participant.id, wait);
-        Ok(AgreementServiceClient::new(connecting.await?.channel))
+        Ok(connecting.await?.channel)
     }
 
     /// Puts statements into the book of a node.

@@ -9,3 +9,4 @@ mod desk;
 mod misbehaviour;
 mod modes;
 mod privacy;
+mod results;

@@ -11,7 +11,7 @@ mod post;
 mod receipts;
 mod results;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{fmt, sync::Arc};
 

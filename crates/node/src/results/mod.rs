@@ -19,7 +19,7 @@ use self::{
     sink::NewResult,
 };
 
-pub(crate) use self::sealed::{CHUNK, Reader};
+pub(crate) use self::sealed::Reader;
 
 /// A file that comes and goes, to see whether files can be made.
 const PROBE: &str = ".probe.part";

@@ -20,7 +20,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 /// What a file begins with.
 const MAGIC: &[u8; 16] = b"yuandang res v1\n";
 /// Bytes of a result in one chunk.
-pub(crate) const CHUNK: usize = 64 << 10;
+const CHUNK: usize = 64 << 10;
 /// Bytes that sealing adds to a chunk.
 const SEAL: usize = 16;
 
