@@ -8,12 +8,7 @@ use std::{
 use encoding_rs::GB18030;
 use records::{Encoding, Record, RecordError, RecordSink, SinkHeader, Target};
 
-use crate::{
-    csv_row::push_csv_field,
-    fault,
-    label_names::ResultColumns,
-    target::NewFile,
-};
+use crate::{csv_row::push_csv_field, fault, label_names::ResultColumns, target::NewFile};
 
 /// A CSV file that is being written. Rows stand in it byte for byte as [`Record::raw`] has them.
 pub struct CsvSink {

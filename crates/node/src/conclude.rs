@@ -59,8 +59,7 @@ async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError
     let transcript = tally.transcript().ok_or_else(lacks)?;
     let prepare_seconds = began.elapsed().as_secs_f64();
     let facts = facts(&run, &plan, (prepared.commitment, prepared.padded_size), peer, transcript).await?;
-    let delivered =
-        deliver::deliver(findings, prepared.delivery, &plan, run.under.as_ref(), stop).await?;
+    let delivered = deliver::deliver(findings, prepared.delivery, &plan, run.under.as_ref(), stop).await?;
     if let Some(under) = &run.under {
         under.succeeded(facts.clone(), plan.learns().then_some(delivered)).await?;
     }

@@ -153,8 +153,7 @@ async fn conduct_until(
         tally.transcript().ok_or_else(|| RunError::Own("a fault in this program: a bin lacks".to_owned()))?;
 
     let delivering = Instant::now();
-    let delivered =
-        deliver::deliver(findings, delivery, &plan, under.as_ref(), stop).await?;
+    let delivered = deliver::deliver(findings, delivery, &plan, under.as_ref(), stop).await?;
     let facts = agreed.facts(transcript);
     if let Some(under) = &under {
         under.succeeded(facts.clone(), plan.learns().then_some(delivered)).await?;

@@ -259,13 +259,7 @@ impl Jobs {
         conducting.await
     }
 
-    fn run(
-        &self,
-        start: &Start,
-        spec: JobSpec,
-        admitted: &Admitted,
-        cancel: CancellationToken,
-    ) -> Run {
+    fn run(&self, start: &Start, spec: JobSpec, admitted: &Admitted, cancel: CancellationToken) -> Run {
         let (job_id, mut limits) = (start.job_id.as_str(), self.config.limits);
         if let Some(seconds) = spec.deadline_seconds {
             limits.total = limits.total.min(Duration::from_secs(seconds.into()));

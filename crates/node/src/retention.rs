@@ -100,7 +100,9 @@ pub(crate) async fn look_over(book: &Book, results: &Arc<ResultsFolder>) -> Resu
     let folder = Arc::clone(results);
     let (jobs, has_plain) = blocking(move || Ok((folder.jobs()?, folder.has_plain()?))).await?;
     if has_plain {
-        tracing::warn!("the folder of results has .csv files, which are not sealed and which nothing deletes when they are due");
+        tracing::warn!(
+            "the folder of results has .csv files, which are not sealed and which nothing deletes when they are due"
+        );
     }
     for job in jobs {
         let is_whole = lacks(results, &job).await?.is_none();
@@ -114,7 +116,10 @@ pub(crate) async fn look_over(book: &Book, results: &Arc<ResultsFolder>) -> Resu
             }
             JobOf::Result(Keeping::Deleted) => {
                 destroy(results, &job).await?;
-                tracing::warn!(job_id = job, "a result that was deleted was back, as from a backup: it was deleted again");
+                tracing::warn!(
+                    job_id = job,
+                    "a result that was deleted was back, as from a backup: it was deleted again"
+                );
             }
         }
     }

@@ -77,9 +77,8 @@ pub async fn serve(
         let (approvers, results) = (config.approvers as usize, Arc::clone(&results));
         Arc::new(Papers { book, jobs: Arc::clone(&jobs), results, approvers, posted: Notify::new() })
     });
-    let retention = book
-        .clone()
-        .map(|book| tokio::spawn(retention::keep_to_agreements(book, results, shutdown.clone())));
+    let retention =
+        book.clone().map(|book| tokio::spawn(retention::keep_to_agreements(book, results, shutdown.clone())));
     let errands = papers
         .clone()
         .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));

@@ -29,7 +29,10 @@ fn a_result_is_listed_taken_out_and_deleted() {
     let done = site.ask(&["submit", "--watch", "--file", &site.job(&[])]);
     let job = done["job_id"].as_str().unwrap();
     let listed = site.results("shanghai", &["list"]);
-    assert_eq!((&listed[0]["job_id"], &listed[0]["rows"], &listed[0]["state"]), (&job.into(), &50.into(), &"kept".into()));
+    assert_eq!(
+        (&listed[0]["job_id"], &listed[0]["rows"], &listed[0]["state"]),
+        (&job.into(), &50.into(), &"kept".into())
+    );
     assert!(site.results("shanghai", &["list", "--overdue"]).as_array().unwrap().is_empty());
 
     // Not without a purpose, not by an approver, not over a file that is there; and then nothing is there.

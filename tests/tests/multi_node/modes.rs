@@ -88,9 +88,16 @@ async fn both_protocols_deliver_the_same_files() {
         let ecdh = run_over(&world, Protocol::Ecdh, mode).await;
         let vole = run_over(&world, Protocol::Vole, mode).await;
         for node in ["shanghai", "anhui"] {
-            assert_eq!(world.result(node, &ecdh).await.unwrap(), world.result(node, &vole).await.unwrap(), "{mode} at {node}");
+            assert_eq!(
+                world.result(node, &ecdh).await.unwrap(),
+                world.result(node, &vole).await.unwrap(),
+                "{mode} at {node}"
+            );
         }
-        assert_eq!(delivered(&world.result("shanghai", &vole).await.unwrap().unwrap()).len(), rows(&students, &hardship).len());
+        assert_eq!(
+            delivered(&world.result("shanghai", &vole).await.unwrap().unwrap()).len(),
+            rows(&students, &hardship).len()
+        );
         assert_eq!(world.result("anhui", &vole).await.unwrap().is_some(), mode == Mode::Both);
     }
     world.stop().await.unwrap();

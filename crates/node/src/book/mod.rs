@@ -20,12 +20,12 @@ use agreement::{
 };
 use database::{Database, DatabaseError, Location, Migration, SqlError};
 
+pub(crate) use self::results::JobOf;
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
     papers::{Known, News},
     results::{Held, Keeping, Made},
 };
-pub(crate) use self::results::JobOf;
 
 const LAYOUT: &[Migration] = &[
     (1, "book", include_str!("../../migrations/0001_book.sql")),

@@ -139,10 +139,7 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub async fn result(&self, job: &str) -> Result<Option<Held>, BookError> {
-        let row = query(held!("WHERE job = $1"))
-            .bind(job.to_owned())
-            .fetch_optional(self.database.pool())
-            .await?;
+        let row = query(held!("WHERE job = $1")).bind(job.to_owned()).fetch_optional(self.database.pool()).await?;
         row.as_ref().map(Held::read).transpose()
     }
 
@@ -163,13 +160,12 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub async fn overdue(&self, now: Moment, most: u32) -> Result<Vec<Held>, BookError> {
-        let rows = query(held!(
-            "WHERE state = 'deleting' OR (state = 'kept' AND due_s <= $1) ORDER BY due_s, job LIMIT $2"
-        ))
-        .bind(now.seconds())
-        .bind(i64::from(most))
-        .fetch_all(self.database.pool())
-        .await?;
+        let rows =
+            query(held!("WHERE state = 'deleting' OR (state = 'kept' AND due_s <= $1) ORDER BY due_s, job LIMIT $2"))
+                .bind(now.seconds())
+                .bind(i64::from(most))
+                .fetch_all(self.database.pool())
+                .await?;
         rows.iter().map(Held::read).collect()
     }
 
@@ -219,14 +215,13 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub(crate) async fn deleting(&self, job: &str, cause: &str, person: Option<&str>) -> Result<bool, BookError> {
-        let changed = query(
-            "UPDATE results SET state = 'deleting', cause = $2, person = $3 WHERE job = $1 AND state = 'kept'",
-        )
-        .bind(job.to_owned())
-        .bind(cause.to_owned())
-        .bind(person.unwrap_or_default().to_owned())
-        .execute(self.database.pool())
-        .await?;
+        let changed =
+            query("UPDATE results SET state = 'deleting', cause = $2, person = $3 WHERE job = $1 AND state = 'kept'")
+                .bind(job.to_owned())
+                .bind(cause.to_owned())
+                .bind(person.unwrap_or_default().to_owned())
+                .execute(self.database.pool())
+                .await?;
         Ok(changed.rows_affected() > 0)
     }
 

@@ -63,16 +63,8 @@ mod tests {
 
     use super::*;
 
-    const WISHES: [Wish; 8] = [
-        Wish::Tell,
-        Wish::See,
-        Wish::Ask,
-        Wish::Approve,
-        Wish::Suspend,
-        Wish::Settle,
-        Wish::Export,
-        Wish::Delete,
-    ];
+    const WISHES: [Wish; 8] =
+        [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle, Wish::Export, Wish::Delete];
 
     fn caller(participant: &str, duty: Option<Duty>) -> Peer {
         let person = duty.map(|duty| Person { handle: "k-17".parse().unwrap(), duty });

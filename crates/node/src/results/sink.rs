@@ -37,7 +37,8 @@ impl NewResult {
             return Err(RecordError::Exists(place));
         }
         let begun = || {
-            let file = tempfile::Builder::new().prefix(&format!(".{job}.")).suffix(".part").tempfile_in(&results.path)?;
+            let file =
+                tempfile::Builder::new().prefix(&format!(".{job}.")).suffix(".part").tempfile_in(&results.path)?;
             let key = Keys::fresh()?;
             Ok((Writer::begin(file, &key, job)?, key))
         };

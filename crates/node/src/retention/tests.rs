@@ -80,7 +80,10 @@ async fn a_result_that_cannot_be_deleted_stays_overdue_and_holds_up_no_other() {
     delete_due(&site.book, &site.results, late).await.unwrap();
     assert!(!site.has("b"));
     let overdue = site.book.overdue(late, 9).await.unwrap();
-    assert_eq!(overdue.iter().map(|held| (held.job.as_str(), held.is_overdue(late))).collect::<Vec<_>>(), [("a", true)]);
+    assert_eq!(
+        overdue.iter().map(|held| (held.job.as_str(), held.is_overdue(late))).collect::<Vec<_>>(),
+        [("a", true)]
+    );
     assert!(site.deletions("a").await.is_empty());
     fs::remove_dir(&key).unwrap();
     delete_due(&site.book, &site.results, late).await.unwrap();

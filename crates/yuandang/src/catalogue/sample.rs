@@ -8,7 +8,9 @@ use node::{
     config::Dataset,
     quality::{self, Question},
 };
-use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, Target, find_column, standard::Settings};
+use records::{
+    Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, Target, find_column, standard::Settings,
+};
 use serde::Serialize;
 use session::ComputePool;
 use tokio_util::sync::CancellationToken;

@@ -88,7 +88,9 @@ impl Action {
 
     async fn act(self, lang: Lang) -> Result<(), Failure> {
         match self {
-            Self::List { overdue, limit, target } => list(ListResultsRequest { page_size: limit, overdue }, &target, lang).await,
+            Self::List { overdue, limit, target } => {
+                list(ListResultsRequest { page_size: limit, overdue }, &target, lang).await
+            }
             Self::Export { job_id, purpose, case, output, overwrite, target } => {
                 check_output(output.as_ref(), overwrite, &[])?;
                 let request = ExportResultRequest { job_id: job_id.clone(), purpose, case_number: case };
