@@ -90,8 +90,10 @@ pub(crate) async fn keep_to_agreements(book: Book, results: Arc<ResultsFolder>, 
 /// | a file or a key | has a result that was deleted | it is destroyed again |
 /// | no file, or no key | has a result | it is reported, and listed so |
 ///
+/// What cannot be taken up is logged, and holds up nothing else.
+///
 /// # Errors
-/// [`RetentionError`] if one of the two cannot be read, or something cannot be destroyed.
+/// [`RetentionError`] if one of the two cannot be read.
 pub(crate) async fn look_over(book: &Book, results: &Arc<ResultsFolder>) -> Result<(), RetentionError> {
     if !results.is_held() {
         // Another node may be writing in it.
@@ -105,27 +107,32 @@ pub(crate) async fn look_over(book: &Book, results: &Arc<ResultsFolder>) -> Resu
         );
     }
     for job in jobs {
-        let is_whole = lacks(results, &job).await?.is_none();
-        match book.job_of(&job).await? {
-            JobOf::Open if is_whole => {}
-            JobOf::Result(Keeping::Kept | Keeping::Deleting) => {}
-            JobOf::Unknown => tracing::error!(job_id = job, "the folder has a result that the book does not know"),
-            JobOf::Open | JobOf::Ended(_) => {
-                destroy(results, &job).await?;
-                tracing::warn!(job_id = job, "removed what an earlier process left of a result");
-            }
-            JobOf::Result(Keeping::Deleted) => {
-                destroy(results, &job).await?;
-                tracing::warn!(
-                    job_id = job,
-                    "a result that was deleted was back, as from a backup: it was deleted again"
-                );
-            }
+        if let Err(error) = take_up((book, results), &job).await {
+            tracing::error!(job_id = job, %error, "what an earlier process left of a result cannot be taken up");
         }
     }
     for Held { job, .. } in book.results(AT_A_TIME).await?.into_iter().filter(|held| held.keeping == Keeping::Kept) {
         if let Some(what) = lacks(results, &job).await? {
             tracing::error!(job_id = job, what, "a result is not whole");
+        }
+    }
+    Ok(())
+}
+
+/// The part of [`look_over`] that is about one job.
+async fn take_up((book, results): (&Book, &Arc<ResultsFolder>), job: &str) -> Result<(), RetentionError> {
+    let is_whole = lacks(results, job).await?.is_none();
+    match book.job_of(job).await? {
+        JobOf::Open if is_whole => {}
+        JobOf::Result(Keeping::Kept | Keeping::Deleting) => {}
+        JobOf::Unknown => tracing::error!(job_id = job, "the folder has a result that the book does not know"),
+        JobOf::Open | JobOf::Ended(_) => {
+            destroy(results, job).await?;
+            tracing::warn!(job_id = job, "removed what an earlier process left of a result");
+        }
+        JobOf::Result(Keeping::Deleted) => {
+            destroy(results, job).await?;
+            tracing::warn!(job_id = job, "a result that was deleted was back, as from a backup: it was deleted again");
         }
     }
     Ok(())

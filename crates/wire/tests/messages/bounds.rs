@@ -41,7 +41,14 @@ fn every_field_of_bytes_text_or_many_that_a_service_takes_or_gives_carries_a_bou
     let (mut seen, mut fields) = (BTreeSet::new(), Vec::new());
     let travelling = travelling(&pool);
     let services: BTreeSet<&str> = travelling.iter().map(|(service, _)| service.as_str()).collect();
-    let all = ["AgreementService", "CatalogueService", "CoordinationService", "ExchangeService", "JobService"];
+    let all = [
+        "AgreementService",
+        "CatalogueService",
+        "CoordinationService",
+        "ExchangeService",
+        "JobService",
+        "ResultService",
+    ];
     assert_eq!(services, BTreeSet::from(all));
     for (_, message) in &travelling {
         reachable(message, &mut seen, &mut fields);

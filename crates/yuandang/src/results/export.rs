@@ -125,6 +125,15 @@ impl Read for Chunks {
 mod tests {
     use std::fs;
 
+    use tonic::{
+        Request, Response,
+        codegen::tokio_stream::{Iter, iter},
+    };
+    use wire::proto::{
+        DeleteResultRequest, DeleteResultResponse, ListResultsRequest, ListResultsResponse,
+        result_service_server::{ResultService, ResultServiceServer},
+    };
+
     use super::*;
 
     fn written(chunks: &[&[u8]], is_all: bool, address: &str) -> Result<u64, RecordError> {
@@ -153,6 +162,67 @@ mod tests {
         let parquet = folder.path().join("result.parquet");
         assert_eq!(written(&[b"id,a\n1,x\n2,y\n"], true, parquet.to_str().unwrap()).unwrap(), 2);
         assert!(fs::read(parquet).unwrap().starts_with(b"PAR1"));
+    }
+
+    type Answer = Result<ExportResultResponse, tonic::Status>;
+
+    /// A node that answers an export with what a test wants.
+    struct Careless(Vec<Answer>);
+
+    #[tonic::async_trait]
+    impl ResultService for Careless {
+        type ExportResultStream = Iter<std::vec::IntoIter<Answer>>;
+
+        async fn list_results(
+            &self,
+            _: Request<ListResultsRequest>,
+        ) -> Result<Response<ListResultsResponse>, tonic::Status> {
+            Err(tonic::Status::unimplemented(""))
+        }
+
+        async fn export_result(
+            &self,
+            _: Request<ExportResultRequest>,
+        ) -> Result<Response<Self::ExportResultStream>, tonic::Status> {
+            Ok(Response::new(iter(self.0.clone())))
+        }
+
+        async fn delete_result(
+            &self,
+            _: Request<DeleteResultRequest>,
+        ) -> Result<Response<DeleteResultResponse>, tonic::Status> {
+            Err(tonic::Status::unimplemented(""))
+        }
+    }
+
+    /// What becomes of answers: how it ended, and whether the writer was told that it was all.
+    async fn received(answers: Vec<Answer>) -> (Result<(), Failure>, bool) {
+        let mut client = ResultServiceClient::new(ResultServiceServer::new(Careless(answers)));
+        let stream = client.export_result(ExportResultRequest::default()).await.unwrap().into_inner();
+        let (to, mut parts) = mpsc::channel(16);
+        let outcome = receive(stream, to).await;
+        let mut is_all = false;
+        while let Some(part) = parts.recv().await {
+            is_all = matches!(part, Part::End);
+        }
+        (outcome, is_all)
+    }
+
+    #[tokio::test]
+    async fn only_a_stream_of_the_length_that_was_announced_is_whole() {
+        let answer = |bytes, chunk: &'static [u8]| Ok(ExportResultResponse { bytes, chunk: chunk.into() });
+        assert_eq!(received(vec![answer(5, b"id\n"), answer(0, b"1\n")]).await, (Ok(()), true));
+        let broken = || Err(tonic::Status::data_loss("the result is damaged"));
+        for (answers, wanted) in [
+            (vec![answer(5, b"id\n")], Status::Unreachable),
+            (vec![], Status::Unreachable),
+            (vec![answer(5, b"id\n"), answer(0, b"1\n2\n")], Status::Peer),
+            (vec![answer(5, b"id\n"), broken()], Status::Peer),
+            (vec![answer(3, b"id\n"), broken()], Status::Peer),
+        ] {
+            let (outcome, is_all) = received(answers).await;
+            assert_eq!((outcome.unwrap_err().status, is_all), (wanted, false));
+        }
     }
 
     #[test]
