@@ -1,5 +1,5 @@
 //! Two nodes and a coordinator on loopback, over gRPC with mutual TLS: a job is submitted, runs, and
-//! its result stands in the receiver's folder.
+//! the receiver takes its result out of its node.
 //!
 //! `cargo run --release -p yuandang-examples --example two_nodes`
 #![allow(clippy::print_stdout)]
@@ -24,11 +24,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (state, ended) = world.wait("shanghai", &job_id).await?;
     println!("job {job_id} is {state} {}", ended.cause);
 
-    let result = world.result("shanghai", &job_id).unwrap_or_default();
+    let result = world.result("shanghai", &job_id).await?.unwrap_or_default();
     println!("Shanghai holds {} rows; the first are:", result.lines().count().saturating_sub(1));
     for line in result.lines().take(4) {
         println!("  {line}");
     }
-    println!("Anhui holds a result: {}", world.result("anhui", &job_id).is_some());
+    println!("Anhui holds a result: {}", world.result("anhui", &job_id).await?.is_some());
     world.stop().await
 }

@@ -4,7 +4,7 @@ use std::{env, error::Error, fmt::Write, fs, path::PathBuf};
 
 use protox::prost_reflect::{DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "agreements",
     "approvals",
     "bounds",
@@ -15,6 +15,7 @@ const FILES: [&str; 10] = [
     "identities",
     "jobs",
     "receipts",
+    "results",
 ];
 const PACKAGE: &str = "yuandang.v1";
 

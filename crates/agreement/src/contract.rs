@@ -23,6 +23,8 @@ use records::KeyType;
 pub const FORM: u32 = 1;
 /// What digests of agreements are told apart from all others by.
 const CONTEXT: &[u8] = b"yuandang agreement v1\0";
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 
 /// The terms of an agreement (数字合约).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +164,14 @@ pub struct Delivery {
     pub approval: Vec<ParticipantId>,
     /// Days that a result is kept; then its key is destroyed.
     pub retention_days: u32,
+}
+
+impl Delivery {
+    /// When a result that was made at this moment is no longer kept.
+    #[must_use]
+    pub fn due(&self, made: Moment) -> Moment {
+        made.plus(u64::from(self.retention_days).saturating_mul(DAY))
+    }
 }
 
 /// Why an agreement cannot be.

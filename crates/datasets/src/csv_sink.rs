@@ -1,4 +1,4 @@
-//! Results as CSV, whole or not there ([`crate::target`]).
+//! Results as CSV, whole or not there ([`Target`]).
 
 use std::{
     io::{self, Write},
@@ -6,14 +6,9 @@ use std::{
 };
 
 use encoding_rs::GB18030;
-use records::{Encoding, Record, RecordError, RecordSink, SinkHeader};
+use records::{Encoding, Record, RecordError, RecordSink, SinkHeader, Target};
 
-use crate::{
-    csv_row::push_csv_field,
-    fault,
-    label_names::ResultColumns,
-    target::{NewFile, Target},
-};
+use crate::{csv_row::push_csv_field, fault, label_names::ResultColumns, target::NewFile};
 
 /// A CSV file that is being written. Rows stand in it byte for byte as [`Record::raw`] has them.
 pub struct CsvSink {

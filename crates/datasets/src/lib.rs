@@ -35,7 +35,7 @@ use std::{
     time::SystemTime,
 };
 
-use records::{Datasets, Encoding, RecordError, RecordSink, RecordSource, SinkHeader};
+use records::{Datasets, Encoding, RecordError, RecordSink, RecordSource, SinkHeader, Target};
 
 use crate::{
     address::{Address, Format, Options, Place},
@@ -44,7 +44,7 @@ use crate::{
     parquet_sink::ParquetSink,
     parquet_source::ParquetSource,
     postgres::TableSink,
-    target::{NewFile, Target},
+    target::NewFile,
     watched::{Watch, Watched},
 };
 
@@ -153,6 +153,15 @@ impl Datasets for Files {
                 begin(Box::new(object), Format::of(Path::new(&name.key)), header, labels)
             }
         }
+    }
+
+    fn write_csv(
+        &self,
+        target: Box<dyn Target>,
+        header: &SinkHeader,
+        labels: &[String],
+    ) -> Result<Box<dyn RecordSink>, RecordError> {
+        begin(target, Format::Csv, header, labels)
     }
 }
 

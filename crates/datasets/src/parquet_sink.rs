@@ -1,4 +1,4 @@
-//! Results as Parquet, whole or not there ([`crate::target`]).
+//! Results as Parquet, whole or not there ([`Target`]).
 //!
 //! Columns keep the types of a source that was Parquet; all others, and labels, are text. The empty text
 //! is written as a missing value.
@@ -8,13 +8,12 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, builder::StringBuilder};
 use arrow_schema::Schema;
 use parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties};
-use records::{Record, RecordError, RecordSink, SinkHeader};
+use records::{Record, RecordError, RecordSink, SinkHeader, Target};
 
 use crate::{
     arrow_text::{result_schema, typed_batch},
     label_names::ResultColumns,
     parquet_source::{describe, schema_of},
-    target::Target,
 };
 
 /// Rows that are gathered before they are encoded.

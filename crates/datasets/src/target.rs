@@ -6,24 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use records::RecordError;
+use records::{RecordError, Target};
 use tempfile::NamedTempFile;
 
 use crate::fault;
 
 /// Bytes that are held before they are written.
 const BUFFER: usize = 128 * 1024;
-
-/// A place for bytes that shows all of them at once, or nothing. One that is dropped leaves nothing.
-///
-/// What `Write` fails with may be a [`RecordError`] within ([`fault::of_io`]).
-pub(crate) trait Target: Write + Send {
-    /// What it is called in messages to its operator.
-    fn place(&self) -> &str;
-
-    /// Makes what was written durable and visible.
-    fn commit(self: Box<Self>) -> Result<(), RecordError>;
-}
 
 /// A file in the folder of the result, under another name until [`commit`](Target::commit). It can be read
 /// by its owner alone: results are about persons.

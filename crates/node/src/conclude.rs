@@ -59,13 +59,13 @@ async fn conclude_until(mut run: Run, stop: &Stop) -> Result<RunReport, RunError
     let transcript = tally.transcript().ok_or_else(lacks)?;
     let prepare_seconds = began.elapsed().as_secs_f64();
     let facts = facts(&run, &plan, (prepared.commitment, prepared.padded_size), peer, transcript).await?;
-    let Delivered { matched, withheld, rows_written, unreadable_labels } =
-        deliver::deliver(findings, prepared.delivery, &plan, run.under.as_ref(), stop).await?;
+    let delivered = deliver::deliver(findings, prepared.delivery, &plan, run.under.as_ref(), stop).await?;
     if let Some(under) = &run.under {
-        under.succeeded(facts.clone(), (plan.learns(), withheld)).await?;
+        under.succeeded(facts.clone(), plan.learns().then_some(delivered)).await?;
     }
     note_delivery(run.checkpoints.clone(), &run.job_id, transcript, stop).await;
     let now = Instant::now();
+    let Delivered { matched, withheld, rows_written, unreadable_labels, .. } = delivered;
     Ok(RunReport {
         participant: plan.me.clone(),
         role: plan.own.role,

@@ -157,15 +157,15 @@ async fn conduct_until(
         tally.transcript().ok_or_else(|| RunError::Own("a fault in this program: a bin lacks".to_owned()))?;
 
     let delivering = Instant::now();
-    let Delivered { matched, withheld, rows_written, unreadable_labels } =
-        deliver::deliver(findings, delivery, &plan, under.as_ref(), stop).await?;
+    let delivered = deliver::deliver(findings, delivery, &plan, under.as_ref(), stop).await?;
     let facts = agreed.facts(transcript);
     if let Some(under) = &under {
-        under.succeeded(facts.clone(), (plan.learns(), withheld)).await?;
+        under.succeeded(facts.clone(), plan.learns().then_some(delivered)).await?;
     }
     if !is_gate {
         note_delivery(checkpoints, &job_id, transcript, stop).await;
     }
+    let Delivered { matched, withheld, rows_written, unreadable_labels, .. } = delivered;
     Ok(RunReport {
         participant: plan.me.clone(),
         role: plan.own.role,

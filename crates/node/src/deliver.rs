@@ -7,7 +7,9 @@
 use agreement::Mode;
 use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, label_list};
 
-use crate::{error::RunError, findings::Findings, plan::Plan, prepare::Delivery, stop::Stop, under::Under};
+use crate::{
+    error::RunError, findings::Findings, plan::Plan, prepare::Delivery, run::Output, stop::Stop, under::Under,
+};
 
 /// The header of a result that is a number alone.
 const COUNT_HEADER: &[u8] = b"matched";
@@ -21,28 +23,50 @@ pub(crate) struct Delivered {
     pub(crate) withheld: bool,
     /// Records written, if there was somewhere to write them.
     pub(crate) rows_written: Option<u64>,
+    /// Bytes of the result before it was sealed, if it was.
+    pub(crate) sealed_bytes: Option<u64>,
     /// Matches whose label the peer sealed or wrote wrongly: they have empty values.
     pub(crate) unreadable_labels: u64,
 }
 
-/// Begins the result at `output`, for records framed as `header`.
-///
-/// # Errors
-/// [`RunError::Records`] if it cannot be there.
-pub(crate) fn begin(
-    datasets: &dyn Datasets,
-    output: &str,
-    overwrite: bool,
-    header: &SinkHeader,
-    plan: &Plan,
-) -> Result<Box<dyn RecordSink>, RunError> {
-    Ok(match plan.terms.mode {
-        Mode::Cardinality => {
-            let header = SinkHeader::of_line(COUNT_HEADER);
-            datasets.create(output, &header, &[], overwrite)?
-        }
-        _ => datasets.create(output, header, &plan.terms.label_columns, overwrite)?,
-    })
+/// Where a run's result goes.
+pub(crate) struct Outlet {
+    pub(crate) job_id: String,
+    pub(crate) output: Output,
+    /// Whether a result that is there already is replaced.
+    pub(crate) overwrite: bool,
+}
+
+impl Outlet {
+    /// Begins the result, for records framed as `header`.
+    ///
+    /// # Errors
+    /// [`RunError::Records`] if it cannot be there.
+    pub(crate) fn begin(
+        &self,
+        datasets: &dyn Datasets,
+        header: &SinkHeader,
+        plan: &Plan,
+    ) -> Result<Box<dyn RecordSink>, RunError> {
+        let count = SinkHeader::of_line(COUNT_HEADER);
+        let (header, labels) = match plan.terms.mode {
+            Mode::Cardinality => (&count, &[][..]),
+            _ => (header, &plan.terms.label_columns[..]),
+        };
+        Ok(match &self.output {
+            Output::Address(address) => datasets.create(address, header, labels, self.overwrite)?,
+            Output::Folder(results) => {
+                datasets.write_csv(results.begin(&self.job_id, self.overwrite)?, header, labels)?
+            }
+        })
+    }
+
+    /// Bytes of a sealed result that is there.
+    fn sealed_bytes(&self) -> Result<Option<u64>, RunError> {
+        let Output::Folder(results) = &self.output else { return Ok(None) };
+        let bytes = results.bytes(&self.job_id);
+        bytes.map(Some).map_err(|error| RunError::Own(format!("the result that was written: {error}")))
+    }
 }
 
 /// Delivers what was found. Nothing is there if it fails.
@@ -82,17 +106,20 @@ fn deliver_blocking(
     };
     if counts_only {
         let rows_written = Some(write_count(delivery.sink, matched.unwrap_or(0))?);
-        return Ok(Delivered { matched, withheld: false, rows_written, unreadable_labels });
+        let sealed_bytes = delivery.outlet.sealed_bytes()?;
+        return Ok(Delivered { matched, withheld: false, rows_written, sealed_bytes, unreadable_labels });
     }
     let written = write_rows(&mut delivery, &mut findings, stop);
     // A source that was stopped says no more than that it could not be read.
     stop.check()?;
     written?;
-    Ok(Delivered { matched, withheld: false, rows_written: Some(delivery.sink.commit()?), unreadable_labels })
+    let rows_written = Some(delivery.sink.commit()?);
+    let sealed_bytes = delivery.outlet.sealed_bytes()?;
+    Ok(Delivered { matched, withheld: false, rows_written, sealed_bytes, unreadable_labels })
 }
 
 fn write_rows(delivery: &mut Delivery, findings: &mut Findings, stop: &Stop) -> Result<(), RunError> {
-    let Delivery { sink, source, entered } = delivery;
+    let Delivery { sink, source, entered, .. } = delivery;
     let mut rows = source.open(stop)?;
     let columns = findings.label_columns().unwrap_or(0);
     let empty = vec![&[][..]; columns];

@@ -30,7 +30,8 @@ use crate::{
     prepare::random,
     rendezvous::{Attempt, Rendezvous},
     reports::Reports,
-    run::{Guarding, Input, Run, RunReport, Stage},
+    results::ResultsFolder,
+    run::{Guarding, Input, Output, Run, RunReport, Stage},
 };
 
 /// Jobs that may wait for their turn, for each session that may run.
@@ -66,6 +67,7 @@ pub(crate) struct Jobs {
     config: Arc<NodeConfig>,
     checkpoints: Option<Checkpoints>,
     datasets: Arc<dyn Datasets>,
+    results: Arc<ResultsFolder>,
     pins: Pins,
     compute: ComputePool,
     rendezvous: Arc<Rendezvous>,
@@ -85,7 +87,7 @@ impl Jobs {
     /// No job so far.
     pub(crate) fn new(
         config: Arc<NodeConfig>,
-        datasets: Arc<dyn Datasets>,
+        (datasets, results): (Arc<dyn Datasets>, Arc<ResultsFolder>),
         (pins, compute): (Pins, ComputePool),
         rendezvous: Arc<Rendezvous>,
         (listens, book): (bool, Option<Book>),
@@ -102,6 +104,7 @@ impl Jobs {
             guard: guard(&config.guard)?,
             config,
             datasets,
+            results,
             pins,
             compute,
             rendezvous,
@@ -209,7 +212,7 @@ impl Jobs {
         };
         let under = self.rule(job_id, &spec).await?;
         self.reports.started(job_id);
-        let mut run = self.run(start, spec, &admitted, current.cancel.clone())?;
+        let mut run = self.run(start, spec, &admitted, current.cancel.clone());
         run.under = Some(under.clone());
         let outcome = self.conduct(start, run, &admitted, (expected, current)).await;
         if let Err(error) = &outcome {
@@ -218,26 +221,16 @@ impl Jobs {
         outcome
     }
 
-    fn run(
-        &self,
-        start: &Start,
-        spec: JobSpec,
-        admitted: &Admitted,
-        cancel: CancellationToken,
-    ) -> Result<Run, RunError> {
+    fn run(&self, start: &Start, spec: JobSpec, admitted: &Admitted, cancel: CancellationToken) -> Run {
         let (job_id, mut limits) = (start.job_id.as_str(), self.config.limits);
         if let Some(seconds) = spec.deadline_seconds {
             limits.total = limits.total.min(Duration::from_secs(seconds.into()));
         }
-        let output = self.config.results.join(format!("{job_id}.csv"));
-        let output = output
-            .to_str()
-            .ok_or_else(|| RunError::Configuration("the path of the folder for results is not UTF-8".to_owned()))?;
         let own = (self.config.participant.clone(), self.config.identity);
         // Another may have been accepted for it since the configuration was read.
         let peer = &admitted.peer.participant;
         let theirs = self.pins.identity(peer).unwrap_or(admitted.peer.identity);
-        Ok(Run {
+        Run {
             job_id: job_id.to_owned(),
             attempt: start.attempt,
             spec,
@@ -246,7 +239,7 @@ impl Jobs {
             input: Input::Dataset {
                 datasets: Arc::clone(&self.datasets),
                 source: admitted.dataset.source.clone(),
-                output: Some(output.to_owned()),
+                output: Some(Output::Folder(Arc::clone(&self.results))),
                 overwrite: false,
             },
             limits,
@@ -262,7 +255,7 @@ impl Jobs {
             // A job says how; choosing is for runs whose sides have one owner.
             choose: None,
             network: None,
-        })
+        }
     }
 
     /// Reports the end of a job, and logs it. What is reported says no more of matches than that there was a

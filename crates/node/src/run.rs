@@ -22,6 +22,7 @@ use crate::{
     guard::Guard,
     lines::Given,
     link::Link,
+    results::ResultsFolder,
     space::Space,
     under::Under,
 };
@@ -130,12 +131,21 @@ pub enum Input {
         /// Its address.
         source: String,
         /// Where the result goes, if this side gets one and it is to be kept.
-        output: Option<String>,
+        output: Option<Output>,
         /// Whether a result that is there already is replaced.
         overwrite: bool,
     },
     /// Keys without records: the result is a count.
     Items(Vec<CanonicalKey>),
+}
+
+/// Where a result goes.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// In plain, to the place that this address of a dataset names.
+    Address(String),
+    /// Sealed, into a node's folder of results, under the name of its job.
+    Folder(Arc<ResultsFolder>),
 }
 
 impl fmt::Debug for Run {

@@ -18,9 +18,10 @@ use crate::{
     error::NodeError,
     exchange,
     jobs::{Jobs, PARTING},
+    receipt_retention::keep_receipts,
     rendezvous::Rendezvous,
     results::ResultsFolder,
-    retention::keep_receipts,
+    retention,
 };
 
 /// How long a TLS handshake may take.
@@ -49,16 +50,20 @@ pub async fn serve(
         check_datasets(&checked.datasets, &*opener)?;
         take_results(&checked.results)
     });
-    let _held = ready.await.map_err(|error| own(&error))??;
+    let results = Arc::new(ready.await.map_err(|error| own(&error))??);
     let book = book(&config).await?;
     let config = Arc::new(current(&config, book.as_ref()));
+    if let Some(book) = &book {
+        // Before a job begins, so that what is there is an earlier process's.
+        retention::look_over(book, &results).await.map_err(|error| own(&error))?;
+    }
     let pins = config.peer_pins().map_err(|error| own(&error))?;
     let callers = config.caller_pins().map_err(|error| own(&error))?;
     let compute = ComputePool::new(config.threads as usize).map_err(|error| own(&error))?;
     let rendezvous = Rendezvous::new(config.max_sessions as usize, config.rendezvous, shutdown.clone());
     let jobs = Jobs::new(
         Arc::clone(&config),
-        datasets,
+        (datasets, Arc::clone(&results)),
         (pins.clone(), compute),
         Arc::clone(&rendezvous),
         (listener.is_some(), book.clone()),
@@ -72,8 +77,8 @@ pub async fn serve(
         let approvers = config.approvers as usize;
         let coordinator = config.coordinator.as_ref().map(|coordinator| coordinator.identity);
         let doors = Doors { peers: pins.clone(), callers: callers.clone(), coordinator };
-        let (jobs, config) = (Arc::clone(&jobs), Arc::clone(&config));
-        Arc::new(Papers { book, jobs, approvers, config, doors, posted: Notify::new() })
+        let (jobs, config, results) = (Arc::clone(&jobs), Arc::clone(&config), Arc::clone(&results));
+        Arc::new(Papers { book, jobs, results, approvers, config, doors, posted: Notify::new() })
     });
     let agent = config.coordinator.clone().map(|coordinator| {
         tokio::spawn(agent::attach(
@@ -83,6 +88,8 @@ pub async fn serve(
             shutdown.clone(),
         ))
     });
+    let retention =
+        book.clone().map(|book| tokio::spawn(retention::keep_to_agreements(book, results, shutdown.clone())));
     let errands = papers
         .clone()
         .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));
@@ -102,7 +109,7 @@ pub async fn serve(
     {
         agent.abort();
     }
-    for task in errands.into_iter().chain(keeping) {
+    for task in [errands, keeping, retention].into_iter().flatten() {
         // It ends with the node; what it was about is done again after the next start.
         task.abort();
     }
@@ -147,6 +154,7 @@ async fn serve_peers(
         .add_service(exchange::service(rendezvous))
         .add_optional_service(papers.clone().map(desk::approvals))
         .add_optional_service(papers.clone().map(desk::receipt_service))
+        .add_optional_service(papers.clone().map(desk::results_service))
         .add_optional_service(papers.clone().map(desk::identity_service))
         .add_optional_service(papers.map(desk::service))
         .add_service(wire::server::health(&[SERVICE_NAME]).await)

@@ -16,8 +16,9 @@ use agreement::{
 use database::Location;
 
 use crate::{
-    book::{Admission, Answer, Asking, Book, BookError, JobRequest, Question, Ruling},
+    book::{Admission, Answer, Asking, Book, BookError, JobRequest, Made, Question, Ruling},
     clock::now,
+    deliver::Delivered,
     error::RunError,
 };
 
@@ -181,15 +182,19 @@ impl Under {
         admit_result(self.agreement(), matched).is_ok()
     }
 
-    /// Notes that the run is done on both sides, and what became of the result here, with a receipt of each.
-    pub(crate) async fn succeeded(&self, facts: RunFacts, (learns, withheld): (bool, bool)) -> Result<(), RunError> {
+    /// Notes that the run is done on both sides, and what became of the result here, with a receipt of each. `delivered` is
+    /// nothing at a side that learns nothing.
+    pub(crate) async fn succeeded(&self, facts: RunFacts, delivered: Option<Delivered>) -> Result<(), RunError> {
         let at = now()?;
         let mut receipts = vec![Receipt { run: Some(facts), ..self.receipt(Event::Succeeded, at) }];
-        if learns {
+        if let Some(Delivered { withheld, .. }) = delivered {
             let event = if withheld { Event::Withheld } else { Event::Delivered };
             receipts.push(self.receipt(event, at));
         }
-        self.ended("Succeeded", receipts).await
+        let sealed = delivered.and_then(|delivered| delivered.sealed_bytes.zip(delivered.rows_written));
+        let due = self.agreement().delivery.due(at);
+        let made = sealed.map(|(bytes, rows)| Made { rows, bytes, at, due });
+        self.ended("Succeeded", receipts, made).await
     }
 
     /// Notes that the run is over without a result, with a receipt of why.
@@ -198,16 +203,16 @@ impl Under {
         let cause = Some(cause).filter(|cause| !cause.is_empty());
         let event = if matches!(error, RunError::TooFew(_)) { Event::Withheld } else { Event::Failed };
         let receipt = Receipt { cause, ..self.receipt(event, now()?) };
-        self.ended(&error.job_state().to_string(), vec![receipt]).await
+        self.ended(&error.job_state().to_string(), vec![receipt], None).await
     }
 
-    async fn ended(&self, outcome: &str, receipts: Vec<Receipt>) -> Result<(), RunError> {
+    async fn ended(&self, outcome: &str, receipts: Vec<Receipt>, made: Option<Made>) -> Result<(), RunError> {
         let job = &self.signed_use().statement().job;
         let own = |error: BookError| RunError::Own(error.to_string());
         let me = self.book.participant();
         let others = self.agreement().parties.iter().map(|party| &party.participant).filter(|party| *party != me);
         let others: Vec<&ParticipantId> = others.collect();
-        self.book.ended(job, outcome, (receipts, &others)).await.map_err(own)?;
+        self.book.ended(job, outcome, (receipts, &others), made.as_ref()).await.map_err(own)?;
         // Those of peers that came before ours was there.
         self.book.compare_all(job, now()?).await.map(drop).map_err(own)
     }

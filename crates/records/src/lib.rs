@@ -20,6 +20,6 @@ pub mod tally;
 
 pub use fingerprint::{Fingerprint, Fingerprinted};
 pub use key::{CanonicalKey, KeyError, KeySpec, Keyed, Refusal, Unkeyed};
-pub use record::{Datasets, Encoding, Record, RecordError, RecordSink, RecordSource, SinkHeader, find_column};
+pub use record::{Datasets, Encoding, Record, RecordError, RecordSink, RecordSource, SinkHeader, Target, find_column};
 pub use standard::{KeyType, Reason, Warning, Warnings};
 pub use tally::{RowCounts, Tally};

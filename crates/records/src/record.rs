@@ -1,6 +1,6 @@
 //! Reading and writing records: the traits between a node and wherever a department keeps its data.
 
-use std::{fmt, ops::Range, time::SystemTime};
+use std::{fmt, io::Write, ops::Range, time::SystemTime};
 
 /// Why records could not be read or written. Every message names the place and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -264,6 +264,20 @@ pub trait RecordSink: Send {
     fn commit(self: Box<Self>) -> Result<u64, RecordError>;
 }
 
+/// A place for the bytes of a result that shows all of them at once, or nothing. One that is dropped leaves nothing.
+///
+/// What `Write` fails with may be a [`RecordError`] within.
+pub trait Target: Write + Send {
+    /// What it is called in messages to its operator.
+    fn place(&self) -> &str;
+
+    /// Makes what was written durable and visible.
+    ///
+    /// # Errors
+    /// [`RecordError`]; nothing is visible then.
+    fn commit(self: Box<Self>) -> Result<(), RecordError>;
+}
+
 /// Opens sources and sinks by their address. A node is handed one, so that it knows no format.
 pub trait Datasets: Send + Sync {
     /// Opens a source for one pass.
@@ -282,6 +296,17 @@ pub trait Datasets: Send + Sync {
         header: &SinkHeader,
         labels: &[String],
         overwrite: bool,
+    ) -> Result<Box<dyn RecordSink>, RecordError>;
+
+    /// Begins CSV for records framed as `header` in a place of the caller's, with `labels` as further columns.
+    ///
+    /// # Errors
+    /// [`RecordError`] if its first line cannot be written.
+    fn write_csv(
+        &self,
+        target: Box<dyn Target>,
+        header: &SinkHeader,
+        labels: &[String],
     ) -> Result<Box<dyn RecordSink>, RecordError>;
 
     /// When the source was last changed; nothing where that is not known, as of a query.

@@ -5,6 +5,7 @@
 pub mod agreements;
 pub mod outsider;
 pub mod participants;
+pub mod results;
 pub mod rows;
 pub mod world;
 

@@ -259,13 +259,6 @@ impl World {
         self.wait(name, &job_id).await
     }
 
-    /// What `name` holds as the result of a job, if anything.
-    #[must_use]
-    pub fn result(&self, name: &str, job_id: &str) -> Option<String> {
-        let node = self.nodes.get(name)?;
-        fs::read_to_string(node.folder.join("results").join(format!("{job_id}.csv"))).ok()
-    }
-
     /// Stops one node as its operator would.
     ///
     /// # Errors

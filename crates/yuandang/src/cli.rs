@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     agreements, bench, catalogue, cert, check, demo, failure::Failure, generate, identity, job, match_files, not_built,
-    party, receipts, serve, text::Lang,
+    party, receipts, results, serve, text::Lang,
 };
 
 /// Find what two provinces have in common, without showing each other a record
@@ -55,8 +55,9 @@ enum Command {
     /// Receipts of what was done: list, show, verify, meter
     #[command(subcommand)]
     Receipts(receipts::Action),
-    /// Results and their delivery (not built yet)
-    Result(not_built::Arguments),
+    /// Results of this participant's node: list, export, delete
+    #[command(subcommand)]
+    Result(results::Action),
     /// Ask about single persons (not built yet)
     Lookup(not_built::Arguments),
     /// The tamper-evident log (not built yet)
@@ -87,7 +88,7 @@ impl Cli {
             Command::Catalogue(action) => action.run(lang),
             Command::Agreement(action) => action.run(lang),
             Command::Receipts(action) => action.run(lang),
-            Command::Result(rest) => rest.run("result"),
+            Command::Result(action) => action.run(lang),
             Command::Lookup(rest) => rest.run("lookup"),
             Command::Ledger(rest) => rest.run("ledger"),
             Command::Party => party::run(),

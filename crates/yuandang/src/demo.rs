@@ -106,7 +106,8 @@ impl Arguments {
             return Err(Failure::other(format_args!("the job is {}: {}", outcome.job.state, outcome.job.cause)));
         }
         let figures = [RECEIVER, SENDER].map(|name| world.figures(name));
-        let findings = Findings::of(world.folder(), &outcome, figures)?;
+        let result = world.take_out(&outcome.job.job_id).await?;
+        let findings = Findings::of(world.folder(), (result.as_path(), outcome.seconds), figures)?;
         screen::line(&text::demo::learned(lang, &findings))?;
         findings.check()?;
         screen::line(&text::demo::checked(lang, &findings))?;

@@ -28,6 +28,7 @@ pub mod party;
 pub mod progress;
 pub mod receipts;
 pub mod resources;
+pub mod results;
 pub mod screen;
 pub mod serve;
 pub mod space;

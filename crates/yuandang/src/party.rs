@@ -9,7 +9,7 @@ use std::{
 
 use agreement::{Digest, IdentityKey, IdentityPublicKey, JobSpec, Moment, ParticipantId, Role, Signed, acts::Consent};
 use datasets::Files;
-use node::{Facts, Input, ProtocolHook, Run, RunError, RunReport, Under};
+use node::{Facts, Input, Output, ProtocolHook, Run, RunError, RunReport, Under};
 use records::{CanonicalKey, Refusal};
 use serde::{Serialize, de::DeserializeOwned};
 use session::{ComputePool, Limits, PhaseProgress};
@@ -151,6 +151,7 @@ fn the_run(
         identities,
         input: match order.input {
             PartyInput::Dataset { source, output, overwrite } => {
+                let output = output.map(Output::Address);
                 Input::Dataset { datasets: Arc::new(Files::new()), source, output, overwrite }
             }
             PartyInput::MadeUp { count, shared } => Input::Items(made_up(order.role, count, shared)),

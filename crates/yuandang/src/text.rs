@@ -9,6 +9,7 @@ pub mod identity;
 pub mod job;
 pub mod matching;
 pub mod receipts;
+pub mod results;
 pub mod supervisor;
 
 use clap::ValueEnum;

@@ -77,8 +77,8 @@ fn two_provinces_come_to_an_agreement_and_run_under_it_until_it_is_revoked() {
     fs::write(&job, format!("agreement = \"{digest}\"\n{text}")).unwrap();
     let done = site.ask(&["submit", "--watch", "--file", &job]);
     assert_eq!(done["state"], "Succeeded", "{done}");
-    let result = fs::read_to_string(site.path(&format!("shanghai/results/{}.csv", done["job_id"].as_str().unwrap())));
-    assert_eq!(result.unwrap().lines().count(), 1 + 50);
+    let result = site.result("shanghai", done["job_id"].as_str().unwrap());
+    assert_eq!(result.lines().count(), 1 + 50);
 
     site.agreement("anhui", "approver", &["revoke", short, "--reason", "the law has changed"]);
     until_state(&site, "shanghai", &digest, "Revoked");

@@ -48,7 +48,7 @@ fn killed_while_it_runs(students: u64, kills: u32) {
     assert_eq!(ended["state"], "Succeeded", "{ended}");
     matched += finished_bins(&nodes[0].log());
 
-    let result = fs::read_to_string(site.path(&format!("shanghai/results/{job}.csv"))).unwrap();
+    let result = site.result("shanghai", &job);
     // The labels stand behind the five columns of the students.
     let rows: Vec<String> =
         result.lines().skip(1).map(|row| row.split(',').take(5).collect::<Vec<_>>().join(",")).collect();
@@ -95,7 +95,7 @@ fn a_node_that_is_killed_at_the_very_end_of_a_job_loses_nothing() {
         nodes[which] = site.start(name);
         let ended = site.until_state(&job, &["Succeeded", "Failed", "Rejected", "Cancelled", "TimedOut"]);
         assert_eq!(ended["state"], "Succeeded", "round {round}: {ended}");
-        let result = fs::read_to_string(site.path(&format!("shanghai/results/{job}.csv"))).unwrap();
+        let result = site.result("shanghai", &job);
         assert_eq!(result.lines().count(), expected(&site).len() + 1, "round {round}");
     }
 }

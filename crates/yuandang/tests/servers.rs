@@ -22,10 +22,10 @@ fn two_nodes_match_and_everybody_ends_in_order() {
     assert_eq!((&job["state"], &job["mode"]), (&"Succeeded".into(), &"labelled".into()));
 
     let id = job["job_id"].as_str().unwrap();
-    let result = fs::read_to_string(site.path(&format!("shanghai/results/{id}.csv"))).unwrap();
+    let result = site.result("shanghai", id);
     assert_eq!(result.lines().count(), 1 + 50);
     assert!(result.lines().next().unwrap().ends_with(",category,valid_to"), "{result}");
-    assert!(names(&site.path("anhui/results")).is_empty());
+    assert!(site.sealed("anhui").is_empty());
     for node in [&shanghai, &anhui] {
         // What its rows are like, and what the job will take, before anything of the protocol leaves.
         for words in ["rows were read", "age_days=0", "matching begins", "expected_memory_bytes="] {
@@ -57,13 +57,13 @@ fn a_node_that_is_stopped_tells_the_others_and_its_jobs_go_on_when_it_is_back() 
     let job = site.until_state(&id, &["Queued"]);
     let cause = job["cause"].as_str().unwrap();
     assert!(cause.contains("anhui") && cause.contains("shutting down"), "{cause}");
-    assert!(names(&site.path("anhui/results")).is_empty());
+    assert!(site.sealed("anhui").is_empty());
     // The job waits when the first of the two says so; the other may still be removing what it began.
-    until("the end of what was begun", || names(&site.path("shanghai/results")).is_empty().then_some(()));
+    until("the end of what was begun", || site.sealed("shanghai").is_empty().then_some(()));
 
     let _anhui = site.start("anhui");
     site.until_state(&id, &["Succeeded"]);
-    assert_eq!(names(&site.path("shanghai/results")), [format!("{id}.csv")]);
+    assert_eq!(site.sealed("shanghai"), [format!("{id}.sealed")]);
     let job = site.ask(&[
         "submit",
         "--watch",
@@ -83,7 +83,7 @@ fn a_node_that_dies_is_named_and_its_job_waits_for_it() {
     anhui.signal(Signal::SIGKILL);
     let job = site.until_state(&id, &["Queued"]);
     assert!(job["cause"].as_str().unwrap().contains("anhui: its node left"), "{job}");
-    assert!(names(&site.path("shanghai/results")).is_empty());
+    assert!(site.sealed("shanghai").is_empty());
     let cancelled = site.ask(&["cancel", &id]);
     assert_eq!(cancelled["state"], "Cancelled", "{cancelled}");
     // Nothing of it is kept.
@@ -102,7 +102,7 @@ fn a_running_job_is_cancelled_on_both_sides() {
     assert!(job["cause"].as_str().unwrap().contains("asked for by mistake"), "{job}");
     shanghai.says("job ended without a result");
     anhui.says("job ended without a result");
-    assert!(names(&site.path("shanghai/results")).is_empty());
+    assert!(site.sealed("shanghai").is_empty());
 }
 
 /// Issues a certificate with the identity of `whose`, and puts it where `server` has its own.
@@ -170,7 +170,7 @@ fn a_configuration_with_mistakes_is_refused_with_all_of_them() {
 fn a_node_that_cannot_serve_says_so_before_it_listens() {
     let site = Site::new(10, 10, 1);
     fs::remove_file(site.path("shanghai/students.csv")).unwrap();
-    fs::remove_dir(site.path("shanghai/results")).unwrap();
+    fs::remove_dir_all(site.path("shanghai/results")).unwrap();
     fs::write(site.path("shanghai/results"), "").unwrap();
     let said = support::fails(2, &["node", "--config", &site.path("shanghai/config.toml")]);
     assert!(said.contains("results: ") && said.contains("students.csv"), "{said}");

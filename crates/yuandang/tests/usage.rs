@@ -49,6 +49,8 @@ fn wrong_usage_ends_with_2() {
         &["job", "list"],
         &["catalogue"],
         &["catalogue", "search"],
+        &["result", "list"],
+        &["result", "export", "7"],
     ] {
         let output = yuandang(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -59,10 +61,9 @@ fn wrong_usage_ends_with_2() {
 #[test]
 fn commands_of_later_versions_say_so() {
     for arguments in [
-        &["result", "fetch", "7"][..],
+        &["lookup"][..],
         &["lookup", "--id", "7"],
         &["ledger", "verify", "--all"],
-        &["job", "approve", "7"],
         &["job", "suspend", "7"],
         &["job", "resume", "7"],
     ] {

@@ -41,7 +41,6 @@ async fn what_is_agreed_runs_and_both_sides_receipts_say_the_same() {
         let id = world.submit("shanghai", &job).await.unwrap();
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
-        assert!(world.result("shanghai", &id).is_some());
         let (ours, theirs) = (receipts(&world, "shanghai", &id).await, receipts(&world, "anhui", &id).await);
         assert_eq!(events(&ours), [Event::Admitted, Event::Succeeded, Event::Delivered]);
         let sender = match mode {
@@ -54,6 +53,7 @@ async fn what_is_agreed_runs_and_both_sides_receipts_say_the_same() {
         let run = |receipts: &[Signed<Receipt>]| receipts[1].statement().run.clone().unwrap();
         assert_eq!(run(&ours).difference(&run(&theirs)), None);
         assert_eq!(run(&ours).inputs.iter().map(|input| input.use_number).collect::<Vec<_>>(), [1, 1]);
+        assert!(world.result("shanghai", &id).await.unwrap().is_some());
     }
     for name in ["shanghai", "anhui"] {
         verify_chain(&world.node(name).unwrap().book.receipts(1, 100).await.unwrap(), None).unwrap();
@@ -85,10 +85,10 @@ async fn a_result_below_the_smallest_is_withheld_and_nobody_is_told() {
         let id = world.submit("shanghai", &agreed).await.unwrap();
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!((state, ended.cause.as_str()), (JobState::Succeeded, ""));
-        assert_eq!(world.result("shanghai", &id).is_some(), delivered);
         let last = if delivered { Event::Delivered } else { Event::Withheld };
         assert_eq!(events(&receipts(&world, "shanghai", &id).await).last(), Some(&last));
         assert_eq!(events(&receipts(&world, "anhui", &id).await), [Event::Admitted, Event::Succeeded]);
+        assert_eq!(world.result("shanghai", &id).await.unwrap().is_some(), delivered);
     }
     world.stop().await.unwrap();
 }
@@ -146,7 +146,7 @@ async fn a_job_that_the_coordinator_alters_is_refused_with_a_receipt() {
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Rejected, "{wanted}: {}", ended.cause);
         assert!(ended.cause.contains(wanted), "{wanted}: {}", ended.cause);
-        assert_eq!(world.result("shanghai", &id), None);
+        assert_eq!(world.result("shanghai", &id).await.unwrap(), None);
         if altered.agreement_digest.is_some() {
             let told = [receipts(&world, "shanghai", &id).await, receipts(&world, "anhui", &id).await].concat();
             let said = |receipt: &Signed<Receipt>| {

@@ -104,7 +104,7 @@ async fn a_job_that_an_approver_rejects_ends_with_the_reason() {
     assert_eq!(state, JobState::Rejected, "{}", ended.cause);
     assert!(ended.cause.contains("anhui") && ended.cause.contains("no such case"), "{}", ended.cause);
     assert_eq!(events(&world, "anhui", &id).await, [Event::Rejected, Event::Refused]);
-    assert!(world.result("shanghai", &id).is_none());
+    assert!(world.result("shanghai", &id).await.unwrap().is_none());
     // It is over, and nothing is asked about it.
     let late = decide(&world, ("anhui", "k-2", Duty::Approver), &id, None).await.unwrap_err();
     assert_eq!(late.code(), Code::FailedPrecondition);

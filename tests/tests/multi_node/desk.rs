@@ -183,7 +183,7 @@ async fn a_supervisor_revokes_in_the_middle_of_a_run() {
     let (ended, shown) = world.wait("shanghai", &id).await.unwrap();
     assert_ne!(ended, JobState::Succeeded);
     assert!(shown.cause.contains("Revoked by supervisor"), "{}", shown.cause);
-    assert_eq!(world.result("shanghai", &id), None);
+    assert_eq!(world.result("shanghai", &id).await.unwrap(), None);
     // What was found so far is gone at both, and each has noted that the job is over.
     for name in ["shanghai", "anhui"] {
         let node = world.node(name).unwrap();

@@ -47,7 +47,7 @@ async fn what_is_large_enough_is_delivered_and_the_rest_is_refused_by_the_owner(
         let id = world.submit("shanghai", &passing).await.unwrap();
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Succeeded, "{mode} {}", ended.cause);
-        assert!(world.result("shanghai", &id).is_some());
+        assert!(world.result("shanghai", &id).await.unwrap().is_some());
         assert_eq!(events(&world, "shanghai", &id).await, [Event::Admitted, Event::Succeeded, Event::Delivered]);
         assert_eq!(events(&world, "anhui", &id).await, [Event::Admitted, Event::Succeeded]);
 
@@ -57,7 +57,7 @@ async fn what_is_large_enough_is_delivered_and_the_rest_is_refused_by_the_owner(
         assert_eq!(state, JobState::Rejected, "{mode} {}", ended.cause);
         assert!(ended.cause.contains("anhui") && ended.cause.contains("fewer than 13"), "{}", ended.cause);
         assert!(!ended.cause.contains("12"), "how many there were is told: {}", ended.cause);
-        assert!(world.result("shanghai", &id).is_none());
+        assert!(world.result("shanghai", &id).await.unwrap().is_none());
         assert_eq!(events(&world, "anhui", &id).await, [Event::Admitted, Event::Withheld]);
     }
     // Nothing of the runs that asked is left, once the coordinator has said that the jobs are over.

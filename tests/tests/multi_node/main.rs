@@ -12,4 +12,5 @@ mod misbehaviour;
 mod modes;
 mod privacy;
 mod receipts;
+mod results;
 mod succession;

@@ -59,7 +59,7 @@ async fn ended_as(wanted: JobState, protocol: Protocol, tamper: Tamper, words: &
     for word in words {
         assert!(ended.cause.contains(word), "no {word:?} in {:?}", ended.cause);
     }
-    assert!(world.result("shanghai", &id).is_none());
+    assert!(world.result("shanghai", &id).await.unwrap().is_none());
     still_serves(world).await;
 }
 
@@ -241,6 +241,6 @@ async fn a_node_that_only_says_that_it_succeeded_does_not_make_a_job_succeed() {
     jiangsu.ended(&start.job_id, lie).await.unwrap();
     let (state, _) = world.wait("shanghai", &id).await.unwrap();
     assert_ne!(state, JobState::Succeeded);
-    assert!(world.result("shanghai", &id).is_none());
+    assert!(world.result("shanghai", &id).await.unwrap().is_none());
     still_serves(world).await;
 }

@@ -36,10 +36,10 @@ async fn membership_gives_the_receiver_its_rows_and_the_sender_none() {
     let (students, hardship) = table_pair(1, 300, 200, 50);
     let world = world(&students, &hardship).await;
     let job = run(&world, Mode::Membership).await;
-    let result = world.result("shanghai", &job).unwrap();
+    let result = world.result("shanghai", &job).await.unwrap().unwrap();
     assert_eq!(result.lines().next(), Some("id,note"));
     assert_eq!(delivered(&result), rows(&students, &hardship));
-    assert!(world.result("anhui", &job).is_none());
+    assert!(world.result("anhui", &job).await.unwrap().is_none());
     world.stop().await.unwrap();
 }
 
@@ -48,12 +48,12 @@ async fn labelled_adds_the_senders_column() {
     let (students, hardship) = table_pair(2, 120, 400, 33);
     let world = world(&students, &hardship).await;
     let job = run(&world, Mode::Labelled).await;
-    let result = world.result("shanghai", &job).unwrap();
+    let result = world.result("shanghai", &job).await.unwrap().unwrap();
     let expected: Vec<String> =
         plain_join(&students, &hardship).iter().map(|(row, label)| format!("{},{label}", row.join(","))).collect();
     assert_eq!(result.lines().next(), Some("id,note,category"));
     assert_eq!(delivered(&result), expected);
-    assert!(world.result("anhui", &job).is_none());
+    assert!(world.result("anhui", &job).await.unwrap().is_none());
     world.stop().await.unwrap();
 }
 
@@ -62,8 +62,8 @@ async fn both_gives_each_its_own_rows() {
     let (students, hardship) = table_pair(3, 200, 150, 60);
     let world = world(&students, &hardship).await;
     let job = run(&world, Mode::Both).await;
-    assert_eq!(delivered(&world.result("shanghai", &job).unwrap()), rows(&students, &hardship));
-    assert_eq!(delivered(&world.result("anhui", &job).unwrap()), rows(&hardship, &students));
+    assert_eq!(delivered(&world.result("shanghai", &job).await.unwrap().unwrap()), rows(&students, &hardship));
+    assert_eq!(delivered(&world.result("anhui", &job).await.unwrap().unwrap()), rows(&hardship, &students));
     world.stop().await.unwrap();
 }
 
@@ -72,10 +72,10 @@ async fn cardinality_delivers_no_row() {
     let (students, hardship) = table_pair(4, 90, 80, 11);
     let world = world(&students, &hardship).await;
     let job = run(&world, Mode::Cardinality).await;
-    let result = world.result("shanghai", &job).unwrap_or_default();
+    let result = world.result("shanghai", &job).await.unwrap().unwrap_or_default();
     assert!(students.keys().iter().all(|key| !result.contains(key)));
     assert!(result.split(|c: char| !c.is_ascii_digit()).any(|word| word == "11"), "no count in {result:?}");
-    assert!(world.result("anhui", &job).is_none());
+    assert!(world.result("anhui", &job).await.unwrap().is_none());
     world.stop().await.unwrap();
 }
 
@@ -88,10 +88,17 @@ async fn both_protocols_deliver_the_same_files() {
         let ecdh = run_over(&world, Protocol::Ecdh, mode).await;
         let vole = run_over(&world, Protocol::Vole, mode).await;
         for node in ["shanghai", "anhui"] {
-            assert_eq!(world.result(node, &ecdh), world.result(node, &vole), "{mode} at {node}");
+            assert_eq!(
+                world.result(node, &ecdh).await.unwrap(),
+                world.result(node, &vole).await.unwrap(),
+                "{mode} at {node}"
+            );
         }
-        assert_eq!(delivered(&world.result("shanghai", &vole).unwrap()).len(), rows(&students, &hardship).len());
-        assert_eq!(world.result("anhui", &vole).is_some(), mode == Mode::Both);
+        assert_eq!(
+            delivered(&world.result("shanghai", &vole).await.unwrap().unwrap()).len(),
+            rows(&students, &hardship).len()
+        );
+        assert_eq!(world.result("anhui", &vole).await.unwrap().is_some(), mode == Mode::Both);
     }
     world.stop().await.unwrap();
 }
@@ -115,7 +122,7 @@ async fn empty_sets_and_no_match_succeed() {
         let world = world(&students, &hardship).await;
         for protocol in [Protocol::Ecdh, Protocol::Vole] {
             let job = run_over(&world, protocol, Mode::Membership).await;
-            assert_eq!(delivered(&world.result("shanghai", &job).unwrap()), Vec::<String>::new());
+            assert_eq!(delivered(&world.result("shanghai", &job).await.unwrap().unwrap()), Vec::<String>::new());
         }
         world.stop().await.unwrap();
     }
@@ -140,8 +147,8 @@ async fn either_party_may_listen_and_four_nodes_share_a_coordinator() {
     let (one, two) = (world.submit("anhui", &first).await.unwrap(), world.submit("jiangsu", &second).await.unwrap());
     assert_eq!(world.wait("shanghai", &one).await.unwrap().0, JobState::Succeeded);
     assert_eq!(world.wait("zhejiang", &two).await.unwrap().0, JobState::Succeeded);
-    assert_eq!(delivered(&world.result("shanghai", &one).unwrap()), rows(&students, &hardship));
-    assert_eq!(delivered(&world.result("jiangsu", &two).unwrap()), rows(&students, &hardship));
+    assert_eq!(delivered(&world.result("shanghai", &one).await.unwrap().unwrap()), rows(&students, &hardship));
+    assert_eq!(delivered(&world.result("jiangsu", &two).await.unwrap().unwrap()), rows(&students, &hardship));
     world.stop().await.unwrap();
 }
 
@@ -158,7 +165,7 @@ async fn eight_sessions_at_once_on_one_node() {
     for id in ids {
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
-        assert_eq!(delivered(&world.result("shanghai", &id).unwrap()), rows(&students, &hardship));
+        assert_eq!(delivered(&world.result("shanghai", &id).await.unwrap().unwrap()), rows(&students, &hardship));
     }
     world.stop().await.unwrap();
 }

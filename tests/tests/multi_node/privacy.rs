@@ -35,8 +35,15 @@ async fn no_file_of_one_side_holds_an_identifier_that_is_the_others_alone() {
         let mut job =
             job_of_two(mode, ("shanghai", "students", "id"), ("anhui", "hardship", "person"), labels).unwrap();
         job.protocol = protocol;
-        let (state, ended) = world.run("shanghai", &job).await.unwrap();
+        let id = world.submit("shanghai", &job).await.unwrap();
+        let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Succeeded, "{}", ended.cause);
+        // What is in it is searched with the rest: at its node it is sealed.
+        for side in ["shanghai", "anhui"] {
+            if let Some(result) = world.result(side, &id).await.unwrap() {
+                fs::write(world.folder().join(side).join(format!("{id}.csv")), result).unwrap();
+            }
+        }
     }
     let (ours, theirs) = (students.keys(), hardship.keys());
     let sides = [

@@ -105,7 +105,7 @@ async fn a_job_that_runs_by_the_old_key_is_stopped_with_the_reason() {
     let (state, shown) = world.wait("shanghai", &id).await.unwrap();
     assert_ne!(state, JobState::Succeeded);
     assert!(shown.cause.contains("the identity of shanghai was replaced: the year is over"), "{}", shown.cause);
-    assert_eq!(world.result("shanghai", &id), None);
+    assert_eq!(world.result("shanghai", &id).await.unwrap(), None);
     assert!(book.open_jobs_with(&shanghai, &old).await.unwrap().is_empty(), "the end is in the book");
     let events: Vec<Event> =
         book.receipts(1, 10).await.unwrap().iter().map(|receipt| receipt.statement().event).collect();

@@ -210,6 +210,15 @@ fn what_is_not_built_can_be_signed_and_not_run() {
     assert!(matches!(agreement.runs(), Err(JobSpecError::NotBuilt(_))));
 }
 
+#[test]
+fn a_result_is_due_when_its_days_have_passed() {
+    let made: Moment = "2026-02-20T10:00:00Z".parse().unwrap();
+    let days = [(1, "2026-02-21T10:00:00Z"), (30, "2026-03-22T10:00:00Z"), (u32::MAX, "9999-12-31T23:59:59Z")];
+    for (retention_days, due) in days {
+        assert_eq!(Delivery { retention_days, ..student_aid().delivery }.due(made).to_string(), due);
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_are_no_agreement(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

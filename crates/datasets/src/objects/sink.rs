@@ -7,13 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use records::RecordError;
+use records::{RecordError, Target};
 
 use super::Object;
 use crate::{
     background::{self, Order, Orders, Taker},
     fault,
-    target::Target,
 };
 
 /// Bytes of a part; stores want at least 5 MiB of all but the last, and take up to 10,000 parts.

@@ -3,11 +3,11 @@
 use agreement::{Event, Moment, ParticipantId, Receipt, Signed, receipt::Use};
 use database::{Row, query};
 
-use super::{Book, BookError, post::post, waiting};
+use super::{Book, BookError, Made, post::post, waiting};
 
 impl Book {
-    /// Notes that a job has ended here, with receipts of how. It is not admitted again. Receipts of a run go into the post for
-    /// `others`, all in one transaction.
+    /// Notes that a job has ended here, with receipts of how, and the result that it made. It is not admitted again. Receipts of a
+    /// run go into the post for `others`, all in one transaction.
     ///
     /// # Errors
     /// [`BookError`].
@@ -16,8 +16,9 @@ impl Book {
         job: &str,
         outcome: &str,
         receipts: (Vec<Receipt>, &[&ParticipantId]),
+        made: Option<&Made>,
     ) -> Result<(), BookError> {
-        self.database.in_time(self.end(job, outcome, receipts)).await
+        self.database.in_time(self.end(job, outcome, receipts, made)).await
     }
 
     async fn end(
@@ -25,15 +26,17 @@ impl Book {
         job: &str,
         outcome: &str,
         (receipts, others): (Vec<Receipt>, &[&ParticipantId]),
+        made: Option<&Made>,
     ) -> Result<(), BookError> {
         let mut transaction = self.database.begin().await?;
-        let changed = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = ''")
+        let row = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = '' RETURNING agreement")
             .bind(job.to_owned())
             .bind(outcome.to_owned())
-            .execute(&mut *transaction)
+            .fetch_optional(&mut *transaction)
             .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(());
+        let Some(row) = row else { return Ok(()) };
+        if let Some(made) = made {
+            Self::keep_result(&mut transaction, job, &row.try_get::<String, _>("agreement")?, made).await?;
         }
         waiting::forget(&mut transaction, job).await?;
         for receipt in receipts {
@@ -73,6 +76,6 @@ impl Book {
             cause,
             ..Receipt::of(Event::Failed, now)
         };
-        self.ended(job, outcome, (vec![receipt], &[])).await
+        self.ended(job, outcome, (vec![receipt], &[]), None).await
     }
 }

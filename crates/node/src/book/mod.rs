@@ -12,9 +12,10 @@ mod pages;
 mod papers;
 mod post;
 mod receipts;
+mod results;
 mod succession;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod waiting;
 
 use std::{
@@ -27,17 +28,20 @@ use agreement::{
 };
 use database::{Database, DatabaseError, Location, Migration, SqlError};
 
+pub(crate) use self::results::JobOf;
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
     meter::{Meter, MeteredUse},
     pages::{Entry, Kept, Page, Removed, Wanted},
     papers::{Known, News},
+    results::{Held, Keeping, Made},
     waiting::{Answer, Asking, Question, Waiting},
 };
 
 const LAYOUT: &[Migration] = &[
     (1, "book", include_str!("../../migrations/0001_book.sql")),
     (2, "receipts that are kept", include_str!("../../migrations/0002_receipts.sql")),
+    (3, "results", include_str!("../../migrations/0003_results.sql")),
     (4, "succession", include_str!("../../migrations/0004_succession.sql")),
     (5, "waiting", include_str!("../../migrations/0005_waiting.sql")),
 ];

@@ -8,7 +8,7 @@ use agreement::{
     admission::Refusal,
     chain::verify_chain,
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
-    receipt::{InputFacts, RunFacts},
+    receipt::{Export, InputFacts, RunFacts},
 };
 use database::Location;
 use tempfile::TempDir;
@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 
 use super::*;
 
-const SPRING: &str = "2026-03-01T00:00:00Z";
+pub(crate) const SPRING: &str = "2026-03-01T00:00:00Z";
 
-fn at(text: &str) -> Moment {
+pub(crate) fn at(text: &str) -> Moment {
     text.parse().unwrap()
 }
 
@@ -71,9 +71,9 @@ fn terms(runs: u64) -> Agreement {
 }
 
 /// A place for databases of one test.
-struct Home {
-    folder: TempDir,
-    server: Option<Arc<Postgres>>,
+pub(crate) struct Home {
+    pub(crate) folder: TempDir,
+    pub(crate) server: Option<Arc<Postgres>>,
 }
 
 impl Home {
@@ -123,7 +123,7 @@ fn standing(terms: &Agreement, (name, seed): (&str, u8), change: Change, number:
 }
 
 /// Anhui's book with an agreement that both signed.
-async fn agreed(home: &Home, runs: u64) -> (Book, Agreement) {
+pub(crate) async fn agreed(home: &Home, runs: u64) -> (Book, Agreement) {
     let (book, terms) = (home.book("anhui", 2).await, terms(runs));
     for act in consents(&terms) {
         assert_eq!(book.keep(&act, 1).await.unwrap(), News::New);
@@ -132,7 +132,7 @@ async fn agreed(home: &Home, runs: u64) -> (Book, Agreement) {
     (book, terms)
 }
 
-async fn admit(book: &Book, terms: &Agreement, id: &str, now: &str) -> Result<Ruling, BookError> {
+pub(crate) async fn admit(book: &Book, terms: &Agreement, id: &str, now: &str) -> Result<Ruling, BookError> {
     let spec = terms.job("autumn", Protocol::Ecdh).unwrap();
     let request = JobRequest {
         id,
@@ -185,6 +185,7 @@ on_both! {
     the_chain_of_receipts_has_no_gap
     receipts_that_differ_are_found_whichever_comes_first
     a_job_that_does_not_go_on_is_over_once
+    a_result_is_made_with_the_end_of_its_job_and_ends_once
     heartbeats_count_from_supervisors_and_not_from_the_future
     requests_without_end_are_bounded_whoever_signs_them
 }
@@ -199,7 +200,7 @@ async fn a_job_is_counted_once_however_often_it_is_started(home: &Home) {
     let refused = admit(&book, &terms, "c", SPRING).await.unwrap();
     assert!(matches!(&refused, Ruling::Refused(why) if why.to_string().contains("Exhausted")), "{refused:?}");
     assert_eq!(first, admit(&book, &terms, "a", SPRING).await.unwrap());
-    book.ended("a", "Succeeded", (Vec::new(), &[])).await.unwrap();
+    book.ended("a", "Succeeded", (Vec::new(), &[]), None).await.unwrap();
     assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended("Succeeded".to_owned()));
     assert_eq!(book.runs(&terms.digest().unwrap()).await.unwrap(), 2);
 }
@@ -387,7 +388,7 @@ async fn receipts_that_differ_are_found_whichever_comes_first(home: &Home) {
         book.admit_use(&shown, (job, &digest, &terms), &shanghai).await.unwrap().unwrap();
         let ours = async {
             for _ in 0..2 {
-                book.ended(job, "Succeeded", (vec![succeeded(job, 4)], &[&shanghai])).await.unwrap();
+                book.ended(job, "Succeeded", (vec![succeeded(job, 4)], &[&shanghai]), None).await.unwrap();
             }
             book.compare_all(job, at(SPRING)).await.unwrap()
         };
@@ -422,6 +423,56 @@ async fn a_job_that_does_not_go_on_is_over_once(home: &Home) {
     assert_eq!(said, [Event::Admitted, Event::Failed]);
     assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::Ended("Cancelled".to_owned()));
     assert!(book.open_jobs(&terms.digest().unwrap()).await.unwrap().is_empty());
+}
+
+/// A result that is due a day after it was made.
+pub(crate) fn made(rows: u64) -> Made {
+    Made { rows, bytes: 10 * rows, at: at(SPRING), due: at("2026-03-02T00:00:00Z") }
+}
+
+async fn a_result_is_made_with_the_end_of_its_job_and_ends_once(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    let export = || Export { purpose: "aid".to_owned(), case: "2026/7".to_owned() };
+    let by = |now: &str| (Some("k-17".to_owned()), at(now));
+    assert_eq!(book.job_of("a").await.unwrap(), JobOf::Unknown);
+    admit(&book, &terms, "a", SPRING).await.unwrap();
+    admit(&book, &terms, "b", SPRING).await.unwrap();
+    assert_eq!(book.job_of("a").await.unwrap(), JobOf::Open);
+    assert!(matches!(book.exported("a", export(), by(SPRING)).await, Err(BookError::NotTaken(_))));
+    // The end counts once, and the result with it.
+    for rows in [3, 4] {
+        book.ended("a", "Succeeded", (Vec::new(), &[]), Some(&made(rows))).await.unwrap();
+    }
+    book.ended("b", "Failed", (Vec::new(), &[]), None).await.unwrap();
+    let held = book.result("a").await.unwrap().unwrap();
+    assert_eq!((held.agreement, held.made, held.exports), (terms.digest().unwrap(), made(3), 0));
+    assert_eq!(book.job_of("a").await.unwrap(), JobOf::Result(Keeping::Kept));
+    assert_eq!(book.job_of("b").await.unwrap(), JobOf::Ended("Failed".to_owned()));
+
+    book.exported("a", export(), by(SPRING)).await.unwrap();
+    let due = |now: &'static str| async {
+        book.overdue(at(now), 9).await.unwrap().iter().map(|held| (held.job.clone(), held.exports)).collect::<Vec<_>>()
+    };
+    assert_eq!(due("2026-03-01T23:59:59Z").await, []);
+    assert_eq!(due("2026-03-02T00:00:00Z").await, [("a".to_owned(), 1)]);
+    let late = book.exported("a", export(), by("2026-03-02T00:00:00Z")).await;
+    assert!(matches!(late, Err(BookError::NotTaken(_))), "what is due is not taken out, deleted or not");
+
+    assert!(book.deleting("a", "the case is closed", Some("k-2")).await.unwrap());
+    assert!(!book.deleting("a", "another reason", None).await.unwrap());
+    assert!(matches!(book.exported("a", export(), by(SPRING)).await, Err(BookError::NotTaken(_))));
+    assert_eq!(due(SPRING).await, [("a".to_owned(), 1)], "what is half deleted is overdue");
+    for _ in 0..2 {
+        book.deleted("a", at(SPRING)).await.unwrap();
+    }
+    assert_eq!(due("2026-12-31T00:00:00Z").await, []);
+    let receipts = book.receipts_of("a").await.unwrap();
+    let said: Vec<_> = receipts.iter().skip(1).map(|receipt| receipt.statement().clone()).collect();
+    assert_eq!(said.iter().map(|receipt| receipt.event).collect::<Vec<_>>(), [Event::Exported, Event::Deleted]);
+    assert_eq!((said[0].person.as_deref(), said[0].export.clone()), (Some("k-17"), Some(export())));
+    let why = (said[1].person.as_deref(), said[1].cause.as_deref());
+    assert_eq!(why, (Some("k-2"), Some("the case is closed")));
+    verify_chain(&book.receipts(1, 100).await.unwrap(), None).unwrap();
 }
 
 async fn heartbeats_count_from_supervisors_and_not_from_the_future(home: &Home) {

@@ -9,7 +9,7 @@ use wire::{Duty, Peer};
 pub(crate) enum Wish {
     /// To bring statements, and take those that wait.
     Tell,
-    /// To see agreements.
+    /// To see agreements, and which results there are.
     See,
     /// To ask for an agreement, or offer one.
     Ask,
@@ -23,6 +23,10 @@ pub(crate) enum Wish {
     Audit,
     /// To accept another identity of a peer or a supervisor.
     Succeed,
+    /// To take a result out.
+    Export,
+    /// To have a result deleted.
+    Delete,
 }
 
 /// Allows a wish of a caller whom TLS has proved, or refuses it. `me` is the participant whose node this is, with what it has
@@ -45,6 +49,8 @@ pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish
         (Wish::Audit, true, Some(_)) => true,
         // A peer may name supervisors of its own; they are none here.
         (Wish::Audit, false, Some(Duty::Supervisor)) => supervises,
+        (Wish::Export, true, Some(Duty::Operator)) => true,
+        (Wish::Delete, true, Some(Duty::Operator | Duty::Approver)) => true,
         _ => false,
     };
     if allowed {
@@ -53,9 +59,9 @@ pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish
     let who = match wish {
         Wish::Tell => "a peer's node, a supervisor, or an operator",
         Wish::See => "a person of this participant",
-        Wish::Ask | Wish::Succeed => "an operator of this participant",
+        Wish::Ask | Wish::Succeed | Wish::Export => "an operator of this participant",
         Wish::Approve | Wish::Settle => "an approver of this participant",
-        Wish::Suspend => "an operator or an approver of this participant",
+        Wish::Suspend | Wish::Delete => "an operator or an approver of this participant",
         Wish::Audit => "a person of this participant, or a supervisor's person with that duty",
     };
     Err(Status::permission_denied(format!("this is for {who}; the certificate is of {}", caller.holder())))
@@ -68,8 +74,18 @@ mod tests {
 
     use super::*;
 
-    const WISHES: [Wish; 8] =
-        [Wish::Tell, Wish::See, Wish::Ask, Wish::Approve, Wish::Suspend, Wish::Settle, Wish::Audit, Wish::Succeed];
+    const WISHES: [Wish; 10] = [
+        Wish::Tell,
+        Wish::See,
+        Wish::Ask,
+        Wish::Approve,
+        Wish::Suspend,
+        Wish::Settle,
+        Wish::Audit,
+        Wish::Succeed,
+        Wish::Export,
+        Wish::Delete,
+    ];
 
     fn caller(participant: &str, duty: Option<Duty>) -> Peer {
         let person = duty.map(|duty| Person { handle: "k-17".parse().unwrap(), duty });
@@ -82,21 +98,21 @@ mod tests {
 
     /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed. `watch` is pinned as a supervisor.
     const TABLE: [(&str, Option<Duty>, &str); 15] = [
-        ("anhui", None, "........"),
-        ("anhui", Some(Duty::Operator), "xxx.x.xx"),
-        ("anhui", Some(Duty::Approver), ".x.xxxx."),
-        ("anhui", Some(Duty::Auditor), ".x....x."),
-        ("anhui", Some(Duty::Supervisor), ".x....x."),
-        ("shanghai", None, "x......."),
-        ("shanghai", Some(Duty::Operator), "........"),
-        ("shanghai", Some(Duty::Approver), "........"),
-        ("shanghai", Some(Duty::Auditor), "........"),
-        ("shanghai", Some(Duty::Supervisor), "x......."),
-        ("watch", None, "x......."),
-        ("watch", Some(Duty::Operator), "........"),
-        ("watch", Some(Duty::Approver), "........"),
-        ("watch", Some(Duty::Auditor), "........"),
-        ("watch", Some(Duty::Supervisor), "x.....x."),
+        ("anhui", None, ".........."),
+        ("anhui", Some(Duty::Operator), "xxx.x.xxxx"),
+        ("anhui", Some(Duty::Approver), ".x.xxxx..x"),
+        ("anhui", Some(Duty::Auditor), ".x....x..."),
+        ("anhui", Some(Duty::Supervisor), ".x....x..."),
+        ("shanghai", None, "x........."),
+        ("shanghai", Some(Duty::Operator), ".........."),
+        ("shanghai", Some(Duty::Approver), ".........."),
+        ("shanghai", Some(Duty::Auditor), ".........."),
+        ("shanghai", Some(Duty::Supervisor), "x........."),
+        ("watch", None, "x........."),
+        ("watch", Some(Duty::Operator), ".........."),
+        ("watch", Some(Duty::Approver), ".........."),
+        ("watch", Some(Duty::Auditor), ".........."),
+        ("watch", Some(Duty::Supervisor), "x.....x..."),
     ];
 
     fn pinned(supervisor: IdentityPublicKey) -> Pinned {

@@ -12,6 +12,7 @@ mod errands;
 mod identities;
 mod receipts;
 mod relaying;
+mod results;
 mod service;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     identities::{Doors, identity_service},
     receipts::service as receipt_service,
     relaying::{Relayed, take_relayed},
+    results::service as results_service,
     service::service,
 };
 use crate::{
@@ -36,12 +38,15 @@ use crate::{
     clock::{now, now_ms},
     config::NodeConfig,
     jobs::Jobs,
+    results::ResultsFolder,
 };
 
 /// What the desk of a node works with.
 pub(crate) struct Papers {
     pub(crate) book: Book,
     pub(crate) jobs: Arc<Jobs>,
+    /// What its runs made.
+    pub(crate) results: Arc<ResultsFolder>,
     /// Different people of this participant who have to approve an agreement.
     pub(crate) approvers: usize,
     /// Its datasets with what it published of them, and the days on which it works.

@@ -8,6 +8,7 @@ use crate::{
     book::{JobRequest, Ruling},
     clock::now,
     error::RunError,
+    retention,
     under::Under,
 };
 
@@ -58,6 +59,15 @@ impl Jobs {
         if let Err(error) = under.failed(error).await {
             tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
         }
+        self.discard(job_id).await;
+    }
+
+    /// Removes the result of a run that failed after it had written one.
+    async fn discard(&self, job_id: &str) {
+        let Some(book) = &self.book else { return };
+        if let Err(error) = retention::discard(book, &self.results, job_id).await {
+            tracing::error!(job_id, %error, "what is left of a result could not be removed");
+        }
     }
 
     /// Notes that a job which does not run here will not go on.
@@ -70,6 +80,7 @@ impl Jobs {
         if let Err(error) = noted.await {
             tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
         }
+        self.discard(job_id).await;
     }
 
     /// Has the coordinator start a job again that waited for an answer.

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::{
     buckets::Buckets,
     choice::Facts,
+    deliver::Outlet,
     error::RunError,
     plan::Plan,
     quality,
@@ -75,6 +76,7 @@ impl Prepared {
 
 /// A result that is being made, and the source that its rows come from.
 pub(crate) struct Delivery {
+    pub(crate) outlet: Outlet,
     pub(crate) sink: Box<dyn RecordSink>,
     pub(crate) source: SourceAddress,
     /// What the source was when the keys were read.
@@ -123,9 +125,11 @@ pub(crate) async fn prepare(
             let source = SourceAddress { datasets, address: source };
             let (plan, part) = (plan.clone(), stop.clone());
             let job_id = run.job_id.clone();
+            let outlet = output.filter(|_| plan.learns());
+            let outlet = outlet.map(|output| Outlet { job_id: job_id.clone(), output, overwrite });
             // What is begun here is gone when this work is, which the run waits for.
             let preparing = stop.blocking(move || {
-                let read = read_rows(&source, output.as_deref(), overwrite, &plan, &space, &compute, &part);
+                let read = read_rows(&source, outlet, &plan, &space, &compute, &part);
                 // A source that was stopped says no more than that it could not be read.
                 if read.is_err() {
                     part.check()?;
@@ -203,8 +207,7 @@ fn from_items(
 
 fn read_rows(
     source: &SourceAddress,
-    output: Option<&str>,
-    overwrite: bool,
+    outlet: Option<Outlet>,
     plan: &Plan,
     space: &Space,
     pool: &session::ComputePool,
@@ -214,8 +217,8 @@ fn read_rows(
     let mut rows = source.open(stop)?;
     let key_columns = columns(&rows, &plan.own.key_columns)?;
     key.admits(key_columns.len()).map_err(|error| wrong_key(&error))?;
-    let sink = match output.filter(|_| plan.learns()) {
-        Some(output) => Some(crate::deliver::begin(&*source.datasets, output, overwrite, &rows.header(), plan)?),
+    let begun = match outlet {
+        Some(outlet) => Some((outlet.begin(&*source.datasets, &rows.header(), plan)?, outlet)),
         None => None,
     };
     let labels = match plan.gives_labels() {
@@ -234,7 +237,7 @@ fn read_rows(
         ..RowCounts::default()
     };
     let entered = rows.fingerprint();
-    let delivery = sink.map(|sink| Delivery { sink, source: source.clone(), entered });
+    let delivery = begun.map(|(sink, outlet)| Delivery { outlet, sink, source: source.clone(), entered });
     Ok(Read { buckets, beside, counts, tally, source: entered.as_bytes().to_vec(), delivery })
 }
 

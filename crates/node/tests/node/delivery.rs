@@ -10,8 +10,8 @@ use std::{
 };
 
 use agreement::Mode;
-use node::{Input, Run, RunError};
-use records::{Datasets, RecordError, RecordSink, RecordSource, SinkHeader};
+use node::{Input, Output, Run, RunError};
+use records::{Datasets, RecordError, RecordSink, RecordSource, SinkHeader, Target};
 use session::Fault;
 
 use crate::sides::{Outcome, Sides, id, meet, spec};
@@ -39,6 +39,15 @@ impl Datasets for Changing {
         overwrite: bool,
     ) -> Result<Box<dyn RecordSink>, RecordError> {
         self.files.create(address, header, labels, overwrite)
+    }
+
+    fn write_csv(
+        &self,
+        target: Box<dyn Target>,
+        header: &SinkHeader,
+        labels: &[String],
+    ) -> Result<Box<dyn RecordSink>, RecordError> {
+        self.files.write_csv(target, header, labels)
     }
 }
 
@@ -215,7 +224,7 @@ async fn a_result_folder_that_is_not_there_is_named_before_the_run() {
     let sides = Sides::small();
     let (mut shanghai, anhui) = sides.both(Mode::Membership);
     if let Input::Dataset { output, .. } = &mut shanghai.input {
-        *output = Some(Path::new("/nowhere/at/all.csv").display().to_string());
+        *output = Some(Output::Address(Path::new("/nowhere/at/all.csv").display().to_string()));
     }
     let (shanghai, anhui) = meet(shanghai, anhui).await;
     assert!(shanghai.unwrap_err().to_string().contains("/nowhere/at"));

@@ -122,7 +122,7 @@ impl Sides {
         let input = Input::Dataset {
             datasets: Arc::new(datasets::Files::new()),
             source: text(&self.source(name)),
-            output: Some(text(&self.output(name))),
+            output: Some(node::Output::Address(text(&self.output(name)))),
             overwrite: false,
         };
         run(name, spec, input)

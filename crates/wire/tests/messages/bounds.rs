@@ -50,6 +50,7 @@ fn every_field_of_bytes_text_or_many_that_a_service_takes_or_gives_carries_a_bou
         "IdentityService",
         "JobService",
         "ReceiptService",
+        "ResultService",
     ];
     assert_eq!(services, BTreeSet::from(all));
     for (_, message) in &travelling {

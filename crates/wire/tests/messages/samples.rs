@@ -27,19 +27,20 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 78] = typed! {
+pub(crate) static TYPED: [Typed; 85] = typed! {
     AcceptSuccessionRequest AcceptSuccessionResponse AgreementInfo AttachRequest AttachResponse CancelJob
     CancelJobRequest CancelJobResponse Confirm DecideAgreementRequest DecideAgreementResponse DecideJobRequest
-    DecideJobResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage ExchangeRequest ExchangeResponse
-    GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse GetJobReceiptsRequest
-    GetJobReceiptsResponse GetJobRequest GetJobResponse Heartbeat Hello Job JobAnswered JobEnded JobParty JobReport
-    JobSpec JobStarted ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest
-    ListNodesResponse ListReceiptsRequest ListReceiptsResponse ListWaitingJobsRequest ListWaitingJobsResponse
-    MeterUseRequest MeterUseResponse NodeInfo Progress PublishEntryRequest PublishEntryResponse ReceiptChain
-    ReceiptEntry Refusal Registered Registration Relay RequestAgreementRequest RequestAgreementResponse Reveal
-    RunInput RunParticipant RunTerms SearchEntriesRequest SearchEntriesResponse StartJob SubmitJobRequest
-    SubmitJobResponse TellStatementsRequest TellStatementsResponse UseLine WaitingJob WatchJobRequest WatchJobResponse
-    WithdrawEntryRequest WithdrawEntryResponse
+    DecideJobResponse DeleteResultRequest DeleteResultResponse EntryKey EntrySummary Envelope ErrorBudget
+    ExchangeMessage ExchangeRequest ExchangeResponse ExportResultRequest ExportResultResponse GetAgreementRequest
+    GetAgreementResponse GetEntryRequest GetEntryResponse GetJobReceiptsRequest GetJobReceiptsResponse GetJobRequest
+    GetJobResponse Heartbeat Hello Job JobAnswered JobEnded JobParty JobReport JobSpec JobStarted
+    ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse
+    ListReceiptsRequest ListReceiptsResponse ListResultsRequest ListResultsResponse ListWaitingJobsRequest
+    ListWaitingJobsResponse MeterUseRequest MeterUseResponse NodeInfo Progress PublishEntryRequest
+    PublishEntryResponse ReceiptChain ReceiptEntry Refusal Registered Registration Relay RequestAgreementRequest
+    RequestAgreementResponse ResultInfo Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
+    SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse
+    UseLine WaitingJob WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse
 };
 
 pub(crate) fn typed(name: &str) -> &'static Typed {

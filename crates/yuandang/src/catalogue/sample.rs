@@ -8,7 +8,9 @@ use node::{
     config::Dataset,
     quality::{self, Question},
 };
-use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, find_column, standard::Settings};
+use records::{
+    Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, Target, find_column, standard::Settings,
+};
 use serde::Serialize;
 use session::ComputePool;
 use tokio_util::sync::CancellationToken;
@@ -167,6 +169,15 @@ impl Datasets for FirstRows {
         overwrite: bool,
     ) -> Result<Box<dyn RecordSink>, RecordError> {
         self.files.create(address, header, labels, overwrite)
+    }
+
+    fn write_csv(
+        &self,
+        target: Box<dyn Target>,
+        header: &SinkHeader,
+        labels: &[String],
+    ) -> Result<Box<dyn RecordSink>, RecordError> {
+        self.files.write_csv(target, header, labels)
     }
 }
 

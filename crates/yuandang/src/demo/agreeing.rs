@@ -1,11 +1,11 @@
 //! How the demonstration's provinces come to an agreement: each by its own people, at its own node.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use agreement::{Agreement, Digest, JobSpec, ParticipantId};
 use tonic::transport::Channel;
 use wire::{
-    Credentials, Duty, Person, Pins,
+    Credentials, Duty, Holder, Person, Pins,
     proto::{
         AgreementInfo, DecideAgreementRequest, Decision, GetAgreementRequest, RequestAgreementRequest,
         agreement_service_client::AgreementServiceClient,
@@ -13,7 +13,7 @@ use wire::{
 };
 
 use super::participants::{Participant, RECEIVER, SENDER};
-use crate::{failure::Failure, identity::read_identity};
+use crate::{cert, failure::Failure, identity::read_identity};
 
 /// How long a statement may take from node to node.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,18 +27,25 @@ pub(super) const RUNS: u64 = 3;
 /// A person at its own node.
 struct Desk(AgreementServiceClient<Channel>);
 
-impl Desk {
-    async fn of(member: &Participant, duty: Duty) -> Result<Self, Failure> {
+/// Connects to a participant's node as its person with this duty, whose certificate is made if it is not there.
+pub(super) async fn connect(member: &Participant, duty: Duty) -> Result<Channel, Failure> {
+    let file = |end: &str| member.folder.join(format!("{duty}.{end}"));
+    let (cert, key) = (file("crt"), file("key"));
+    if !key.exists() {
         let identity = read_identity(&member.folder.join("identity.key"))?;
         let person = Person { handle: "k-17".parse().map_err(Failure::other)?, duty };
-        let from = SystemTime::now() - Duration::from_secs(3600);
-        let issued = wire::endorse_person(&identity, &member.id, &person, from, DAYS).map_err(Failure::other)?;
-        let credentials = Credentials::caller_from_pem(&member.id, &issued.cert_pem, &issued.key_pem);
-        let pins = Pins::new([(member.id.clone(), member.identity)]).map_err(Failure::other)?;
-        let credentials = credentials.map_err(Failure::other)?;
-        let endpoint = member.endpoint();
-        let connecting = wire::client::connect(&endpoint, &credentials, &pins, &member.id, PATIENCE);
-        Ok(Self(AgreementServiceClient::new(connecting.await?.channel)))
+        cert::issue(&identity, &Holder { participant: member.id.clone(), person: Some(person) }, &cert, &key, DAYS)?;
+    }
+    let credentials = Credentials::read_caller(&member.id, &cert, &key).map_err(Failure::other)?;
+    let pins = Pins::new([(member.id.clone(), member.identity)]).map_err(Failure::other)?;
+    let endpoint = member.endpoint();
+    let connecting = wire::client::connect(&endpoint, &credentials, &pins, &member.id, PATIENCE);
+    Ok(connecting.await?.channel)
+}
+
+impl Desk {
+    async fn of(member: &Participant, duty: Duty) -> Result<Self, Failure> {
+        Ok(Self(AgreementServiceClient::new(connect(member, duty).await?)))
     }
 
     async fn decide(&mut self, digest: &Digest, decision: Decision) -> Result<(), Failure> {
@@ -70,7 +77,7 @@ impl Desk {
     }
 }
 
-fn member<'a>(members: &'a [Participant], name: &str) -> Result<&'a Participant, Failure> {
+pub(super) fn member<'a>(members: &'a [Participant], name: &str) -> Result<&'a Participant, Failure> {
     let found = members.iter().find(|member| member.id.as_str() == name);
     found.ok_or_else(|| Failure::other(format_args!("there is no {name}")))
 }

@@ -11,7 +11,6 @@ use datasets::{Files, push_csv_row};
 use records::{Datasets, Record, RecordSource};
 
 use super::{
-    Outcome,
     participants::{COORDINATOR, PROVINCES, RECEIVER, SENDER, padded},
     world::Figures,
 };
@@ -60,12 +59,16 @@ pub struct Findings {
 type Id = [u8; ID_LENGTH];
 
 impl Findings {
-    /// Reads every participant's folder below `folder`. `figures` are of Shanghai's and of Anhui's node.
-    pub(super) fn of(folder: &Path, outcome: &Outcome, [ours, theirs]: [Figures; 2]) -> Result<Self, Failure> {
+    /// Reads every participant's folder below `folder`, and the result that was taken out of Shanghai's node. The figures
+    /// are of Shanghai's and of Anhui's node.
+    pub(super) fn of(
+        folder: &Path,
+        (result, seconds): (&Path, f64),
+        [ours, theirs]: [Figures; 2],
+    ) -> Result<Self, Failure> {
         let join = Join::of(&folder.join(RECEIVER).join("students.csv"), &folder.join(SENDER).join("hardship.csv"))?;
-        let result = folder.join(RECEIVER).join("results").join(format!("{}.csv", outcome.job.job_id));
         let mut problems = Vec::new();
-        let text = fs::read(&result).map_err(|cause| Failure::other(format_args!("{}: {cause}", result.display())))?;
+        let text = fs::read(result).map_err(|cause| Failure::other(format_args!("{}: {cause}", result.display())))?;
         let delivered = text.split(|&byte| byte == b'\n').skip(1).filter(|line| !line.is_empty());
         if !delivered.eq(join.lines.iter().map(Vec::as_slice)) {
             problems.push("Shanghai's result is not that of a plain join of both lists".to_owned());
@@ -76,12 +79,12 @@ impl Findings {
         let files = search(folder, &join, &mut problems)?;
         Ok(Self {
             matched: join.lines.len() as u64,
-            samples: samples(&result)?,
+            samples: samples(result)?,
             others: (join.theirs.len() - join.both) as u64,
             padded_students: padded(join.ours.len() as u64),
             padded_hardship: padded(join.theirs.len() as u64),
             figures: ours,
-            seconds: outcome.seconds,
+            seconds,
             files,
             problems,
         })
@@ -183,8 +186,11 @@ fn search(folder: &Path, join: &Join, problems: &mut Vec<String>) -> Result<usiz
                 problems.push(format!("{} holds an identifier that is not {side}'s", file.display()));
             }
         }
-        let delivered = fs::read_dir(folder.join(side).join("results")).map_or(0, Iterator::count);
-        if side != RECEIVER && delivered > 0 {
+        let mut delivered = Vec::new();
+        if side != RECEIVER && side != COORDINATOR {
+            files_below(&folder.join(side).join("results"), &mut delivered)?;
+        }
+        if !delivered.is_empty() {
             problems.push(format!("{side} was delivered a result"));
         }
     }

@@ -21,7 +21,10 @@ use tracing::{
     field::{Field, Visit},
     level_filters::LevelFilter,
 };
-use wire::{Connection, Credentials};
+use wire::{
+    Connection, Credentials, Duty,
+    proto::{ExportResultRequest, result_service_client::ResultServiceClient},
+};
 
 use super::{
     SEED, agreeing,
@@ -34,6 +37,7 @@ use crate::{
     logs,
     match_files::threads,
     progress::Progress,
+    results::export::{Outlet, export},
 };
 
 /// How long the participants may take to end.
@@ -108,6 +112,20 @@ impl World {
         let text = std::fs::read_to_string(&path).map_err(Failure::other)?;
         std::fs::write(&path, format!("agreement = \"{digest}\"\n{text}")).map_err(Failure::other)?;
         Ok(digest)
+    }
+
+    /// Takes the result of a job out of the receiver's node, as its operator; gives the file.
+    pub(super) async fn take_out(&self, job_id: &str) -> Result<PathBuf, Failure> {
+        let channel = agreeing::connect(agreeing::member(&self.members, RECEIVER)?, Duty::Operator).await?;
+        let path = self.folder.join(RECEIVER).join("result.csv");
+        let request = ExportResultRequest {
+            job_id: job_id.to_owned(),
+            purpose: "student aid".to_owned(),
+            case_number: "a demonstration".to_owned(),
+        };
+        let outlet = Outlet { address: path.display().to_string(), overwrite: false };
+        export(ResultServiceClient::new(channel), request, outlet).await?;
+        Ok(path)
     }
 
     /// Connects to the coordinator as the receiver's operator.

@@ -120,6 +120,7 @@ pub fn checked(lang: Lang, found: &Findings) -> String {
         Lang::En => format!(
             "\nChecked\n\
              \x20 The {matched} rows are exactly those of a plain join of both lists, labels included.\n\
+             \x20 At Shanghai's node the result lies sealed; its operator took it out, and the node noted who, what for and in which case.\n\
              \x20 No identifier of one side alone stands in any of the {files} files and logs of the others.\n\
              \x20 Both nodes hold the same transcript hash: {transcript}.\n\
              \x20 {sent} went from Shanghai to Anhui and {received} back, in {seconds:.1} seconds."
@@ -127,6 +128,7 @@ pub fn checked(lang: Lang, found: &Findings) -> String {
         Lang::Zh => format!(
             "\n已核对\n\
              \x20 这 {matched} 行（含标签）与两份名单直接连接的结果完全一致。\n\
+             \x20 结果在上海节点加密存放；由其操作员导出，节点记录了导出人、用途与案号。\n\
              \x20 在各方的 {files} 个文件与日志中，没有任何只属于他方的标识。\n\
              \x20 两个节点的会话记录摘要一致：{transcript}。\n\
              \x20 上海发往安徽 {sent}，返回 {received}，用时 {seconds:.1} 秒。"
@@ -146,6 +148,7 @@ pub fn commands(lang: Lang, program: &str, folder: &Path) -> String {
         "\n{title}\n\
          \x20 {program} job list --config {folder}/shanghai/node.toml\n\
          \x20 {program} job submit --watch --config {folder}/shanghai/node.toml --file {folder}/shanghai/job.toml\n\
+         \x20 {program} result list --config {folder}/shanghai/node.toml --cert {folder}/shanghai/operator.crt --key {folder}/shanghai/operator.key\n\
          \x20 {program} cert show {folder}/anhui/tls.crt\n\
          \x20 ls {folder}/*/"
     )

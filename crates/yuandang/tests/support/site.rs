@@ -227,6 +227,30 @@ impl Site {
         [command, &who[..]].concat().into_iter().map(str::to_owned).collect()
     }
 
+    /// Runs a `result` command as a participant's operator.
+    pub(crate) fn results(&self, name: &str, action: &[&str]) -> Value {
+        if !Path::new(&self.path(&format!("{name}/operator.key"))).exists() {
+            self.person(name, "k-1", "operator");
+        }
+        let arguments = self.as_person(name, "operator", action);
+        json(&super::borrowed(&[&["result".to_owned()], &arguments[1..]].concat()))
+    }
+
+    /// What a node has as the result of a job, taken out by its operator.
+    pub(crate) fn result(&self, name: &str, job: &str) -> String {
+        let output = self.path(&format!("{name}/{job}.csv"));
+        let why = ["--purpose", "a test", "--case", "2026/7", "--output", &output];
+        self.results(name, &[&["export", job], &why[..]].concat());
+        fs::read_to_string(output).unwrap()
+    }
+
+    /// Names of the sealed results in a node's folder, half-written ones among them.
+    pub(crate) fn sealed(&self, name: &str) -> Vec<String> {
+        let mut names = names(&self.path(&format!("{name}/results")));
+        names.retain(|name| name != "keys");
+        names
+    }
+
     /// Runs an `agreement` command as a person with this duty at a node.
     pub(crate) fn agreement(&self, name: &str, duty: &str, action: &[&str]) -> Value {
         json(&super::borrowed(&self.as_person(name, duty, action)))

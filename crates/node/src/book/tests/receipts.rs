@@ -31,7 +31,7 @@ async fn ran(book: &Book, terms: &Agreement, (job, when): (&str, &str), theirs: 
         ..Receipt::of(Event::Succeeded, at(when))
     };
     let shanghai: ParticipantId = "shanghai".parse().unwrap();
-    book.ended(job, "Succeeded", (vec![done(when)], &[&shanghai])).await.unwrap();
+    book.ended(job, "Succeeded", (vec![done(when)], &[&shanghai]), None).await.unwrap();
     if let Some(theirs) = theirs {
         let statement = agreement::receipt::Use { agreement: digest, at: at(when), job: job.to_owned(), number };
         let shown = sign(statement, "shanghai", 1);
