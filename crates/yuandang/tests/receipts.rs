@@ -5,9 +5,10 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use agreement::{Digest, IdentityKey, Receipt, Signed};
+use agreement::{Digest, Event, IdentityKey, Pinned, Receipt, Signed};
+use node::book::Book;
 use serde_json::Value;
 use support::{borrowed, errors, fails, json, site::Site, text, until, yuandang};
 
@@ -119,16 +120,17 @@ fn a_supervisor_verifies_a_node_and_a_peers_people_see_nothing() {
     fails(2, &borrowed(&asked(&site, "shanghai", "auditor", &["list", "--node", "hunan"])));
 }
 
+fn identity(site: &Site, name: &str) -> IdentityKey {
+    IdentityKey::from_pem(&fs::read_to_string(site.path(&format!("{name}/identity.key"))).unwrap()).unwrap()
+}
+
 /// Signs a receipt anew, changed, as a participant whose identity key lies at the site, or with another key.
 fn signed_anew(site: &Site, line: &str, key: Option<&str>, edit: impl FnOnce(&mut Receipt)) -> String {
     let signed = Signed::<Receipt>::from_bytes(line.as_bytes()).unwrap();
-    let key = match key {
-        Some(name) => IdentityKey::from_pem(&fs::read_to_string(site.path(&format!("{name}/identity.key"))).unwrap()),
-        None => Ok(IdentityKey::from_seed(&[7; 32].into())),
-    };
+    let key = key.map_or_else(|| IdentityKey::from_seed(&[7; 32].into()), |name| identity(site, name));
     let mut receipt = signed.statement().clone();
     edit(&mut receipt);
-    let signed = Signed::sign(receipt, signed.signer(), &key.unwrap()).unwrap();
+    let signed = Signed::sign(receipt, signed.signer(), &key).unwrap();
     String::from_utf8(signed.to_bytes().unwrap()).unwrap()
 }
 
@@ -169,8 +171,8 @@ fn a_saved_file_is_verified_offline_and_tampering_is_found_by_number() {
     let edited = whole[4].replacen("\"event\":\"admitted\"", "\"event\":\"refused\"", 1);
     assert_ne!(edited, whole[4]);
     refused(&with(4, edited), &[], 5, "line 5: after receipt 3: the signature");
-    for place in 0..whole.len() {
-        let mut bytes = whole[place].clone().into_bytes();
+    for (place, line) in whole.iter().enumerate() {
+        let mut bytes = line.clone().into_bytes();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         let damaged = String::from_utf8(bytes).unwrap();
@@ -215,4 +217,48 @@ fn a_saved_file_is_verified_offline_and_tampering_is_found_by_number() {
     refused(&[], &[], 3, "no receipt");
     let missing = ["receipts", "verify", "--config", &config, "--file", "/nonexistent/receipts"];
     fails(3, &missing);
+}
+
+/// Puts receipts of these moments into the book of a node that does not run.
+fn signed_before(site: &Site, name: &str, moments: &[&str]) {
+    let key = Arc::new(identity(site, name));
+    let place = site.path(&format!("{name}/book.sqlite")).parse().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let book = Book::open(&place, name.parse().unwrap(), key, Pinned::default()).await.unwrap();
+        for moment in moments {
+            book.receipt(Receipt::of(Event::Succession, moment.parse().unwrap())).await.unwrap();
+        }
+        book.close().await;
+    });
+}
+
+#[test]
+fn what_is_no_longer_kept_is_told_and_the_rest_is_proved() {
+    let site = Site::new(40, 20, 5);
+    site.person("shanghai", "k-1", "auditor");
+    let recent = node::clock::now().unwrap().years_before(1).to_string();
+    signed_before(&site, "shanghai", &["2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z", &recent]);
+    let _servers = ["coordinator", "shanghai"].map(|name| site.start(name));
+    let verified = until("the end of what is old", || {
+        let verified = answer(&site, "shanghai", "auditor", &["verify"]);
+        (!verified["chain"]["removed"].is_null()).then_some(verified)
+    });
+    assert_eq!((&verified["receipts"], &verified["first"]["number"]), (&1.into(), &3.into()));
+    let removed = &verified["chain"]["removed"];
+    assert_eq!((&removed["number"], &removed["at"]), (&2.into(), &"2020-01-02T00:00:00Z".into()));
+    assert_eq!(removed["digest"], verified["before"]);
+    let said = text(&yuandang(&borrowed(&asked(&site, "shanghai", "auditor", &["verify"]))));
+    assert!(said.contains("receipts up to 2, of 2020-01-02T00:00:00Z, are no longer kept"), "{said}");
+    let said = fails(2, &borrowed(&asked(&site, "shanghai", "auditor", &["show", "1"])));
+    assert!(said.contains("receipts up to 2 are no longer kept"), "{said}");
+
+    let (file, config) = (site.path("receipts.jsonl"), site.path("shanghai/config.toml"));
+    answer(&site, "shanghai", "auditor", &["list", "--output", &file]);
+    let offline = ["receipts", "verify", "--file", &file, "--config", &config];
+    assert!(fails(5, &offline).contains("receipt 3 is not the first"));
+    let part = yuandang(&[&offline[..], &["--part"]].concat());
+    assert_eq!(part.status.code(), Some(0), "{}", errors(&part));
+    assert!(text(&part).contains("those before receipt 3 are not there"), "{}", text(&part));
+    // Without a file a node is asked, as somebody.
+    fails(2, &["receipts", "verify", "--config", &config]);
 }

@@ -84,8 +84,8 @@ impl Node {
     /// All receipts of a job: its own, and its peers'.
     pub(super) async fn job(&mut self, job_id: String) -> Result<(Vec<Shown>, Vec<Shown>), Failure> {
         let answer = in_time(self.0.get_job_receipts(GetJobReceiptsRequest { job_id })).await?;
-        let read = |all: Vec<Envelope>| all.into_iter().map(Shown::read).collect::<Result<Vec<_>, _>>();
-        Ok((read(answer.receipts)?, read(answer.peers)?))
+        let read = |all: &[Envelope]| all.iter().map(Shown::read).collect::<Result<Vec<_>, _>>();
+        Ok((read(&answer.receipts)?, read(&answer.peers)?))
     }
 
     /// What use it counted.
@@ -103,7 +103,7 @@ async fn in_time<T>(call: impl Future<Output = Result<Response<T>, tonic::Status
 }
 
 impl Shown {
-    fn read(envelope: Envelope) -> Result<Self, Failure> {
+    fn read(envelope: &Envelope) -> Result<Self, Failure> {
         let signed = Signed::from_bytes(&envelope.statement).map_err(broken)?;
         Ok(Self { bytes: envelope.statement.to_vec(), signed })
     }
@@ -112,7 +112,7 @@ impl Shown {
 impl Entry {
     fn read(entry: ReceiptEntry) -> Result<Self, Failure> {
         let own = entry.receipt.ok_or_else(|| broken("an entry without a receipt"))?;
-        Ok(Self { own: Shown::read(own)?, peers: entry.peers.into_iter().map(Shown::read).collect::<Result<_, _>>()? })
+        Ok(Self { own: Shown::read(&own)?, peers: entry.peers.iter().map(Shown::read).collect::<Result<_, _>>()? })
     }
 }
 
