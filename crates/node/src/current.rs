@@ -73,6 +73,13 @@ impl CurrentJobs {
         Entry::Entered(entered)
     }
 
+    /// The attempts that wait or run, and were not told to end.
+    pub(crate) fn attempts(&self) -> Vec<(String, u32)> {
+        let jobs = self.jobs();
+        let going = jobs.iter().filter(|(_, current)| !current.cancel.is_cancelled());
+        going.map(|(job_id, current)| (job_id.clone(), current.attempt)).collect()
+    }
+
     /// Whether an attempt was told to end, and has not yet.
     pub(crate) fn is_ending(&self, job_id: &str) -> bool {
         self.jobs().get(job_id).is_some_and(|current| current.cancel.is_cancelled())

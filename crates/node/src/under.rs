@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use agreement::{
-    Act, Agreement, Digest, IdentityPublicKey, JobSpec, JobState, Mode, Moment, ParticipantId, Pinned, Protocol,
-    Receipt, Signed, Signer,
+    Act, Agreement, Digest, IdentityPublicKey, JobSpec, Mode, Moment, ParticipantId, Pinned, Protocol, Receipt, Signed,
+    Signer,
     acts::{Consent, Request},
     admission::{Refusal, admit_clock, admit_result, admit_rows},
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
     moment::MomentError,
-    printable,
     receipt::{Event, InputFacts, RunFacts, Use},
     run::RunInput,
 };
@@ -162,13 +161,6 @@ impl Under {
             receipts.push(self.receipt(event, at));
         }
         self.ended("Succeeded", receipts).await
-    }
-
-    /// Notes that the run is over without a result, with a receipt of why.
-    pub(crate) async fn failed(&self, state: JobState, cause: &str) -> Result<(), RunError> {
-        let cause = Some(printable(cause, 512)).filter(|cause| !cause.is_empty());
-        let receipt = Receipt { cause, ..self.receipt(Event::Failed, now()?) };
-        self.ended(&state.to_string(), vec![receipt]).await
     }
 
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>) -> Result<(), RunError> {

@@ -1,6 +1,7 @@
 //! Takes jobs through their life: waits for their nodes, starts them, and settles how they end.
 
 mod interruption;
+mod recovery;
 mod starting;
 
 use std::{
@@ -35,8 +36,10 @@ struct Live {
     started: BTreeMap<ParticipantId, bool>,
     transcripts: BTreeMap<ParticipantId, Vec<u8>>,
     progress: BTreeMap<ParticipantId, Progress>,
-    /// How often it was interrupted.
+    /// The number under which it was begun last, or is to begin next if it was interrupted.
     attempt: u32,
+    /// Whether it was begun by an earlier process of the coordinator, under this number, and its nodes may be at it.
+    left_behind: bool,
     /// Whether it was interrupted and waits to be begun again.
     interrupted: bool,
     /// Ends the watch over its deadline.
@@ -80,17 +83,6 @@ impl Dispatcher {
         })
     }
 
-    /// What to do with jobs that an earlier process left behind.
-    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
-        for job in self.store.in_state(JobState::Running).await? {
-            self.store.change(&job.id, JobState::Failed, "the coordinator restarted while the job was running").await?;
-        }
-        for job in self.store.in_state(JobState::Pending).await? {
-            self.store.change(&job.id, JobState::Queued, "").await?;
-        }
-        Ok(())
-    }
-
     /// A new job: queued, and started if its nodes are there.
     pub(crate) async fn submit(
         self: &Arc<Self>,
@@ -101,7 +93,7 @@ impl Dispatcher {
         self.store.insert(id, spec, by).await?;
         let mut live = self.live.lock().await;
         let job = self.store.change(id, JobState::Queued, "").await?;
-        self.start(&mut live, &job);
+        self.start(&mut live, &job).await?;
         drop(live);
         self.job(id).await
     }
@@ -118,7 +110,10 @@ impl Dispatcher {
         match report.body {
             Some(Body::Started(_)) => self.settled(self.started(&id, from).await),
             Some(Body::Progress(progress)) => self.settled(self.progress(&id, from, progress).await),
-            Some(Body::Ended(ended)) => self.settled(self.ended(&id, from, ended).await),
+            Some(Body::Ended(ended)) => {
+                self.registry.leaves(from, &id);
+                self.settled(self.ended(&id, from, ended).await);
+            }
             None => {}
         }
     }
@@ -171,7 +166,7 @@ impl Dispatcher {
                 );
                 self.conclude(&mut live, &job.id, (JobState::TimedOut, &cause), None).await?;
             } else {
-                self.start(&mut live, &job);
+                self.start(&mut live, &job).await?;
             }
         }
         Ok(())
@@ -181,12 +176,7 @@ impl Dispatcher {
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id) else {
             // It may have ended while this node was away, or this coordinator was.
-            if self.store.get(id).await?.state.is_final() {
-                let over =
-                    CancelJob { job_id: id.to_owned(), reason: "the job is over".to_owned(), begins_again: false };
-                self.registry.direct(from, Directive::Cancel(over));
-            }
-            return Ok(());
+            return self.tell_if_over(from, id).await;
         };
         if job.spec.party_of(from).is_none() {
             return Ok(());
@@ -246,7 +236,7 @@ impl Dispatcher {
         let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
         job.transcripts.insert(from.clone(), ended.transcript_hash.to_vec());
         if job.transcripts.len() < job.spec.parties.len() {
-            return Ok(());
+            return self.store.keep_transcript(id, from, &ended.transcript_hash).await;
         }
         let mut transcripts = job.transcripts.values();
         let first = transcripts.next();

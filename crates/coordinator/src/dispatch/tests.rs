@@ -40,9 +40,9 @@ async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
     let store = Store::open(&Location::Memory).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
-    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![]), to_shanghai);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![], BTreeMap::new()), to_shanghai);
     // Nobody takes what is sent to anhui, as if its queue were full.
-    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (1, vec![]), mpsc::channel(1).0);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (1, vec![], BTreeMap::new()), mpsc::channel(1).0);
     dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
     let mut directives = Vec::new();
     for _ in 0..2 {
@@ -63,8 +63,8 @@ async fn a_job_waits_until_all_its_nodes_have_room() {
     dispatcher.sweep();
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
     let (to_anhui, _anhui) = mpsc::channel(8);
-    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![]), to_shanghai);
-    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (5, vec![]), to_anhui);
+    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![], BTreeMap::new()), to_shanghai);
+    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (5, vec![], BTreeMap::new()), to_anhui);
     for name in ["a", "b", "c"] {
         dispatcher.submit(name, &job(), &id("shanghai")).await.unwrap();
     }
@@ -93,7 +93,12 @@ async fn a_party_that_has_done_its_part_has_room_and_one_that_restarted_was_inte
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let attach = |name: &str, instance: u8| {
         let (directives, taken) = mpsc::channel(8);
-        let attached = dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![instance]), directives);
+        let attached = dispatcher.registry.attach(
+            &id(name),
+            NodeInfo::default(),
+            (1, vec![instance], BTreeMap::new()),
+            directives,
+        );
         (attached.restarted, taken)
     };
     let (_, _shanghai) = attach("shanghai", 1);
@@ -126,7 +131,7 @@ async fn a_job_is_not_begun_again_for_ever() {
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
     let attach = |name: &str| {
         let (directives, taken) = mpsc::channel(8);
-        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![1]), directives);
+        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![1], BTreeMap::new()), directives);
         taken
     };
     let (_shanghai, _anhui) = (attach("shanghai"), attach("anhui"));
@@ -152,7 +157,7 @@ async fn under_way() -> (Arc<Dispatcher>, [mpsc::Receiver<Result<wire::proto::At
     let dispatcher = Dispatcher::new(store, patience, CancellationToken::new());
     let attach = |name: &str| {
         let (directives, taken) = mpsc::channel(8);
-        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![1]), directives);
+        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![1], BTreeMap::new()), directives);
         taken
     };
     let taken = [attach("shanghai"), attach("anhui")];

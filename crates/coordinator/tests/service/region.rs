@@ -202,6 +202,7 @@ pub(crate) fn registration(name: &str) -> Registration {
         software_version: "0.1.0".to_owned(),
         max_sessions: 0,
         instance: vec![1; 16].into(),
+        open_jobs: Vec::new(),
     }
 }
 

@@ -21,6 +21,7 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
+    ending::UseRecord,
     papers::{Known, News},
 };
 

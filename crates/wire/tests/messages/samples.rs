@@ -27,13 +27,13 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 60] = typed! {
+pub(crate) static TYPED: [Typed; 61] = typed! {
     AgreementInfo AttachRequest AttachResponse CancelJob CancelJobRequest CancelJobResponse Confirm
     DecideAgreementRequest DecideAgreementResponse EntryKey EntrySummary Envelope ErrorBudget ExchangeMessage
     ExchangeRequest ExchangeResponse GetAgreementRequest GetAgreementResponse GetEntryRequest GetEntryResponse
     GetJobRequest GetJobResponse Heartbeat Hello Job JobEnded JobParty JobReport JobSpec JobStarted
     ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse
-    NodeInfo Progress PublishEntryRequest PublishEntryResponse Refusal Registered Registration
+    NodeInfo OpenJob Progress PublishEntryRequest PublishEntryResponse Refusal Registered Registration
     RequestAgreementRequest RequestAgreementResponse Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
     SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse
     WatchJobRequest WatchJobResponse WithdrawEntryRequest WithdrawEntryResponse
