@@ -22,8 +22,10 @@ use node::book::Book;
 use support::site::{Server, Site};
 
 const NAMES: [&str; 3] = ["coordinator", "shanghai", "anhui"];
-/// The longest pause between two kills.
+/// Milliseconds between two kills at the most; one in four comes at once, so that two are away together.
 const PAUSE: u64 = 2500;
+/// Residents on each list: a job takes as long as a pause, about.
+const ROWS: u64 = 4000;
 /// How many jobs are submitted before their turn, so that there is always something to be at.
 const AHEAD: u32 = 4;
 /// How long all may take to come to rest.
@@ -81,7 +83,8 @@ fn submit_all(site: &Site, files: &[String], (jobs, kills): (u32, u32), killed: 
 
 fn kill_all(site: &Site, servers: &mut [Server; 3], chance: &mut Chance, (kills, killed): (u32, &AtomicU32)) {
     for _ in 0..kills {
-        sleep(Duration::from_millis(chance.below(PAUSE)));
+        let most = if chance.below(4) == 0 { 20 } else { PAUSE };
+        sleep(Duration::from_millis(chance.below(most)));
         let which = usize::try_from(chance.below(3)).unwrap();
         assert!(!servers[which].has_ended(), "{} ended by itself: {}", NAMES[which], servers[which].log());
         assert_eq!(servers[which].signal(Signal::SIGKILL), None);
@@ -243,8 +246,8 @@ fn killed_at_random(jobs: u32, kills: u32) {
         |text| text.parse().unwrap(),
     );
     eprintln!("YUANDANG_KILLS_SEED={seed}");
-    let site = Site::new(600, 600, 200);
-    site.configure("[space]\nbin_items = 200\nin_flight = 2\n");
+    let site = Site::new(ROWS, ROWS, ROWS / 3);
+    site.configure(&format!("[space]\nbin_items = {}\nin_flight = 2\n", ROWS / 4));
     let files = job_files(&site);
     let mut servers = NAMES.map(|name| site.start(name));
     let (mut chance, killed) = (Chance(seed), AtomicU32::new(0));
@@ -265,8 +268,13 @@ fn killed_at_random(jobs: u32, kills: u32) {
             book.close().await;
         }
         check(&jobs, &kept);
+        let mut begun_again = 0;
+        for job in &jobs {
+            begun_again += u32::from(store.attempt(&job.id).await.unwrap() > Some(0));
+        }
         let succeeded = jobs.iter().filter(|job| job.state == JobState::Succeeded).count();
-        eprintln!("{succeeded} of {} jobs succeeded; {kills} kills", jobs.len());
+        eprintln!("{succeeded} of {} jobs succeeded, {begun_again} were begun again; {kills} kills", jobs.len());
+        assert!(begun_again > 0, "no job was hit");
         // What is killed and comes back goes on: a kill is no reason for a failure.
         assert_eq!(succeeded, jobs.len(), "YUANDANG_KILLS_SEED={seed}");
     });

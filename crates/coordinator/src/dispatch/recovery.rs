@@ -48,23 +48,33 @@ impl Dispatcher {
 
     /// Tells a node which of the jobs that are open there are over: it may have been away when they ended.
     pub(crate) async fn tell_what_is_over(&self, participant: &ParticipantId, open: Vec<OpenJob>) {
-        for job in open {
-            self.settled(self.tell_if_over(participant, &job.job_id).await);
+        for OpenJob { job_id, .. } in open {
+            let told = match self.tell_if_over(participant, &job_id).await {
+                Err(StoreError::NoJob(_)) => {
+                    self.tell_over(participant, &job_id, "there is no such job".to_owned());
+                    Ok(())
+                }
+                told => told,
+            };
+            self.settled(told);
         }
     }
 
-    /// Tells a node that a job is over, if it is, or if there is no such job of this node.
+    /// Tells a node that a job is over, if it is.
     pub(super) async fn tell_if_over(&self, participant: &ParticipantId, id: &str) -> Result<(), StoreError> {
-        let reason = match self.store.get(id).await {
-            Ok(stored) if stored.spec.party_of(participant).is_none() => "there is no such job".to_owned(),
-            Ok(stored) if stored.state.is_final() => over(&stored),
-            Ok(_) => return Ok(()),
-            Err(StoreError::NoJob(_)) => "there is no such job".to_owned(),
-            Err(error) => return Err(error),
-        };
+        let job = self.store.get(id).await?;
+        if job.spec.party_of(participant).is_none() {
+            return Err(StoreError::NoJob(id.to_owned()));
+        }
+        if job.state.is_final() {
+            self.tell_over(participant, id, over(&job));
+        }
+        Ok(())
+    }
+
+    fn tell_over(&self, participant: &ParticipantId, id: &str, reason: String) {
         let over = CancelJob { job_id: id.to_owned(), reason, begins_again: false };
         self.registry.direct(participant, Directive::Cancel(over));
-        Ok(())
     }
 }
 
