@@ -119,11 +119,11 @@ impl Registry {
         }
     }
 
-    /// Whether a directive can be queued for the node now.
+    /// Whether a directive can be queued for the node now. It cannot be for one that is leaving.
     pub(crate) fn takes_more(&self, participant: &ParticipantId) -> bool {
         let nodes = self.lock();
         let way = nodes.get(participant).and_then(|entry| entry.directives.as_ref());
-        way.is_some_and(|way| way.capacity() > 0)
+        way.is_some_and(|way| way.capacity() > 0 && !way.is_closed())
     }
 
     /// Where the node is dialled; empty if it only dials, or never attached.

@@ -87,17 +87,16 @@ impl Dispatcher {
             }
         }
         if let Some(participant) = deaf {
-            self.fail(job.id.clone(), format!("{participant}: its node could not be told to start"));
+            let cause = format!("{participant}: its node could not be told to start");
+            self.interrupt_later(job.id.clone(), attempt, cause);
         }
         Ok(())
     }
 
-    /// Fails a job when the step that found it out is over.
-    fn fail(self: &Arc<Self>, id: String, cause: String) {
+    /// Interrupts a job that has just been begun: a node that was there is leaving.
+    fn interrupt_later(self: &Arc<Self>, id: String, attempt: u32, cause: String) {
         let this = Arc::clone(self);
-        self.tasks.spawn(async move {
-            this.settled(this.end(&id, JobState::Failed, &cause, None).await);
-        });
+        self.tasks.spawn(async move { this.settled(this.interrupt(&id, attempt, &cause).await) });
     }
 
     /// The entry of a job that is begun, whose deadline runs from now on.

@@ -36,22 +36,25 @@ fn job() -> JobSpec {
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_be_told_to_start_fails_the_job_at_once() {
+async fn a_job_waits_for_a_node_that_is_leaving() {
     let store = Store::open(&Location::Memory).await.unwrap();
     let dispatcher = Dispatcher::new(store, Patience::default(), CancellationToken::new());
+    let attach = |name: &str, directives| {
+        dispatcher.registry.attach(&id(name), NodeInfo::default(), (1, vec![], BTreeMap::new()), directives);
+    };
     let (to_shanghai, mut shanghai) = mpsc::channel(8);
-    dispatcher.registry.attach(&id("shanghai"), NodeInfo::default(), (1, vec![], BTreeMap::new()), to_shanghai);
-    // Nobody takes what is sent to anhui, as if its queue were full.
-    dispatcher.registry.attach(&id("anhui"), NodeInfo::default(), (1, vec![], BTreeMap::new()), mpsc::channel(1).0);
+    attach("shanghai", to_shanghai);
+    // Its stream has ended, and nobody has noticed.
+    attach("anhui", mpsc::channel(1).0);
     dispatcher.submit("a", &job(), &id("shanghai")).await.unwrap();
-    let mut directives = Vec::new();
-    for _ in 0..2 {
-        directives.push(shanghai.recv().await.unwrap().unwrap().directive.unwrap());
+    assert_eq!(dispatcher.job("a").await.unwrap().state(), wire::proto::JobState::Queued);
+    assert!(shanghai.try_recv().is_err(), "it was told to start");
+    let (to_anhui, mut anhui) = mpsc::channel(8);
+    attach("anhui", to_anhui);
+    dispatcher.attached(&id("anhui")).await.unwrap();
+    for node in [&mut shanghai, &mut anhui] {
+        assert!(matches!(node.recv().await.unwrap().unwrap().directive, Some(Directive::Start(_))));
     }
-    assert!(matches!(directives[..], [Directive::Start(_), Directive::Cancel(_)]), "{directives:?}");
-    let ended = dispatcher.job("a").await.unwrap();
-    assert_eq!(ended.state(), wire::proto::JobState::Failed);
-    assert_eq!(ended.cause, "anhui: its node could not be told to start");
 }
 
 #[tokio::test]
