@@ -166,6 +166,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_under_way_is_told_but_for_what_is_ending() {
+        let jobs = CurrentJobs::new(9);
+        entered(jobs.enter("a", 3));
+        entered(jobs.enter("b", 0));
+        jobs.end("b", "an end".to_owned(), true);
+        assert_eq!(jobs.attempts(), [("a".to_owned(), 3)]);
+    }
+
+    #[test]
     fn there_are_so_many_and_no_more() {
         let jobs = CurrentJobs::new(1);
         entered(jobs.enter("a", 0));

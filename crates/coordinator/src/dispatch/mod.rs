@@ -236,7 +236,13 @@ impl Dispatcher {
         let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
         job.transcripts.insert(from.clone(), ended.transcript_hash.to_vec());
         if job.transcripts.len() < job.spec.parties.len() {
-            return self.store.keep_transcript(id, from, &ended.transcript_hash).await;
+            // One that has nothing to begin was done in an earlier attempt. The others would wait for it in vain.
+            let was_done = job.attempt > 0 && !job.interrupted && !job.started.contains_key(from);
+            let attempt = job.attempt;
+            self.store.keep_transcript(id, from, &ended.transcript_hash).await?;
+            drop(live);
+            let cause = format!("{from} had done its part before");
+            return if was_done { self.interrupt(id, attempt, &cause).await } else { Ok(()) };
         }
         let mut transcripts = job.transcripts.values();
         let first = transcripts.next();

@@ -1,5 +1,8 @@
 //! A coordinator that stops, and another that finds what it left.
 
+use std::time::Duration;
+
+use coordinator::Patience;
 use wire::proto::JobState;
 
 use crate::region::{Region, Running, job};
@@ -76,6 +79,28 @@ async fn a_party_that_was_done_before_is_not_asked_again() {
     let mut anhui = region.node("anhui").await;
     let start = anhui.start().await;
     assert_eq!((start.attempt, start.peers_done), (1, true));
+    anhui.succeeded(&id, TRANSCRIPT).await;
+    assert_eq!(region.operator("anhui").await.end(&id).await.0, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_party_that_turns_out_to_be_done_is_not_waited_for_by_the_other() {
+    let patience = Patience { sweep: Duration::from_millis(50), ..Patience::default() };
+    let mut running = Running::within(Region::patient(patience).await, job("shanghai", "anhui")).await;
+    running.both_started().await;
+    let (id, region) = (running.job_id, running.region.restarted().await);
+    // It was done before it was killed, and could not say so.
+    let (mut shanghai, mut anhui) = (region.node("shanghai").await, region.node("anhui").await);
+    for node in [&mut shanghai, &mut anhui] {
+        assert_eq!(node.start().await.attempt, 1);
+    }
+    anhui.started(&id).await;
+    anhui.nothing_due().await;
+    shanghai.succeeded(&id, TRANSCRIPT).await;
+    let cancel = anhui.cancelled().await;
+    assert!(cancel.begins_again && cancel.reason.contains("shanghai had done its part before"), "{}", cancel.reason);
+    let start = anhui.start().await;
+    assert_eq!((start.attempt, start.peers_done), (2, true));
     anhui.succeeded(&id, TRANSCRIPT).await;
     assert_eq!(region.operator("anhui").await.end(&id).await.0, JobState::Succeeded);
 }
