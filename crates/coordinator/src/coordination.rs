@@ -45,13 +45,15 @@ impl CoordinationService for Coordination {
         };
         // A node that does not say has room for all.
         let capacity = usize::try_from(registration.max_sessions).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
-        let instance = registration.instance.to_vec();
+        let (instance, open) = (registration.instance.to_vec(), registration.open_jobs.clone());
+        let under_way = open.iter().filter(|job| job.under_way).map(|job| (job.job_id.clone(), job.attempt)).collect();
         let info = self.read(&peer, registration)?;
         let caller = peer.participant;
         let (directives, queued) = mpsc::channel(QUEUE);
         let registered = Registered { coordinator: self.name.to_string() };
         tell(&directives, Directive::Registered(registered)).await;
-        let attached = self.dispatcher.registry.attach(&caller, info, (capacity, instance), directives.clone());
+        let attached =
+            self.dispatcher.registry.attach(&caller, info, (capacity, instance, under_way), directives.clone());
         let Attached { stream, replaced, restarted } = attached;
         tracing::info!(participant = %caller, "node attached");
         let dispatcher = Arc::clone(&self.dispatcher);
@@ -59,6 +61,7 @@ impl CoordinationService for Coordination {
             if restarted {
                 dispatcher.left(&caller, "its node restarted in the middle of the job").await;
             }
+            dispatcher.tell_what_is_over(&caller, open).await;
             if let Err(error) = dispatcher.attached(&caller).await {
                 tracing::error!(%error, "queued jobs could not be read");
             }

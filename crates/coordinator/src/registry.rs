@@ -26,6 +26,8 @@ struct Entry {
     capacity: usize,
     /// Which process of the node it is.
     instance: Vec<u8>,
+    /// The jobs that it said it was at when it attached, with their attempts.
+    under_way: BTreeMap<String, u32>,
     /// Which of its streams this is, so that the end of an old one does not detach a new one.
     stream: u64,
     directives: Option<Directives>,
@@ -48,12 +50,12 @@ pub(crate) struct Attached {
 pub(crate) struct Registry(Mutex<BTreeMap<ParticipantId, Entry>>);
 
 impl Registry {
-    /// Attaches a node; an older stream of it is ended.
+    /// Attaches a node that is at these jobs; an older stream of it is ended.
     pub(crate) fn attach(
         &self,
         participant: &ParticipantId,
         mut info: NodeInfo,
-        (capacity, instance): (usize, Vec<u8>),
+        (capacity, instance, under_way): (usize, Vec<u8>, BTreeMap<String, u32>),
         directives: Directives,
     ) -> Attached {
         let mut nodes = self.lock();
@@ -68,7 +70,7 @@ impl Registry {
         let directives = Some(directives);
         nodes.insert(
             participant.clone(),
-            Entry { info, capacity, instance, stream, directives, replaced: replaced.clone() },
+            Entry { info, capacity, instance, under_way, stream, directives, replaced: replaced.clone() },
         );
         Attached { stream, replaced, restarted }
     }
@@ -103,11 +105,25 @@ impl Registry {
         nodes.get(participant).filter(|entry| entry.directives.is_some()).map_or(0, |entry| entry.capacity)
     }
 
-    /// Whether a directive can be queued for the node now.
+    /// Whether the node is at this attempt at a job, as it said when it attached.
+    pub(crate) fn is_at(&self, participant: &ParticipantId, job_id: &str, attempt: u32) -> bool {
+        let nodes = self.lock();
+        let entry = nodes.get(participant).filter(|entry| entry.directives.is_some());
+        entry.and_then(|entry| entry.under_way.get(job_id)) == Some(&attempt)
+    }
+
+    /// The node is no longer at a job.
+    pub(crate) fn leaves(&self, participant: &ParticipantId, job_id: &str) {
+        if let Some(entry) = self.lock().get_mut(participant) {
+            entry.under_way.remove(job_id);
+        }
+    }
+
+    /// Whether a directive can be queued for the node now. It cannot be for one that is leaving.
     pub(crate) fn takes_more(&self, participant: &ParticipantId) -> bool {
         let nodes = self.lock();
         let way = nodes.get(participant).and_then(|entry| entry.directives.as_ref());
-        way.is_some_and(|way| way.capacity() > 0)
+        way.is_some_and(|way| way.capacity() > 0 && !way.is_closed())
     }
 
     /// Where the node is dialled; empty if it only dials, or never attached.
@@ -152,7 +168,7 @@ mod tests {
     #[test]
     fn a_node_is_gone_only_until_it_comes_back() {
         let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
-        let attach = || registry.attach(&anhui, NodeInfo::default(), (1, vec![7]), mpsc::channel(1).0);
+        let attach = || registry.attach(&anhui, NodeInfo::default(), (1, vec![7], BTreeMap::new()), mpsc::channel(1).0);
         let Attached { stream: first, replaced, .. } = attach();
         assert!(registry.capacity(&anhui) == 1 && !registry.is_gone(&anhui, first));
         assert!(registry.detach(&anhui, first) && registry.is_gone(&anhui, first));
@@ -169,7 +185,7 @@ mod tests {
     fn statements_are_passed_on_and_leave_room_for_directives() {
         let (registry, anhui, shanghai) = (Registry::default(), "anhui".parse().unwrap(), "shanghai".parse().unwrap());
         let (directives, mut queued) = mpsc::channel(QUEUE);
-        registry.attach(&anhui, NodeInfo::default(), (1, vec![7]), directives);
+        registry.attach(&anhui, NodeInfo::default(), (1, vec![7], BTreeMap::new()), directives);
         let relay = |to: &str| Relay { participant: to.to_owned(), statement: vec![1].into() };
         registry.relay(&shanghai, relay("jiangsu"));
         registry.relay(&shanghai, relay("no name"));
@@ -189,7 +205,7 @@ mod tests {
     fn a_node_that_takes_nothing_is_not_waited_for() {
         let (registry, anhui) = (Registry::default(), "anhui".parse().unwrap());
         let (directives, _queued) = mpsc::channel(1);
-        registry.attach(&anhui, NodeInfo::default(), (1, vec![7]), directives);
+        registry.attach(&anhui, NodeInfo::default(), (1, vec![7], BTreeMap::new()), directives);
         let heartbeat = || Directive::Heartbeat(wire::proto::Heartbeat::default());
         assert!(registry.direct(&anhui, heartbeat()));
         assert!(!registry.direct(&anhui, heartbeat()));

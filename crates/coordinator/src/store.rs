@@ -3,6 +3,8 @@
 //! Each change of state is one transaction that holds the rule of a job's life. It writes the job's row first,
 //! so of several that would change one job each reads what the one before it left.
 
+mod attempts;
+
 use std::{
     str::FromStr,
     time::{SystemTime, UNIX_EPOCH},
@@ -16,9 +18,10 @@ use wire::proto;
 use crate::catalogue::shelf::Shelf;
 
 /// The layouts of the tables, oldest first. One that was released is never changed.
-const LAYOUTS: [Migration; 2] = [
+const LAYOUTS: [Migration; 3] = [
     (1, "jobs", include_str!("../migrations/0001_jobs.sql")),
     (2, "catalogue", include_str!("../migrations/0002_catalogue.sql")),
+    (3, "attempts", include_str!("../migrations/0003_attempts.sql")),
 ];
 
 /// Why the store did not do what it was asked.

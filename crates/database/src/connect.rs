@@ -28,13 +28,17 @@ const ACQUIRE: Duration = Duration::from_secs(15);
 /// SQLITE_BUSY, the lowest byte of its kinds.
 const LOCKED: u32 = 5;
 
-/// What every connection to SQLite is told. Whoever waits for a lock does so for [`BUSY`].
+/// What every connection to SQLite is told. Whoever waits for a lock does so for [`BUSY`]. `FULL`, since with a file that is
+/// written ahead `NORMAL` would lose the last transactions in a power cut.
 const SQLITE: &str = "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 /// What a file is told once; it keeps it.
 const WRITE_AHEAD: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL";
 /// What every connection to PostgreSQL is told. A statement waits for rows of others as long as it may
-/// run; a transaction that nobody goes on with gives its rows back.
+/// run; a transaction that nobody goes on with gives its rows back. What was committed is on the disk also where the server would
+/// not wait for that; where it waits for more, for another server, that stays.
 const POSTGRES: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'; \
+                        SELECT set_config('synchronous_commit', 'on', false) \
+                        WHERE current_setting('synchronous_commit') = 'off'; \
                         SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning'";
 
 /// What of a path may stand in a URL as it is.

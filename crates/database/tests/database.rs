@@ -321,3 +321,21 @@ async fn a_statement_of_a_server_ends_and_a_transaction_reads_what_is_committed(
     }
     database.close().await;
 }
+
+#[tokio::test]
+async fn what_is_committed_is_on_the_disk() {
+    let shown = async |location: Location, setting: &'static str| {
+        let database = Database::open(&location, &[]).await.unwrap();
+        let row = query(setting).fetch_one(database.pool()).await.unwrap();
+        database.close().await;
+        row.try_get::<String, _>(0).unwrap_or_else(|_| row.get::<i64, _>(0).to_string())
+    };
+    let home = Home::file();
+    assert_eq!(shown(home.location.clone(), "PRAGMA synchronous").await, "2");
+    let Some(server) = Postgres::shared() else { return };
+    // What a server is told to do is not weakened, and one that would not wait does.
+    for (told, wanted) in [("off", "on"), ("on", "on"), ("remote_apply", "remote_apply")] {
+        let address = format!("{}&options=-c%20synchronous_commit%3D{told}", server.database());
+        assert_eq!(shown(address.parse().unwrap(), "SHOW synchronous_commit").await, wanted, "{told}");
+    }
+}

@@ -38,6 +38,8 @@ CREATE TABLE uses (
 );
 
 CREATE UNIQUE INDEX uses_by_number ON uses (agreement, number);
+-- The few that have not ended.
+CREATE INDEX uses_open ON uses (agreement, job) WHERE outcome = '';
 
 -- Uses that peers showed: each number is spent by one job, and each job has one.
 CREATE TABLE peer_uses (

@@ -118,6 +118,7 @@ impl Stream {
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             max_sessions: config.max_sessions,
             instance: jobs.instance.to_vec().into(),
+            open_jobs: jobs.open().await,
         };
         send(&events, Event::Registration(registration)).await?;
         let mut client = CoordinationServiceClient::new(connection.channel).max_decoding_message_size(MAX_MESSAGE);

@@ -73,6 +73,13 @@ impl CurrentJobs {
         Entry::Entered(entered)
     }
 
+    /// The attempts that wait or run, and were not told to end.
+    pub(crate) fn attempts(&self) -> Vec<(String, u32)> {
+        let jobs = self.jobs();
+        let going = jobs.iter().filter(|(_, current)| !current.cancel.is_cancelled());
+        going.map(|(job_id, current)| (job_id.clone(), current.attempt)).collect()
+    }
+
     /// Whether an attempt was told to end, and has not yet.
     pub(crate) fn is_ending(&self, job_id: &str) -> bool {
         self.jobs().get(job_id).is_some_and(|current| current.cancel.is_cancelled())
@@ -156,6 +163,15 @@ mod tests {
         assert!(current.explain(RunError::cancelled()).to_string().contains("first") && !current.begins_again());
         assert!(matches!(jobs.enter("job", 0), Entry::AfterEarlier));
         assert!(matches!(current.explain(RunError::Own("no".to_owned())), RunError::Own(_)));
+    }
+
+    #[test]
+    fn what_is_under_way_is_told_but_for_what_is_ending() {
+        let jobs = CurrentJobs::new(9);
+        entered(jobs.enter("a", 3));
+        entered(jobs.enter("b", 0));
+        jobs.end("b", "an end".to_owned(), true);
+        assert_eq!(jobs.attempts(), [("a".to_owned(), 3)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use agreement::JobSpec;
+use agreement::{Event, JobSpec, JobState};
 use records::Datasets;
 use session::{ComputePool, Fault};
 use tokio::{
@@ -142,8 +142,12 @@ impl Jobs {
                 Ok(spec) => jobs.carry_out(&start, spec, &current).await,
                 Err(refusal) => Err(refusal),
             };
+            let outcome = outcome.map_err(|error| current.explain(error));
+            if let Err(error) = &outcome {
+                jobs.note_failure(&start.job_id, error, current.begins_again()).await;
+            }
             jobs.current.leave(&start.job_id);
-            jobs.tell(&start, &outcome.map_err(|error| current.explain(error)), current.begins_again());
+            jobs.tell(&start, &outcome, current.begins_again());
         });
     }
 
@@ -174,7 +178,7 @@ impl Jobs {
         if !is_there && !begins_again {
             self.forget(job_id);
             let (jobs, job_id) = (Arc::clone(self), job_id.to_owned());
-            self.tasks.spawn(async move { jobs.give_up(&job_id, &reason).await });
+            self.tasks.spawn(async move { jobs.give_up(&job_id, (JobState::Cancelled, Event::Failed), &reason).await });
         }
     }
 
@@ -213,12 +217,8 @@ impl Jobs {
         let under = self.rule(job_id, &spec).await?;
         self.reports.started(job_id);
         let mut run = self.run(start, spec, &admitted, current.cancel.clone());
-        run.under = Some(under.clone());
-        let outcome = self.conduct(start, run, &admitted, (expected, current)).await;
-        if let Err(error) = &outcome {
-            self.note_failure(&under, job_id, error, current.begins_again()).await;
-        }
-        outcome
+        run.under = Some(under);
+        self.conduct(start, run, &admitted, (expected, current)).await
     }
 
     fn run(&self, start: &Start, spec: JobSpec, admitted: &Admitted, cancel: CancellationToken) -> Run {

@@ -9,7 +9,6 @@ use agreement::{
     admission::{Refusal, admit_clock, admit_result, admit_rows},
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
     moment::MomentError,
-    printable,
     receipt::{Event, InputFacts, RunFacts, Use},
     run::RunInput,
 };
@@ -195,15 +194,6 @@ impl Under {
         let due = self.agreement().delivery.due(at);
         let made = sealed.map(|(bytes, rows)| Made { rows, bytes, at, due });
         self.ended("Succeeded", receipts, made).await
-    }
-
-    /// Notes that the run is over without a result, with a receipt of why.
-    pub(crate) async fn failed(&self, error: &RunError) -> Result<(), RunError> {
-        let cause = printable(&error.public_cause(self.book.participant()), 512);
-        let cause = Some(cause).filter(|cause| !cause.is_empty());
-        let event = if matches!(error, RunError::TooFew(_)) { Event::Withheld } else { Event::Failed };
-        let receipt = Receipt { cause, ..self.receipt(event, now()?) };
-        self.ended(&error.job_state().to_string(), vec![receipt], None).await
     }
 
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>, made: Option<Made>) -> Result<(), RunError> {

@@ -52,16 +52,21 @@ impl Postgres {
         if let Some(server) = current.upgrade() {
             return Some(server);
         }
-        if Command::new("initdb").arg("--version").output().is_err() {
-            eprintln!("SKIPPED: there is no initdb on the path, so nothing was tested against PostgreSQL");
+        if !is_here() {
             return None;
         }
-        let server = Arc::new(Self::start());
+        let server = Arc::new(Self::start("fsync=off"));
         *current = Arc::downgrade(&server);
         Some(server)
     }
 
-    fn start() -> Self {
+    /// A server of its own that waits for the disk, as the shared one does not: to measure.
+    #[must_use]
+    pub fn durable() -> Option<Self> {
+        is_here().then(|| Self::start("fsync=on"))
+    }
+
+    fn start(durability: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
@@ -72,7 +77,7 @@ impl Postgres {
         let (place, socket) = (data.to_str().unwrap(), folder.path().to_str().unwrap());
         let options = ["-D", place, "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"];
         assert!(command("initdb").args(options).status().unwrap().success(), "initdb failed");
-        let settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=100"];
+        let settings = ["-c", "listen_addresses=", "-c", durability, "-c", "max_connections=100"];
         let process = command("postgres").args(["-D", place, "-k", socket]).args(settings).spawn().unwrap();
         let server = Self { folder, process, databases: AtomicU32::new(0) };
         let began = Instant::now();
@@ -107,6 +112,15 @@ impl Postgres {
     pub fn sql(&self, statements: &str) {
         run(&self.address(USER, "postgres"), statements);
     }
+}
+
+/// Whether PostgreSQL is on the path; says `SKIPPED` where it is not.
+fn is_here() -> bool {
+    let is_here = Command::new("initdb").arg("--version").output().is_ok();
+    if !is_here {
+        eprintln!("SKIPPED: there is no initdb on the path, so nothing was tested against PostgreSQL");
+    }
+    is_here
 }
 
 /// Runs statements in the database at `address`, on a thread of its own: a test may be asynchronous.

@@ -36,7 +36,7 @@ impl Dispatcher {
         if job.interrupted {
             return Ok(());
         }
-        job.attempt = job.attempt.saturating_add(1);
+        job.attempt = self.store.next_attempt(id).await?;
         job.interrupted = true;
         job.started.clear();
         job.progress.clear();
@@ -62,18 +62,14 @@ impl Dispatcher {
     pub(super) async fn answered(self: &Arc<Self>, id: &str, from: &ParticipantId) -> Result<(), StoreError> {
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id) else {
-            if self.store.get(id).await?.state.is_final() {
-                self.tell_that_it_is_over(id, from);
-            }
-            return Ok(());
+            return self.tell_if_over(from, id).await;
         };
         if !job.awaits.remove(from) || !job.awaits.is_empty() {
             return Ok(());
         }
         let stored = self.store.change(id, JobState::Queued, "").await?;
         self.watchers.tell(message(stored.clone(), Some(&*job)), false);
-        self.start(&mut live, &stored);
-        Ok(())
+        self.start(&mut live, &stored).await
     }
 
     /// A node has attached: its process may be another one, which was asked and knows of no answer to tell.
@@ -85,12 +81,6 @@ impl Dispatcher {
         for id in waiting {
             self.settled(self.answered(&id, participant).await);
         }
-    }
-
-    /// Tells a node that a job is over which it is still at.
-    pub(super) fn tell_that_it_is_over(&self, id: &str, participant: &ParticipantId) {
-        let over = CancelJob { job_id: id.to_owned(), reason: "the job is over".to_owned(), begins_again: false };
-        self.registry.direct(participant, Directive::Cancel(over));
     }
 
     /// Ends the jobs that have waited for an answer for too long.

@@ -6,7 +6,7 @@ use agreement::{JobState, ParticipantId, printable};
 use tokio::time::sleep;
 use wire::proto::{CancelJob, JobEnded, attach_response::Directive};
 
-use super::{Dispatcher, Live, message, shares_a_party};
+use super::{Dispatcher, Live, message, reported, shares_a_party};
 use crate::{store::StoreError, text::MAX_REASON};
 
 /// How long after the grace of a node it is known to have left.
@@ -32,7 +32,8 @@ impl Live {
     pub(super) fn meaning(&self, from: &ParticipantId, state: JobState, ended: &JobEnded) -> Meaning {
         if self.interrupted || self.attempt != ended.attempt {
             // A peer that is at fault may have been quicker to say that it stops: what it did interrupted the job.
-            let is_late = self.interrupted && ended.attempt.checked_add(1) == Some(self.attempt);
+            let last = if self.left_behind { Some(ended.attempt) } else { ended.attempt.checked_add(1) };
+            let is_late = self.interrupted && last == Some(self.attempt);
             let accuses = !ended.may_resume && matches!(state, JobState::Failed | JobState::Rejected);
             return if is_late && accuses { Meaning::End } else { Meaning::Known };
         }
@@ -89,7 +90,8 @@ impl Dispatcher {
             }
             let same = |job: &&Live| !job.interrupted && job.attempt == attempt;
             if this.live.lock().await.get(&id).filter(same).is_some() {
-                this.settled(this.end(&id, state, &cause, Some(&from)).await);
+                // This party as well has kept what it could have gone on from.
+                this.settled(this.end(&id, state, &reported(&cause, &from), None).await);
             }
         });
     }
@@ -103,7 +105,7 @@ impl Dispatcher {
             drop(live);
             return self.end(id, JobState::Failed, cause, None).await;
         }
-        job.attempt += 1;
+        job.attempt = self.store.next_attempt(id).await?;
         job.interrupted = true;
         job.started.clear();
         job.progress.clear();

@@ -2,6 +2,7 @@
 
 mod approval;
 mod interruption;
+mod recovery;
 mod starting;
 
 use std::{
@@ -36,8 +37,10 @@ struct Live {
     started: BTreeMap<ParticipantId, bool>,
     transcripts: BTreeMap<ParticipantId, Vec<u8>>,
     progress: BTreeMap<ParticipantId, Progress>,
-    /// How often it was interrupted.
+    /// The number under which it was begun last, or is to begin next if it was interrupted.
     attempt: u32,
+    /// Whether it was begun by an earlier process of the coordinator, under this number, and its nodes may be at it.
+    left_behind: bool,
     /// Whether it was interrupted and waits to be begun again.
     interrupted: bool,
     /// Parties whose approvers are asked.
@@ -83,20 +86,6 @@ impl Dispatcher {
         })
     }
 
-    /// What to do with jobs that an earlier process left behind.
-    pub(crate) async fn recover(&self) -> Result<(), StoreError> {
-        for job in self.store.in_state(JobState::Running).await? {
-            self.store.change(&job.id, JobState::Failed, "the coordinator restarted while the job was running").await?;
-        }
-        // Nodes are asked again whether approvers have answered.
-        for state in [JobState::Pending, JobState::AwaitingApproval] {
-            for job in self.store.in_state(state).await? {
-                self.store.change(&job.id, JobState::Queued, "").await?;
-            }
-        }
-        Ok(())
-    }
-
     /// A new job: queued, and started if its nodes are there.
     pub(crate) async fn submit(
         self: &Arc<Self>,
@@ -107,7 +96,7 @@ impl Dispatcher {
         self.store.insert(id, spec, by).await?;
         let mut live = self.live.lock().await;
         let job = self.store.change(id, JobState::Queued, "").await?;
-        self.start(&mut live, &job);
+        self.start(&mut live, &job).await?;
         drop(live);
         self.job(id).await
     }
@@ -126,7 +115,10 @@ impl Dispatcher {
             Some(Body::Started(_)) => self.settled(self.started(&id, from).await),
             Some(Body::Progress(progress)) => self.settled(self.progress(&id, from, progress).await),
             Some(Body::Answered(_)) => self.settled(self.answered(&id, from).await),
-            Some(Body::Ended(ended)) => self.settled(self.ended(&id, from, ended).await),
+            Some(Body::Ended(ended)) => {
+                self.registry.leaves(from, &id);
+                self.settled(self.ended(&id, from, ended).await);
+            }
             None => {}
         }
     }
@@ -180,7 +172,7 @@ impl Dispatcher {
                 );
                 self.conclude(&mut live, &job.id, (JobState::TimedOut, &cause), None).await?;
             } else {
-                self.start(&mut live, &job);
+                self.start(&mut live, &job).await?;
             }
         }
         Ok(())
@@ -190,10 +182,7 @@ impl Dispatcher {
         let mut live = self.live.lock().await;
         let Some(job) = live.get_mut(id) else {
             // It may have ended while this node was away, or this coordinator was.
-            if self.store.get(id).await?.state.is_final() {
-                self.tell_that_it_is_over(id, from);
-            }
-            return Ok(());
+            return self.tell_if_over(from, id).await;
         };
         if job.spec.party_of(from).is_none() {
             return Ok(());
@@ -256,7 +245,13 @@ impl Dispatcher {
         let Some(job) = live.get_mut(id).filter(|job| job.spec.party_of(from).is_some()) else { return Ok(()) };
         job.transcripts.insert(from.clone(), ended.transcript_hash.to_vec());
         if job.transcripts.len() < job.spec.parties.len() {
-            return Ok(());
+            // One that has nothing to begin was done in an earlier attempt. The others would wait for it in vain.
+            let was_done = job.attempt > 0 && !job.interrupted && !job.started.contains_key(from);
+            let attempt = job.attempt;
+            self.store.keep_transcript(id, from, &ended.transcript_hash).await?;
+            drop(live);
+            let cause = format!("{from} had done its part before");
+            return if was_done { self.interrupt(id, attempt, &cause).await } else { Ok(()) };
         }
         let mut transcripts = job.transcripts.values();
         let first = transcripts.next();

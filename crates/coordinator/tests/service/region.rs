@@ -17,8 +17,8 @@ use wire::{
     proto::{
         AttachRequest, AttachResponse, CancelJob, CancelJobRequest, ErrorBudget, GetJobRequest, Heartbeat, Job,
         JobEnded, JobParty, JobReport, JobSpec, JobStarted, JobState, ListJobsRequest, ListNodesRequest, Mode,
-        NodeInfo, Progress, Protocol, Registered, Registration, Role, StartJob, SubmitJobRequest, WatchJobRequest,
-        WatchJobResponse, attach_request::Event, attach_response::Directive,
+        NodeInfo, OpenJob, Progress, Protocol, Registered, Registration, Role, StartJob, SubmitJobRequest,
+        WatchJobRequest, WatchJobResponse, attach_request::Event, attach_response::Directive,
         catalogue_service_client::CatalogueServiceClient, coordination_service_client::CoordinationServiceClient,
         job_report::Body, job_service_client::JobServiceClient,
     },
@@ -163,8 +163,19 @@ impl Region {
 
     /// The node of a participant, registered.
     pub(crate) async fn node(&self, name: &str) -> Node {
+        self.node_with(name, &[]).await
+    }
+
+    /// The same with jobs that are open there: each with the attempt that it is at, or none.
+    pub(crate) async fn node_with(&self, name: &str, open_jobs: &[(&str, Option<u32>)]) -> Node {
         let mut node = self.unregistered(name).await;
-        node.send(Event::Registration(registration(name))).await;
+        let open = |(job_id, attempt): &(&str, Option<u32>)| OpenJob {
+            job_id: (*job_id).to_owned(),
+            under_way: attempt.is_some(),
+            attempt: attempt.unwrap_or_default(),
+        };
+        let open_jobs = open_jobs.iter().map(open).collect();
+        node.send(Event::Registration(Registration { open_jobs, ..registration(name) })).await;
         let registered = node.next().await;
         assert_eq!(registered, Some(Directive::Registered(Registered { coordinator: COORDINATOR.to_owned() })));
         node
@@ -202,6 +213,7 @@ pub(crate) fn registration(name: &str) -> Registration {
         software_version: "0.1.0".to_owned(),
         max_sessions: 0,
         instance: vec![1; 16].into(),
+        open_jobs: Vec::new(),
     }
 }
 

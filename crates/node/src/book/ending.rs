@@ -1,9 +1,20 @@
 //! The end of a job in the book.
 
-use agreement::{Event, Moment, ParticipantId, Receipt, Signed, receipt::Use};
+use agreement::{Digest, Event, Moment, ParticipantId, Receipt, Signed, receipt::Use};
 use database::{Row, query};
 
-use super::{Book, BookError, Made, post::post, waiting};
+use super::{Book, BookError, Made, number, post::post, waiting};
+
+/// A use of an agreement, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UseRecord {
+    /// The job that it was.
+    pub job: String,
+    /// Its number.
+    pub number: u64,
+    /// How the job ended here; empty as long as it has not.
+    pub outcome: String,
+}
 
 impl Book {
     /// Notes that a job has ended here, with receipts of how, and the result that it made. It is not admitted again. Receipts of a
@@ -53,7 +64,12 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn given_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
+    pub async fn given_up(
+        &self,
+        job: &str,
+        outcome: &str,
+        (event, cause, now): (Event, &str, Moment),
+    ) -> Result<(), BookError> {
         let row = query("SELECT statement FROM uses WHERE job = $1 AND outcome = ''")
             .bind(job.to_owned())
             .fetch_optional(self.database.pool())
@@ -74,8 +90,49 @@ impl Book {
             job: Some(job.to_owned()),
             use_number: Some(signed_use.statement().number),
             cause,
-            ..Receipt::of(Event::Failed, now)
+            ..Receipt::of(event, now)
         };
         self.ended(job, outcome, (vec![receipt], &[]), None).await
+    }
+
+    /// Why a job ended here without a result, as its receipt says.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn cause_of(&self, job: &str) -> Result<Option<String>, BookError> {
+        let receipts = self.receipts_of(job).await?;
+        let failure = receipts
+            .iter()
+            .map(Signed::statement)
+            .find(|receipt| matches!(receipt.event, Event::Failed | Event::Withheld));
+        Ok(failure.and_then(|receipt| receipt.cause.clone()))
+    }
+
+    /// Jobs that were admitted and have not ended here, the oldest first, at most `most`.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn open_uses(&self, most: u32) -> Result<Vec<String>, BookError> {
+        let rows = query("SELECT job FROM uses WHERE outcome = '' ORDER BY at_s, job LIMIT $1")
+            .bind(i64::from(most))
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("job")?)).collect()
+    }
+
+    /// The uses of an agreement, in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn uses(&self, digest: &Digest) -> Result<Vec<UseRecord>, BookError> {
+        let rows = query("SELECT job, number, outcome FROM uses WHERE agreement = $1 ORDER BY number")
+            .bind(digest.to_string())
+            .fetch_all(self.database.pool())
+            .await?;
+        let read = |row: &database::AnyRow| {
+            let number = number(row.try_get("number")?)?;
+            Ok(UseRecord { job: row.try_get("job")?, number, outcome: row.try_get("outcome")? })
+        };
+        rows.iter().map(read).collect()
     }
 }

@@ -31,6 +31,7 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 pub(crate) use self::results::JobOf;
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
+    ending::UseRecord,
     meter::{Meter, MeteredUse},
     pages::{Entry, Kept, Page, Removed, Wanted},
     papers::{Known, News},

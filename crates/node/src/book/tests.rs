@@ -188,6 +188,11 @@ on_both! {
     a_result_is_made_with_the_end_of_its_job_and_ends_once
     heartbeats_count_from_supervisors_and_not_from_the_future
     requests_without_end_are_bounded_whoever_signs_them
+    a_job_that_needs_approval_waits_for_it_and_counts_nothing
+    uses_are_told_with_their_ends_and_open_ones_apart
+    what_was_admitted_is_there_when_the_book_is_opened_again
+    statements_wait_for_a_peer_until_it_has_taken_them
+    an_agreement_is_found_by_its_first_digits
 }
 
 async fn a_job_is_counted_once_however_often_it_is_started(home: &Home) {
@@ -416,8 +421,8 @@ async fn a_job_that_does_not_go_on_is_over_once(home: &Home) {
     let (book, terms) = agreed(home, 5).await;
     admit(&book, &terms, "a", SPRING).await.unwrap();
     for _ in 0..2 {
-        book.given_up("a", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
-        book.given_up("never heard of", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
+        book.given_up("a", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
+        book.given_up("never heard of", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
     }
     let said: Vec<_> = book.receipts(1, 9).await.unwrap().iter().map(|receipt| receipt.statement().event).collect();
     assert_eq!(said, [Event::Admitted, Event::Failed]);
@@ -517,4 +522,79 @@ async fn requests_without_end_are_bounded_whoever_signs_them(home: &Home) {
         book.keep(&acts[1], number).await.unwrap();
     }
     assert_eq!(refused, Some((1000, "too many requests wait for an answer here".to_owned())));
+}
+
+async fn a_job_that_needs_approval_waits_for_it_and_counts_nothing(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    let mut terms = terms(5);
+    terms.delivery.approval = vec!["anhui".parse().unwrap()];
+    for act in consents(&terms) {
+        book.keep(&act, 1).await.unwrap();
+    }
+    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::AwaitsApproval);
+    assert_eq!(book.runs(&terms.digest().unwrap()).await.unwrap(), 0);
+    assert_eq!(book.receipts(1, 9).await.unwrap(), []);
+    assert_eq!(book.approve("job:b", "k-1", at(SPRING)).await.unwrap(), ["k-1"]);
+    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::AwaitsApproval, "another job was approved");
+    book.approve("job:a", "k-2", at(SPRING)).await.unwrap();
+    assert_eq!(book.approve("job:a", "k-1", at(SPRING)).await.unwrap(), ["k-1", "k-2"]);
+    assert_eq!(number_of(&admit(&book, &terms, "a", SPRING).await.unwrap()), 1);
+}
+
+async fn uses_are_told_with_their_ends_and_open_ones_apart(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    let digest = terms.digest().unwrap();
+    for (id, now) in [("c", SPRING), ("a", "2026-03-01T00:00:01Z"), ("b", "2026-03-01T00:00:01Z")] {
+        admit(&book, &terms, id, now).await.unwrap();
+    }
+    assert_eq!(book.open_uses(9).await.unwrap(), ["c", "a", "b"]);
+    assert_eq!(book.open_uses(2).await.unwrap(), ["c", "a"]);
+    book.given_up("a", "TimedOut", (Event::Failed, "it took too long", at(SPRING))).await.unwrap();
+    book.ended("c", "Succeeded", (Vec::new(), &[]), None).await.unwrap();
+    assert_eq!(book.open_uses(9).await.unwrap(), ["b"]);
+    let told: Vec<_> = book.uses(&digest).await.unwrap();
+    let told: Vec<_> = told.iter().map(|one| (one.number, one.job.as_str(), one.outcome.as_str())).collect();
+    assert_eq!(told, [(1, "c", "Succeeded"), (2, "a", "TimedOut"), (3, "b", "")]);
+    assert_eq!(book.cause_of("a").await.unwrap().as_deref(), Some("it took too long"));
+    assert_eq!(book.cause_of("c").await.unwrap(), None);
+}
+
+async fn what_was_admitted_is_there_when_the_book_is_opened_again(home: &Home) {
+    let (location, terms) = (home.location("anhui"), terms(2));
+    let book = open(&location, "anhui", 2).await;
+    for act in consents(&terms) {
+        book.keep(&act, 1).await.unwrap();
+    }
+    let first = admit(&book, &terms, "a", SPRING).await.unwrap();
+    book.close().await;
+    let book = open(&location, "anhui", 2).await;
+    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), first);
+    assert_eq!(number_of(&admit(&book, &terms, "b", SPRING).await.unwrap()), 2);
+    assert!(matches!(admit(&book, &terms, "c", SPRING).await.unwrap(), Ruling::Refused(_)));
+    verify_chain(&book.receipts(1, 9).await.unwrap(), None).unwrap();
+}
+
+async fn statements_wait_for_a_peer_until_it_has_taken_them(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    let (shanghai, jiangsu): (ParticipantId, ParticipantId) = ("shanghai".parse().unwrap(), "jiangsu".parse().unwrap());
+    for statement in [b"{\"one\":1}", b"{\"two\":2}", b"{\"one\":1}"] {
+        book.post(&shanghai, statement).await.unwrap();
+    }
+    let waiting = book.waiting(&shanghai, 9).await.unwrap();
+    assert_eq!(waiting.len(), 2, "one that is said twice waits once");
+    assert_eq!(book.waiting(&shanghai, 1).await.unwrap(), waiting[..1]);
+    assert!(book.waiting(&jiangsu, 9).await.unwrap().is_empty());
+    book.taken(&jiangsu, &waiting[0].0).await.unwrap();
+    book.taken(&shanghai, &waiting[0].0).await.unwrap();
+    assert_eq!(book.waiting(&shanghai, 9).await.unwrap(), waiting[1..]);
+}
+
+async fn an_agreement_is_found_by_its_first_digits(home: &Home) {
+    let (book, terms) = agreed(home, 2).await;
+    let digest = terms.digest().unwrap();
+    for digits in [&digest.to_string()[..1], &digest.short(), &digest.to_string()] {
+        let found = book.beginning_with(digits).await.unwrap();
+        assert_eq!(found.iter().map(|known| known.digest).collect::<Vec<_>>(), [digest], "{digits}");
+    }
+    assert!(book.beginning_with("g").await.unwrap().is_empty());
 }

@@ -1,7 +1,8 @@
 //! What the book says of a job, and is told of its end.
 
-use agreement::{JobSpec, JobState};
+use agreement::{Event, JobSpec, JobState};
 use tokio::task::spawn_blocking;
+use wire::proto::OpenJob;
 
 use super::Jobs;
 use crate::{
@@ -11,6 +12,9 @@ use crate::{
     retention,
     under::Under,
 };
+
+/// The most jobs that a node names to its coordinator when it attaches: those that it is at first, then the oldest.
+const MOST_OPEN: u32 = 1024;
 
 impl Jobs {
     /// The transcript of a job whose result an earlier process delivered, and may not have said so: noted in the book, and
@@ -47,17 +51,20 @@ impl Jobs {
             Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
             Ruling::Refused(refusal) => Err(refusal.into()),
             Ruling::AwaitsApproval => Err(RunError::AwaitsApproval),
-            Ruling::Ended(outcome) => Err(RunError::Refused(format!("the job has ended here before: {outcome}"))),
+            Ruling::Ended(outcome) => {
+                let cause = book.cause_of(job_id).await.map_err(|error| RunError::Own(error.to_string()))?;
+                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                Err(RunError::Refused(format!("the job has ended here before, {outcome}{cause}")))
+            }
         }
     }
 
-    /// Notes the end of a job that is not to go on.
-    pub(super) async fn note_failure(&self, under: &Under, job_id: &str, error: &RunError, begins_again: bool) {
-        if begins_again || self.may_resume(job_id, error) {
-            return;
-        }
-        if let Err(error) = under.failed(error).await {
-            tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
+    /// Notes the end of a job that is not to go on: also of one that was admitted in an earlier attempt and is refused now.
+    pub(super) async fn note_failure(&self, job_id: &str, error: &RunError, begins_again: bool) {
+        if !begins_again && !self.may_resume(job_id, error) {
+            let event = if matches!(error, RunError::TooFew(_)) { Event::Withheld } else { Event::Failed };
+            let cause = error.public_cause(&self.config.participant);
+            self.give_up(job_id, (error.job_state(), event), &cause).await;
         }
         self.discard(job_id).await;
     }
@@ -70,13 +77,10 @@ impl Jobs {
         }
     }
 
-    /// Notes that a job which does not run here will not go on.
-    pub(super) async fn give_up(&self, job_id: &str, reason: &str) {
+    /// Notes that a job will not go on here, if it was admitted and has not ended.
+    pub(super) async fn give_up(&self, job_id: &str, (state, event): (JobState, Event), reason: &str) {
         let Some(book) = &self.book else { return };
-        let noted = async {
-            let state = JobState::Cancelled.to_string();
-            book.given_up(job_id, &state, (reason, now()?)).await
-        };
+        let noted = async { book.given_up(job_id, &state.to_string(), (event, reason, now()?)).await };
         if let Err(error) = noted.await {
             tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
         }
@@ -98,7 +102,26 @@ impl Jobs {
         // One that runs is noted and forgotten when it has ended.
         if !self.current.end(job_id, reason.to_owned(), false) {
             self.forget(job_id);
-            self.give_up(job_id, reason).await;
+            self.give_up(job_id, (JobState::Cancelled, Event::Failed), reason).await;
         }
+    }
+
+    /// The jobs that are open here: those that wait or run, and those that were admitted and wait to begin again.
+    pub(crate) async fn open(&self) -> Vec<OpenJob> {
+        let kept = match &self.book {
+            Some(book) => book.open_uses(MOST_OPEN).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the book does not say which jobs are open");
+                Vec::new()
+            }),
+            None => Vec::new(),
+        };
+        let under_way = self.current.attempts();
+        let at = |id: &String| under_way.iter().any(|(job_id, _)| job_id == id);
+        let waiting = kept.into_iter().filter(|id| !at(id)).map(|job_id| OpenJob { job_id, ..OpenJob::default() });
+        let mut open: Vec<OpenJob> = waiting.collect();
+        let going = under_way.into_iter().map(|(job_id, attempt)| OpenJob { job_id, under_way: true, attempt });
+        open.splice(0..0, going);
+        open.truncate(MOST_OPEN as usize);
+        open
     }
 }

@@ -27,7 +27,7 @@ macro_rules! typed {
 }
 
 /// Every message there is; a test holds that.
-pub(crate) static TYPED: [Typed; 85] = typed! {
+pub(crate) static TYPED: [Typed; 86] = typed! {
     AcceptSuccessionRequest AcceptSuccessionResponse AgreementInfo AttachRequest AttachResponse CancelJob
     CancelJobRequest CancelJobResponse Confirm DecideAgreementRequest DecideAgreementResponse DecideJobRequest
     DecideJobResponse DeleteResultRequest DeleteResultResponse EntryKey EntrySummary Envelope ErrorBudget
@@ -36,7 +36,7 @@ pub(crate) static TYPED: [Typed; 85] = typed! {
     GetJobResponse Heartbeat Hello Job JobAnswered JobEnded JobParty JobReport JobSpec JobStarted
     ListAgreementsRequest ListAgreementsResponse ListJobsRequest ListJobsResponse ListNodesRequest ListNodesResponse
     ListReceiptsRequest ListReceiptsResponse ListResultsRequest ListResultsResponse ListWaitingJobsRequest
-    ListWaitingJobsResponse MeterUseRequest MeterUseResponse NodeInfo Progress PublishEntryRequest
+    ListWaitingJobsResponse MeterUseRequest MeterUseResponse NodeInfo OpenJob Progress PublishEntryRequest
     PublishEntryResponse ReceiptChain ReceiptEntry Refusal Registered Registration Relay RequestAgreementRequest
     RequestAgreementResponse ResultInfo Reveal RunInput RunParticipant RunTerms SearchEntriesRequest
     SearchEntriesResponse StartJob SubmitJobRequest SubmitJobResponse TellStatementsRequest TellStatementsResponse

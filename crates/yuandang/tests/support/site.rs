@@ -129,10 +129,15 @@ impl Site {
 
     /// Starts a participant, and waits until it says that it is ready.
     pub(crate) fn start(&self, name: &str) -> Server {
-        let command = if name == "coordinator" { name } else { "node" };
-        let server = Server::start(super::command(&[command, "--config", &self.path(&format!("{name}/config.toml"))]));
-        server.says(if command == "node" { "attached to the coordinator" } else { "listening" });
+        let server = self.launch(name);
+        server.says(if name == "coordinator" { "listening" } else { "attached to the coordinator" });
         server
+    }
+
+    /// Starts a participant, and waits for nothing.
+    pub(crate) fn launch(&self, name: &str) -> Server {
+        let command = if name == "coordinator" { name } else { "node" };
+        Server::start(super::command(&[command, "--config", &self.path(&format!("{name}/config.toml"))]))
     }
 
     /// Writes a job of the students' membership on the hardship list; gives its file.
@@ -162,10 +167,7 @@ impl Site {
     /// Has both provinces sign the agreement of a job, straight into the books of their nodes.
     fn agree(&self, job: &str, edit: impl FnOnce(&mut Agreement)) -> String {
         let spec = yuandang::job::description::parse(job, "job.toml").unwrap();
-        let keys = ["shanghai", "anhui"].map(|name| {
-            let pem = fs::read_to_string(self.path(&format!("{name}/identity.key"))).unwrap();
-            (name.parse::<ParticipantId>().unwrap(), Arc::new(IdentityKey::from_pem(&pem).unwrap()))
-        });
+        let keys = self.keys();
         let identities = keys.each_ref().map(|(name, key)| (name.clone(), key.public()));
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let at = Moment::from_seconds(seconds.try_into().unwrap()).unwrap();
@@ -181,19 +183,36 @@ impl Site {
             let consent = Consent { agreement: digest, at, approvers: vec!["k-1".to_owned()] };
             acts.push(Act::Consent(Signed::sign(consent, name, &**key).unwrap()));
         }
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        for (name, key) in keys {
-            let pinned = Pinned { participants: identities.iter().cloned().collect(), ..Pinned::default() };
-            let place = self.path(&format!("{name}/book.sqlite")).parse().unwrap();
-            runtime.block_on(async {
-                let book = Book::open(&place, name, key, pinned).await.unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            for book in self.books().await {
                 for act in &acts {
                     book.keep(act, 1).await.unwrap();
                 }
                 book.close().await;
-            });
-        }
+            }
+        });
         digest.to_string()
+    }
+
+    /// The names and identities of both provinces.
+    fn keys(&self) -> [(ParticipantId, Arc<IdentityKey>); 2] {
+        ["shanghai", "anhui"].map(|name| {
+            let pem = fs::read_to_string(self.path(&format!("{name}/identity.key"))).unwrap();
+            (name.parse().unwrap(), Arc::new(IdentityKey::from_pem(&pem).unwrap()))
+        })
+    }
+
+    /// The books of both nodes, which may be running.
+    pub(crate) async fn books(&self) -> Vec<Book> {
+        let keys = self.keys();
+        let identities = keys.each_ref().map(|(name, key)| (name.clone(), key.public()));
+        let mut books = Vec::new();
+        for (name, key) in keys {
+            let pinned = Pinned { participants: identities.iter().cloned().collect(), ..Pinned::default() };
+            let place = self.path(&format!("{name}/book.sqlite")).parse().unwrap();
+            books.push(Book::open(&place, name, key, pinned).await.unwrap());
+        }
+        books
     }
 
     /// Runs a `job` command as Shanghai's operator.
@@ -343,6 +362,11 @@ impl Server {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
     }
 
     /// Sends a signal, waits for the end and gives the exit status.

@@ -177,7 +177,7 @@ async fn calls_and_records_are_counted_by_month_in_china(home: &Home) {
         ran(&book, &terms, (job, "2026-02-28T16:00:00Z"), None).await;
     }
     admit(&book, &terms, "f", SPRING).await.unwrap();
-    book.given_up("f", "Failed", ("a broken line", at(SPRING))).await.unwrap();
+    book.given_up("f", "Failed", (Event::Failed, "a broken line", at(SPRING))).await.unwrap();
     admit(&book, &terms, "too-late", "2027-03-01T00:00:00Z").await.unwrap();
     let month = |text: &str| text.parse::<Month>().unwrap();
     let line = |admitted, succeeded| MeteredUse {
