@@ -214,7 +214,7 @@ pub(crate) async fn check(in_bulk: &Location, by_book: &Location) {
         assert!(matches!(book.admit(request).await.unwrap(), Ruling::Admitted(_)));
         let theirs = Signed::sign(said.clone(), &peer.0, &peer.1).unwrap();
         book.admit_use(&theirs, (&said.job, &digest, &terms), &peer.0).await.unwrap().unwrap();
-        book.ended(&said.job, "Succeeded", (Vec::new(), &[])).await.unwrap();
+        book.ended(&said.job, "Succeeded", (Vec::new(), &[]), None).await.unwrap();
     }
     book.close().await;
     let (one, other) = (dump(in_bulk).await, dump(by_book).await);
