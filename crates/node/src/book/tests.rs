@@ -173,6 +173,7 @@ macro_rules! on_both {
 
 mod receipts;
 mod succession;
+mod waiting;
 
 on_both! {
     a_job_is_counted_once_however_often_it_is_started
@@ -188,7 +189,6 @@ on_both! {
     a_result_is_made_with_the_end_of_its_job_and_ends_once
     heartbeats_count_from_supervisors_and_not_from_the_future
     requests_without_end_are_bounded_whoever_signs_them
-    a_job_that_needs_approval_waits_for_it_and_counts_nothing
     uses_are_told_with_their_ends_and_open_ones_apart
     what_was_admitted_is_there_when_the_book_is_opened_again
     statements_wait_for_a_peer_until_it_has_taken_them
@@ -522,42 +522,6 @@ async fn requests_without_end_are_bounded_whoever_signs_them(home: &Home) {
         book.keep(&acts[1], number).await.unwrap();
     }
     assert_eq!(refused, Some((1000, "too many requests wait for an answer here".to_owned())));
-}
-
-async fn a_job_that_needs_approval_waits_for_it_and_counts_nothing(home: &Home) {
-    let book = home.book("anhui", 2).await;
-    let mut terms = terms(5);
-    terms.delivery.approval = vec!["anhui".parse().unwrap()];
-    for act in consents(&terms) {
-        book.keep(&act, 1).await.unwrap();
-    }
-    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::AwaitsApproval);
-    assert_eq!(book.runs(&terms.digest().unwrap()).await.unwrap(), 0);
-    assert_eq!(book.receipts(1, 9).await.unwrap(), []);
-    // Nothing is asked about a job that nobody started.
-    let early = book.approve_job("b", ("k-1", 2), at(SPRING)).await.unwrap_err();
-    assert!(matches!(early, BookError::NotTaken(_)), "{early}");
-    assert!(!book.approve_job("a", ("k-1", 2), at(SPRING)).await.unwrap());
-    assert!(!book.approve_job("a", ("k-1", 2), at(SPRING)).await.unwrap(), "one person counted twice");
-    assert_eq!(admit(&book, &terms, "a", SPRING).await.unwrap(), Ruling::AwaitsApproval);
-    assert_eq!(book.questions().await.unwrap()[0].approved_by, ["k-1"]);
-    assert_eq!(admit(&book, &terms, "b", SPRING).await.unwrap(), Ruling::AwaitsApproval, "another job was approved");
-    assert!(book.approve_job("a", ("k-2", 2), at(SPRING)).await.unwrap());
-    assert_eq!(number_of(&admit(&book, &terms, "a", SPRING).await.unwrap()), 1);
-    book.reject_job("b", ("k-1", "no such case"), at(SPRING)).await.unwrap();
-    let rejected = admit(&book, &terms, "b", SPRING).await.unwrap();
-    assert!(matches!(&rejected, Ruling::Refused(why) if why.to_string().contains("no such case")), "{rejected:?}");
-    assert!(book.questions().await.unwrap().is_empty());
-    // What was said of a job under one agreement is not said of it under another.
-    let mut others = terms.clone();
-    others.nonce = "1".repeat(32);
-    for act in consents(&others) {
-        book.keep(&act, 1).await.unwrap();
-    }
-    assert_eq!(admit(&book, &terms, "c", SPRING).await.unwrap(), Ruling::AwaitsApproval);
-    book.approve_job("c", ("k-1", 1), at(SPRING)).await.unwrap();
-    let other = admit(&book, &others, "c", SPRING).await.unwrap();
-    assert!(matches!(&other, Ruling::Refused(why) if why.to_string().contains("another agreement")), "{other:?}");
 }
 
 async fn uses_are_told_with_their_ends_and_open_ones_apart(home: &Home) {

@@ -271,7 +271,17 @@ pub(super) async fn answer(transaction: &mut Transaction, asking: &Asking<'_>) -
 
 /// Forgets what was asked about a job that has ended.
 pub(super) async fn forget(transaction: &mut Transaction, job: &str) -> Result<(), BookError> {
-    query("DELETE FROM waiting WHERE job = $1").bind(job.to_owned()).execute(&mut **transaction).await?;
+    let asked = query("DELETE FROM waiting WHERE job = $1 RETURNING *")
+        .bind(job.to_owned())
+        .fetch_all(&mut **transaction)
+        .await?;
+    for row in &asked {
+        // Who approved stands in the receipts.
+        query("DELETE FROM approvals WHERE subject = $1")
+            .bind(Waiting::read(row)?.subject())
+            .execute(&mut **transaction)
+            .await?;
+    }
     Ok(())
 }
 
