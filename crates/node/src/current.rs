@@ -200,6 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_is_not_begun_again_whatever_is_said_later() {
+        let jobs = CurrentJobs::new(9);
+        let current = entered(jobs.enter("job", 0));
+        jobs.end("job", "the coordinator begins it again".to_owned(), true);
+        assert!(current.begins_again());
+        jobs.end("job", "the agreement is Revoked".to_owned(), false);
+        jobs.end("job", "the coordinator begins it again".to_owned(), true);
+        assert!(matches!(jobs.enter("job", 5), Entry::AfterEarlier));
+        assert!(!current.begins_again());
+        let lost = RunError::Disconnected { peer: "anhui".parse().unwrap(), cause: "it hung up".to_owned() };
+        for error in [RunError::cancelled(), lost] {
+            assert!(current.explain(error).to_string().contains("Revoked"));
+        }
+    }
+
+    #[test]
     fn there_are_so_many_and_no_more() {
         let jobs = CurrentJobs::new(1);
         entered(jobs.enter("a", 0));
