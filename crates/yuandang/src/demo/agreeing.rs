@@ -54,7 +54,7 @@ impl Desk {
             decision: decision.into(),
             ..DecideAgreementRequest::default()
         };
-        self.0.decide_agreement(request).await?;
+        self.0.decide_agreement(request).await.map_err(Failure::of_node)?;
         Ok(())
     }
 
@@ -89,7 +89,7 @@ pub(super) async fn agree(members: &[Participant], spec: &JobSpec) -> Result<Dig
     let digest = terms.digest().map_err(Failure::other)?;
     let request = RequestAgreementRequest { agreement: terms.to_bytes().map_err(Failure::other)?.into() };
     let mut asking = Desk::of(receiver, Duty::Operator).await?;
-    asking.0.request_agreement(request).await?;
+    asking.0.request_agreement(request).await.map_err(Failure::of_node)?;
     let mut offering = Desk::of(sender, Duty::Operator).await?;
     offering.until(&digest, "Requested").await?;
     offering.decide(&digest, Decision::Offer).await?;

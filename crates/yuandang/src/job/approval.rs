@@ -52,7 +52,7 @@ async fn client(target: &Target) -> Result<ApprovalServiceClient<Channel>, Failu
 /// # Errors
 /// [`Failure`].
 pub(super) async fn list(target: &Target, lang: Lang) -> Result<(), Failure> {
-    let jobs = client(target).await?.list_waiting_jobs(ListWaitingJobsRequest {}).await?.into_inner().jobs;
+    let jobs = client(target).await?.list_waiting_jobs(ListWaitingJobsRequest {}).await.map_err(Failure::of_node)?.into_inner().jobs;
     match target.format {
         Format::Json => screen::json(&jobs.iter().map(Shown::from).collect::<Vec<_>>()),
         Format::Text if jobs.is_empty() => screen::line(text::job::none_waits(lang)),
@@ -67,7 +67,7 @@ pub(super) async fn list(target: &Target, lang: Lang) -> Result<(), Failure> {
 pub(super) async fn decide(job_id: String, reason: Option<String>, target: &Target, lang: Lang) -> Result<(), Failure> {
     let approve = reason.is_none();
     let request = DecideJobRequest { job_id, approve, reason: reason.unwrap_or_default() };
-    let answer = client(target).await?.decide_job(request).await?.into_inner();
+    let answer = client(target).await?.decide_job(request).await.map_err(Failure::of_node)?.into_inner();
     match target.format {
         Format::Json => screen::json(&serde_json::json!({ "approved": approve, "is_open": answer.is_open })),
         Format::Text => screen::line(text::job::decided(lang, approve, answer.is_open)),

@@ -99,7 +99,7 @@ impl Node {
 async fn in_time<T>(call: impl Future<Output = Result<Response<T>, tonic::Status>>) -> Result<T, Failure> {
     let late = |_| Failure::new(Status::Unreachable, "the node does not answer in time");
     let answer = timeout(ANSWER, call).await.map_err(late)?;
-    answer.map(Response::into_inner).map_err(|status| Failure::of_answer("the node", &status))
+    answer.map(Response::into_inner).map_err(Failure::of_node)
 }
 
 impl Shown {
