@@ -159,7 +159,11 @@ fn print(info: Option<AgreementInfo>, format: Format, lang: Lang) -> Result<(), 
 async fn request(file: &std::path::Path, target: &Target, lang: Lang) -> Result<(), Failure> {
     let terms = terms::read(file, &target.pins()?)?;
     let agreement = terms.to_bytes().map_err(Failure::usage)?.into();
-    let answer = client(target).await?.request_agreement(RequestAgreementRequest { agreement }).await.map_err(Failure::of_node)?;
+    let answer = client(target)
+        .await?
+        .request_agreement(RequestAgreementRequest { agreement })
+        .await
+        .map_err(Failure::of_node)?;
     print(answer.into_inner().agreement, target.format, lang)
 }
 

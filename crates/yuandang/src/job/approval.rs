@@ -52,7 +52,13 @@ async fn client(target: &Target) -> Result<ApprovalServiceClient<Channel>, Failu
 /// # Errors
 /// [`Failure`].
 pub(super) async fn list(target: &Target, lang: Lang) -> Result<(), Failure> {
-    let jobs = client(target).await?.list_waiting_jobs(ListWaitingJobsRequest {}).await.map_err(Failure::of_node)?.into_inner().jobs;
+    let jobs = client(target)
+        .await?
+        .list_waiting_jobs(ListWaitingJobsRequest {})
+        .await
+        .map_err(Failure::of_node)?
+        .into_inner()
+        .jobs;
     match target.format {
         Format::Json => screen::json(&jobs.iter().map(Shown::from).collect::<Vec<_>>()),
         Format::Text if jobs.is_empty() => screen::line(text::job::none_waits(lang)),

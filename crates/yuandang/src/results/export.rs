@@ -56,7 +56,8 @@ async fn receive(mut answers: Streaming<ExportResultResponse>, to: mpsc::Sender<
     let mut left: Option<u64> = None;
     loop {
         let answer = timeout(PATIENCE, answers.message()).await;
-        let answer = answer.map_err(|_| late("the node does not send the rest of the result"))?.map_err(Failure::of_node)?;
+        let answer =
+            answer.map_err(|_| late("the node does not send the rest of the result"))?.map_err(Failure::of_node)?;
         let part = match (answer, left) {
             (Some(ExportResultResponse { bytes, chunk }), _) => {
                 let rest = left.unwrap_or(bytes).checked_sub(chunk.len() as u64);

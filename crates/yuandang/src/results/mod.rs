@@ -107,7 +107,11 @@ impl Action {
                 }
             }
             Self::Delete { job_id, reason, target } => {
-                let answer = client(&target).await?.delete_result(DeleteResultRequest { job_id, reason }).await.map_err(Failure::of_node)?;
+                let answer = client(&target)
+                    .await?
+                    .delete_result(DeleteResultRequest { job_id, reason })
+                    .await
+                    .map_err(Failure::of_node)?;
                 let none = || Failure::new(Status::Peer, "the node answers without a result");
                 print(&answer.into_inner().result.ok_or_else(none)?, target.format, lang)
             }
