@@ -111,10 +111,6 @@ impl Machine {
     pub(crate) fn process(&self, unit: &str) -> i32 {
         fs::read_to_string(self.path(&format!("run/{unit}.pid"))).unwrap().trim().parse().unwrap()
     }
-
-    pub(crate) fn log(&self, unit: &str) -> String {
-        fs::read_to_string(self.path(&format!("run/{unit}.log"))).unwrap_or_default()
-    }
 }
 
 impl Drop for Machine {

@@ -14,13 +14,15 @@ mod page;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
 use machine::Machine;
-use support::{site::free_port, until};
+use page::Block;
+use support::site::{free_port, names};
 use throwaway::Postgres;
 
 const NAMES: [&str; 3] = ["coordinator", "shanghai", "anhui"];
+/// The service of a node.
 const NODE: &str = "yuandang-node";
 
 /// What a block printed.
@@ -59,8 +61,7 @@ impl Site {
         let sockets = [Some(servers[0].folder()), Some(servers[1].folder()), None];
         let machines = NAMES.iter().zip(sockets).map(|(name, socket)| {
             let mut machine = Machine::new(name, folder.path(), socket, &hosts);
-            let role = if *name == "coordinator" { name } else { "node" };
-            machine.set(&format!("ME={name} ROLE={role}"));
+            machine.set(&format!("ME={name} ROLE={}", role(name)));
             machine
         });
         Some(Self { machines: machines.collect(), said: Vec::new(), _servers: servers, _folder: folder })
@@ -74,8 +75,10 @@ impl Site {
     fn follow_the_page(&mut self) {
         for block in page::blocks() {
             for name in &block.machines {
+                let renews = block.text.contains("a new certificate is in use");
+                let before = renews.then(|| self.machine(name).process(NODE));
                 let output = self.machine(name).run(&block);
-                println!("{name}: {output}");
+                assert!(before.is_none_or(|before| before == self.machine(name).process(NODE)), "it was restarted");
                 self.said.push(Said { machine: name.clone(), block: block.text.clone(), output });
             }
             if block.text.contains("identity new") {
@@ -113,28 +116,42 @@ fn the_page_leads_from_empty_machines_to_a_result_and_through_a_restore() {
     assert!(result.lines().next().unwrap().ends_with(",category,valid_to"), "{result}");
     assert_eq!(result.lines().count(), 1 + 60, "a header, and each resident who stands on both lists");
 
-    let refused = site.output("shanghai", "refused, status");
-    let [replay, count] = ["was restored from a backup, or repeats an old use", "enters use 2 of the agreement"];
-    assert!(refused.contains(replay) && refused.contains(count) && refused.contains("refused, status 4"), "{refused}");
-    assert!(refused.contains("Succeeded"), "the next one runs: {refused}");
     for name in ["shanghai", "anhui"] {
-        println!("{}", site.output(name, "receipts verify"));
+        let [verified, receipts] = ["agreement verify", "receipts verify"].map(|words| site.output(name, words));
+        assert!(verified.contains("every party has signed"), "{verified}");
+        assert!(receipts.contains("1 runs were done; 1 receipts of peers say the same"), "{receipts}");
     }
-    units_are_well_formed(&site.machines);
+    assert!(site.output("shanghai", "new.crt").contains("a new certificate is in use"));
+
+    let refused = site.output("shanghai", "refused, status");
+    let replay = "shanghai enters use 2 of the agreement, which another job spent; up to 2 were seen here: its node was \
+                  restored from a backup, or repeats an old use";
+    assert!(refused.contains(replay) && refused.contains("refused, status 4"), "{refused}");
+    assert!(refused.contains("Succeeded"), "the next one runs: {refused}");
+    let said = site.output("shanghai", "the book does not know").to_owned();
+    assert!(said.contains("2 runs were done"), "the first, and the one after the refusal: {said}");
+    let kept = names(site.machine("shanghai").path("var/lib/yuandang/results/keys").to_str().unwrap()).len();
+    assert_eq!(kept, 2, "the result that the restored book does not know is gone");
+
+    assert!(site.output("anhui", "--version").contains(env!("CARGO_PKG_VERSION")));
+    let last = "yuandang job submit --watch --config node.toml --file job.toml";
+    let last = Block { machines: Vec::new(), text: last.to_owned(), line: 0 };
+    assert!(site.machine("shanghai").run(&last).contains("Succeeded"), "after the upgrade");
+    site.machines.iter().for_each(unit_is_well_formed);
 }
 
-/// Asks systemd about the unit files, where it is here.
-fn units_are_well_formed(machines: &[Machine]) {
-    for machine in machines {
-        let role = if machine.name == "coordinator" { "coordinator" } else { "node" };
-        let unit = machine.path(&format!("etc/systemd/system/yuandang-{role}.service"));
-        is_well_formed(&unit);
-    }
+/// Asks systemd about a machine's unit file, where it is here.
+fn unit_is_well_formed(machine: &Machine) {
+    let name = format!("yuandang-{}.service", role(&machine.name));
+    let unit = machine.path(&format!("etc/systemd/system/{name}"));
+    let Ok(output) = Command::new("systemd-analyze").arg("verify").arg(unit).output() else {
+        eprintln!("SKIPPED: systemd-analyze is not on the path, so {name} was not verified");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains(&name), "{said}");
 }
 
-fn is_well_formed(unit: &Path) {
-    match Command::new("systemd-analyze").arg("verify").arg(unit).output() {
-        Err(_) => eprintln!("SKIPPED: systemd-analyze is not here, so {} was not verified", unit.display()),
-        Ok(output) => println!("{} {}", output.status, String::from_utf8_lossy(&output.stderr)),
-    }
+fn role(name: &str) -> &str {
+    if name == "coordinator" { name } else { "node" }
 }

@@ -27,5 +27,6 @@ pub(crate) fn blocks() -> Vec<Block> {
         assert!(text.starts_with(&shown), "OPERATIONS.md:{}: the block does not begin with {shown:?}", number + 1);
         blocks.push(Block { machines, text, line: number + 1 });
     }
+    assert_eq!(blocks.len(), page.lines().filter(|line| line.starts_with("# on ")).count(), "a fence names no machine");
     blocks
 }
