@@ -7,7 +7,7 @@ mod terms;
 
 use std::path::PathBuf;
 
-use agreement::{Act, Agreement, Digest, Life, Pinned, acts::Change};
+use agreement::{Act, Agreement, Digest, Life, Pinned, acts::Change, printable};
 use clap::Subcommand;
 use tonic::transport::Channel;
 use tracing::level_filters::LevelFilter;
@@ -164,7 +164,15 @@ async fn request(file: &std::path::Path, target: &Target, lang: Lang) -> Result<
         .request_agreement(RequestAgreementRequest { agreement })
         .await
         .map_err(Failure::of_node)?;
-    print(answer.into_inner().agreement, target.format, lang)
+    let info = answer.into_inner().agreement.ok_or_else(none)?;
+    match target.format {
+        Format::Json => screen::json(&ShownAgreement::of(&info, None)),
+        Format::Text => {
+            // The whole digest alone on standard output: jobs name it, and a shell takes it up.
+            screen::note(&text::agreements::line(lang, &info));
+            screen::line(&printable(&info.digest, 64))
+        }
+    }
 }
 
 async fn list(limit: u32, target: &Target, lang: Lang) -> Result<(), Failure> {

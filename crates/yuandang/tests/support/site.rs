@@ -286,7 +286,7 @@ impl Site {
 
 /// A port that is free, and that the system gives to nobody who dials (those begin with 32768): a node that was killed finds it
 /// free when it is back.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let own = std::process::id().wrapping_mul(61);
     loop {
