@@ -292,6 +292,8 @@ pub struct Pinned {
     pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
     /// Keys that supervisors had before. What was taken in from them goes on to hold agreements; nothing more is taken in.
     pub former_supervisors: BTreeMap<ParticipantId, Vec<IdentityPublicKey>>,
+    /// Keys that participants had before: for audits of what they signed then, and nothing else.
+    pub former_participants: BTreeMap<ParticipantId, Vec<IdentityPublicKey>>,
 }
 
 impl Pinned {
@@ -299,6 +301,12 @@ impl Pinned {
     #[must_use]
     pub fn is_participant(&self, (participant, identity): (&ParticipantId, &IdentityPublicKey)) -> bool {
         self.participants.get(participant) == Some(identity)
+    }
+
+    /// Whether this key was the participant's before another took its place.
+    #[must_use]
+    pub fn was_participant(&self, (participant, identity): (&ParticipantId, &IdentityPublicKey)) -> bool {
+        self.former_participants.get(participant).is_some_and(|former| former.contains(identity))
     }
 
     /// Whether this key is pinned for the supervisor.

@@ -3,7 +3,7 @@
 //! A node shows its receipts in order, and after each that ends a job those that the job's peers signed. An audit takes them one
 //! after the other, in the memory of one job. It holds
 //!
-//! - each receipt against the key that is pinned for its signer,
+//! - each receipt against the key that is pinned for its signer, or one that it had before until the present one has signed,
 //! - the chain against itself: no gap, no edit, nothing put in,
 //! - both sides' facts of a run against each other.
 //!
@@ -12,6 +12,8 @@
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -108,6 +110,8 @@ pub struct Audit<'a> {
     earlier: Option<(u64, Digest)>,
     /// The last receipt of the chain, if it ends a job, and whose receipts of that job came after it.
     ended: Option<(Receipt, Vec<ParticipantId>)>,
+    /// Those of whom a receipt by their present key has come: from then on a former one signs nothing.
+    renewed: BTreeSet<ParticipantId>,
     found: Found,
 }
 
@@ -132,7 +136,7 @@ impl<'a> Audit<'a> {
             holds_earlier: None,
         };
         let link = before.map_or_else(Link::default, |(number, digest)| Link::after(number, digest));
-        Self { pinned, link, earlier: None, ended: None, found }
+        Self { pinned, link, earlier: None, ended: None, renewed: BTreeSet::new(), found }
     }
 
     /// One that also makes sure that the receipt of this number is the one of this digest, as it was in an earlier audit.
@@ -263,8 +267,13 @@ impl<'a> Audit<'a> {
         }
     }
 
-    fn is_pinned(&self, receipt: &Signed<Receipt>, what: impl FnOnce() -> String) -> Result<(), Flaw> {
-        if self.pinned.is_participant((receipt.signer(), receipt.identity())) {
+    fn is_pinned(&mut self, receipt: &Signed<Receipt>, what: impl FnOnce() -> String) -> Result<(), Flaw> {
+        let signer = (receipt.signer(), receipt.identity());
+        if self.pinned.is_participant(signer) {
+            self.renewed.insert(signer.0.clone());
+            return Ok(());
+        }
+        if self.pinned.was_participant(signer) && !self.renewed.contains(signer.0) {
             return Ok(());
         }
         Err(Flaw::NotPinned { what: what(), signer: receipt.signer().clone() })

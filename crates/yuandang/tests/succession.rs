@@ -98,6 +98,15 @@ fn a_new_key_is_accepted_and_agreements_are_signed_anew() {
     let shanghai = site.start("shanghai");
     shanghai.says("the configuration pins an identity that was replaced");
     assert_eq!(site.ask(&["submit", "--watch", "--file", &job])["state"], "Succeeded");
+
+    // Anhui's chain goes on under the new key, and holds for who knows the one before.
+    site.person("anhui", "k-3", "auditor");
+    let verify = site.at_node("anhui", "auditor", &["receipts", "verify"]);
+    let said = fails(4, &borrowed(&verify));
+    assert!(said.contains("not the one pinned here for anhui"), "{said}");
+    let former = format!("anhui={old}");
+    let found = json(&[&borrowed(&verify)[..], &["--former", &former]].concat());
+    assert!(found["runs"].as_u64().unwrap() >= 2, "{found}");
 }
 
 #[test]

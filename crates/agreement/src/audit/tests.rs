@@ -199,3 +199,29 @@ fn sides_that_do_not_say_all_are_counted() {
     all.push(failed);
     assert!(says(&all).contains("does not say that a run was done"));
 }
+
+#[test]
+fn a_former_key_signs_what_came_before_the_present_one_and_nothing_after() {
+    let former = [("anhui".parse().unwrap(), vec![key(2).public()])].into();
+    let mut renewed = Pinned { former_participants: former, ..pinned() };
+    renewed.participants.insert("anhui".parse().unwrap(), key(12).public());
+    let take = |shown: &[Signed<Receipt>]| {
+        let mut audit = Audit::new("anhui".parse().unwrap(), &renewed, Some((0, None)));
+        shown.iter().try_for_each(|receipt| audit.take(receipt))?;
+        audit.finish()
+    };
+    let mut all = shown();
+    let resign = |receipt: &Signed<Receipt>| sign(receipt.statement().clone(), ("anhui", 12));
+    assert_eq!(take(&all).unwrap().receipts, 4);
+    // Its last receipt by the new key, and then one by the old.
+    let place = all.iter().rposition(|receipt| receipt.signer().as_str() == "anhui").unwrap();
+    all[place] = resign(&all[place]);
+    assert_eq!(take(&all).unwrap().receipts, 4);
+    add(&mut all, of(Event::Admitted, "c"));
+    let last = all.len() - 1;
+    assert!(matches!(take(&all), Err(Flaw::NotPinned { .. })));
+    all[last] = resign(&all[last]);
+    assert_eq!(take(&all).unwrap().receipts, 5);
+    // Nobody else's former key counts.
+    assert!(matches!(audit(&all, None), Err(Flaw::NotPinned { .. })));
+}

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use agreement::{Audit, Digest, Flaw, ParticipantId, Pinned, Receipt, Signed, audit::Found};
+use agreement::{Audit, Digest, Flaw, IdentityPublicKey, ParticipantId, Pinned, Receipt, Signed, audit::Found};
 use wire::proto::ListReceiptsRequest;
 
 use super::{
@@ -39,6 +39,9 @@ pub struct Arguments {
     /// The last receipt of an earlier check, which has to be there still
     #[arg(long, value_name = "NUMBER:DIGEST", value_parser = seen)]
     seen: Option<(u64, Digest)>,
+    /// A key that a participant had before the pinned one, as NAME=ed25519:…: for what it signed then
+    #[arg(long, value_name = "NAME=KEY", value_parser = former)]
+    former: Vec<(ParticipantId, IdentityPublicKey)>,
     /// The configuration of this participant's node: whom it has pinned
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -53,11 +56,21 @@ pub struct Arguments {
     format: Format,
 }
 
+/// A participant's name and a key that it had.
+fn former(text: &str) -> Result<(ParticipantId, IdentityPublicKey), String> {
+    let (name, key) = text.split_once('=').ok_or_else(|| "it is NAME=ed25519:…".to_owned())?;
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    Ok((name, key.parse().map_err(|error| format!("{error}"))?))
+}
+
 impl Arguments {
     pub(super) async fn run(self, lang: Lang) -> Result<(), Failure> {
-        let Self { file, part, node, seen, config, cert, key, format } = self;
+        let Self { file, part, node, seen, former, config, cert, key, format } = self;
         let target = Target { config, cert: cert.unwrap_or_default(), key: key.unwrap_or_default(), format };
-        let pinned = target.pins()?;
+        let mut pinned = target.pins()?;
+        for (participant, key) in former {
+            pinned.former_participants.entry(participant).or_default().push(key);
+        }
         let whose = match &node {
             Some(node) => node.clone(),
             None => target.participant()?,
