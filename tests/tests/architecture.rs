@@ -113,6 +113,29 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
+/// Names in backticks that look like those of tests.
+fn named_tests(page: &str) -> BTreeSet<&str> {
+    let quoted = page.split('`').skip(1).step_by(2);
+    let is_name = |text: &&str| {
+        text.len() > 20 && text.contains('_') && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    quoted.filter(is_name).collect()
+}
+
+#[test]
+fn every_test_that_the_page_of_threats_names_is_there() {
+    let mut all = Vec::new();
+    files(&root(), &mut all);
+    let sources = all.iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let code: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let page = fs::read_to_string(root().join("docs/THREATS.md")).unwrap();
+    let named = named_tests(&page);
+    assert!(named.len() > 30, "{named:?}");
+    for name in named {
+        assert!(code.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+}
+
 #[test]
 fn no_file_outgrows_its_purpose() {
     let mut all = Vec::new();

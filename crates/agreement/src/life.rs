@@ -115,7 +115,8 @@ impl Life {
         let missing: Vec<ParticipantId> =
             consents.iter().filter(|(_, at)| at.is_none()).map(|(party, _)| (*party).clone()).collect();
         let rejected = about.iter().find_map(|act| match act {
-            Act::Rejection(rejection) if is_party(act.signer()) => {
+            // Whoever has consented revokes.
+            Act::Rejection(rejection) if is_party(act.signer()) && consented(rejection.signer()).is_none() => {
                 Some((rejection.signer().clone(), rejection.statement().reason.clone()))
             }
             _ => None,
@@ -131,6 +132,17 @@ impl Life {
             }),
             agreed_at,
         }
+    }
+
+    /// Who holds the agreement and why, in one line; nothing if nobody does.
+    #[must_use]
+    pub fn held_because(&self) -> Option<String> {
+        let hold = self.holds.first()?;
+        let state = match hold.change {
+            Change::Revocation => AgreementState::Revoked,
+            _ => AgreementState::Suspended,
+        };
+        Some(format!("the agreement is {state} by {}: {}", hold.by, hold.reason))
     }
 
     /// The state at `now`, after `used` runs. `in_ledger` says whether the ledger has the last consent; while there is no

@@ -24,6 +24,7 @@ use crate::{
     config::{CoordinatorLink, NodeConfig},
     desk::{Papers, Relayed, take_relayed},
     error::harmless,
+    gate::is_gate,
     jobs::{Jobs, Start},
     reports::Told,
 };
@@ -188,9 +189,10 @@ impl Stream {
                 tracing::info!(coordinator = harmless(&registered.coordinator), "attached to the coordinator");
             }
             Some(Directive::Start(start)) => self.start(start),
-            Some(Directive::Cancel(cancel)) => {
-                self.jobs.cancel(&cancel.job_id, &harmless(&cancel.reason), cancel.begins_again);
-            }
+            Some(Directive::Cancel(cancel)) => match proper_id(cancel.job_id) {
+                Ok(job_id) => self.jobs.cancel(&job_id, &harmless(&cancel.reason), cancel.begins_again),
+                Err(cause) => tracing::warn!(cause, "the coordinator cancels a job that has no proper id"),
+            },
             Some(Directive::Relay(relay)) => {
                 if let Some(papers) = &self.papers {
                     take_relayed(papers, &relay).await;
@@ -203,7 +205,7 @@ impl Stream {
 
     fn start(&self, start: StartJob) {
         // A job without a proper id cannot even be reported.
-        let job_id = match job_id(start.job_id) {
+        let job_id = match proper_id(start.job_id) {
             Ok(job_id) => job_id,
             Err(cause) => return tracing::warn!(%cause, "the coordinator sent a job that has no proper id"),
         };
@@ -230,6 +232,12 @@ impl Stream {
         drop(timeout(PARTING, async { while let Some(Ok(_)) = self.directives.next().await {} }).await);
         Ok(())
     }
+}
+
+/// The id of a job, which is the name of files here. One that a gate has is no job's own.
+fn proper_id(id: String) -> Result<String, String> {
+    let id = job_id(id).map_err(|error| error.to_string())?;
+    if is_gate(&id) { Err("it is that of a gate".to_owned()) } else { Ok(id) }
 }
 
 async fn send(events: &mpsc::Sender<AttachRequest>, event: Event) -> Result<(), String> {

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -27,8 +24,17 @@ pub(crate) struct CurrentJobs {
 pub(crate) struct Current {
     attempt: u32,
     pub(crate) cancel: CancellationToken,
-    reason: Arc<OnceLock<String>>,
-    begins_again: Arc<AtomicBool>,
+    ending: Arc<Mutex<Ending>>,
+}
+
+/// Why an attempt ends.
+#[derive(Default)]
+struct Ending {
+    reason: Option<String>,
+    /// Whether the job begins again, once somebody said that it ends.
+    begins_again: bool,
+    /// Whether it is over, whatever is said later.
+    is_over: bool,
 }
 
 /// What becomes of an attempt that is to start.
@@ -67,8 +73,7 @@ impl CurrentJobs {
         if jobs.len() >= self.most {
             return Entry::Full;
         }
-        let (cancel, reason, begins_again) = (CancellationToken::new(), Arc::default(), Arc::default());
-        let entered = Current { attempt, cancel, reason, begins_again };
+        let entered = Current { attempt, cancel: CancellationToken::new(), ending: Arc::default() };
         jobs.insert(job_id.to_owned(), entered.clone());
         Entry::Entered(entered)
     }
@@ -102,26 +107,46 @@ impl CurrentJobs {
 }
 
 impl Current {
+    fn ending(&self) -> MutexGuard<'_, Ending> {
+        // It is whole after every statement, so a panic elsewhere leaves it usable.
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells it to end. That the job is over is said once and for all: what comes later does not begin it again, and the reason is
+    /// that of the end.
     fn end(&self, reason: String, begins_again: bool) {
-        self.begins_again.store(begins_again, Ordering::Relaxed);
-        self.because(reason);
+        let mut ending = self.ending();
+        if !begins_again && !ending.is_over {
+            (ending.is_over, ending.begins_again, ending.reason) = (true, false, Some(reason));
+        } else if !ending.is_over {
+            ending.begins_again = true;
+            ending.reason.get_or_insert(reason);
+        }
+        drop(ending);
         self.cancel.cancel();
     }
 
     /// Whether the job is to begin again.
     pub(crate) fn begins_again(&self) -> bool {
-        self.begins_again.load(Ordering::Relaxed)
+        self.ending().begins_again
     }
 
-    /// Notes why it ends. The first reason is the one that counts.
+    /// Notes why it ends, if nobody has said why.
     pub(crate) fn because(&self, reason: String) {
-        drop(self.reason.set(reason));
+        self.ending().reason.get_or_insert(reason);
     }
 
     /// An error of this attempt; a cancellation with its reason.
     pub(crate) fn explain(&self, error: RunError) -> RunError {
-        match (error, self.reason.get()) {
+        let ending = self.ending();
+        match (error, &ending.reason) {
             (RunError::Cancelled(_), Some(reason)) => RunError::Cancelled(reason.clone()),
+            // What the end brought about would otherwise look like an interruption.
+            (RunError::Disconnected { .. } | RunError::Silent { .. } | RunError::PeerEnded { .. }, Some(reason))
+                if ending.is_over =>
+            {
+                RunError::Cancelled(reason.clone())
+            }
             (error, _) => error,
         }
     }
@@ -172,6 +197,22 @@ mod tests {
         entered(jobs.enter("b", 0));
         jobs.end("b", "an end".to_owned(), true);
         assert_eq!(jobs.attempts(), [("a".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn what_is_over_is_not_begun_again_whatever_is_said_later() {
+        let jobs = CurrentJobs::new(9);
+        let current = entered(jobs.enter("job", 0));
+        jobs.end("job", "the coordinator begins it again".to_owned(), true);
+        assert!(current.begins_again());
+        jobs.end("job", "the agreement is Revoked".to_owned(), false);
+        jobs.end("job", "the coordinator begins it again".to_owned(), true);
+        assert!(matches!(jobs.enter("job", 5), Entry::AfterEarlier));
+        assert!(!current.begins_again());
+        let lost = RunError::Disconnected { peer: "anhui".parse().unwrap(), cause: "it hung up".to_owned() };
+        for error in [RunError::cancelled(), lost] {
+            assert!(current.explain(error).to_string().contains("Revoked"));
+        }
     }
 
     #[test]

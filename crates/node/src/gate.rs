@@ -28,6 +28,11 @@ pub fn gate_id(job_id: &str) -> String {
     format!("{job_id}{SUFFIX}")
 }
 
+/// Whether an id is that of a run that asks for a size.
+pub(crate) fn is_gate(id: &str) -> bool {
+    id.ends_with(SUFFIX)
+}
+
 /// What asks for the size of the result of `spec`.
 #[must_use]
 pub fn gate_spec(spec: &JobSpec) -> JobSpec {

@@ -6,7 +6,7 @@ use crate::{
     book::Answer,
     clock::now,
     error::RunError,
-    guard::{Closeness, Entering, InputMark, Scope, Verdict},
+    guard::{Closeness, Entering, Guard, InputMark, Scope, Verdict},
     plan::Plan,
     prepare::Set,
     run::{Guarding, Run},
@@ -30,10 +30,27 @@ pub(crate) async fn guard(run: &Run, plan: &Plan, set: Set, items: u64, stop: &S
     let (Some(Guarding { guard, .. }), Some(smallest)) = (run.guard.clone(), smallest) else { return Ok(set) };
     let key: Vec<String> = plan.terms.key_types.iter().map(KeyType::to_string).collect();
     let scope = Scope { peer: plan.peer().clone(), dataset: plan.theirs.dataset.clone(), key: key.join(",") };
+    let (set, verdict) = compare(run, (guard.clone(), scope.clone()), (set, items, smallest), None, stop).await?;
+    let Verdict::TooClose(closeness) = verdict else { return Ok(set) };
+    // For this node's own people alone.
+    tracing::warn!(job_id = %run.job_id, %closeness, "an input is too close to an earlier one");
+    refuse_or_ask(run, &closeness).await?;
+    // Approvers let this very input in. What it is compared with may have changed since they were asked.
+    let (set, verdict) = compare(run, (guard, scope), (set, items, smallest), Some(closeness.mark), stop).await?;
+    if verdict.admits() { Ok(set) } else { Err(RunError::Refused(TOO_CLOSE.to_owned())) }
+}
+
+/// Compares a set with earlier ones, and keeps what it is compared by if it is admitted. Gives it back.
+async fn compare(
+    run: &Run,
+    (guard, scope): (Guard, Scope),
+    (set, count, smallest): (Set, u64, u64),
+    approved: Option<InputMark>,
+    stop: &Stop,
+) -> Result<(Set, Verdict), RunError> {
     let (job_id, at, space, part) = (run.job_id.clone(), now()?, run.space.clone(), stop.clone());
-    let approved = approved(run).await?;
     let comparing = run.compute.run(move || {
-        let entering = Entering { scope: &scope, job_id: &job_id, at, count: items, smallest, approved };
+        let entering = Entering { scope: &scope, job_id: &job_id, at, count, smallest, approved };
         let verdict = guard.admit(&entering, &set, &space, &|| part.check());
         (set, verdict)
     });
@@ -42,31 +59,18 @@ pub(crate) async fn guard(run: &Run, plan: &Plan, set: Set, items: u64, stop: &S
         tracing::error!(job_id = %run.job_id, %error, "the guard against differencing cannot tell");
         RunError::from(error)
     })?;
-    match verdict {
-        Verdict::TooClose(closeness) => {
-            // For this node's own people alone.
-            tracing::warn!(job_id = %run.job_id, %closeness, "an input is too close to an earlier one");
-            Err(refuse_or_ask(run, &closeness).await?)
-        }
-        Verdict::Unlike | Verdict::Same | Verdict::Approved(_) => Ok(set),
-    }
+    Ok((set, verdict))
 }
 
-/// The input that this node's approvers let into the run, if they were asked and did.
-async fn approved(run: &Run) -> Result<Option<InputMark>, RunError> {
-    let Some(under) = &run.under else { return Ok(None) };
-    // A mark that cannot be read lets nothing in.
-    Ok(under.approved_input().await?.and_then(|mark| mark.parse().ok()))
-}
-
-/// What becomes of an input that is too close: approvers are asked where the node wants that, and have not answered.
-async fn refuse_or_ask(run: &Run, closeness: &Closeness) -> Result<RunError, RunError> {
+/// Passes an input that is too close if this node's approvers let it in; they are asked where the node wants that.
+async fn refuse_or_ask(run: &Run, closeness: &Closeness) -> Result<(), RunError> {
     let refused = || RunError::Refused(TOO_CLOSE.to_owned());
     let asks = run.guard.as_ref().is_some_and(|guarding| guarding.asks);
-    let Some(under) = run.under.as_ref().filter(|_| asks) else { return Ok(refused()) };
+    let Some(under) = run.under.as_ref().filter(|_| asks) else { return Err(refused()) };
     let (mark, note) = (closeness.mark.to_string(), closeness.to_string());
-    Ok(match under.ask_about_input(&run.spec.name, &mark, &note).await? {
-        Answer::Open | Answer::Approved => RunError::AwaitsApproval,
-        Answer::Rejected(_) => refused(),
-    })
+    match under.ask_about_input(&run.spec.name, &mark, &note).await? {
+        Answer::Approved => Ok(()),
+        Answer::Open => Err(RunError::AwaitsApproval),
+        Answer::Rejected(_) => Err(refused()),
+    }
 }

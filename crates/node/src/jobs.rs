@@ -126,8 +126,10 @@ impl Jobs {
             Entry::AfterEarlier => return self.start_later(start),
             Entry::Repeated => return tracing::warn!(%job_id, "a job was started twice; it goes on"),
             Entry::Full => {
-                let refusal = RunError::Refused("the node has as many jobs waiting as it may".to_owned());
-                return self.tell(&start, &Err(refusal), false);
+                // What is kept of an earlier attempt stays: the job comes again.
+                tracing::warn!(%job_id, "as many jobs wait as may; the coordinator has to start one again");
+                let later = RunError::Cancelled("the node has as many jobs waiting as it may".to_owned());
+                return self.reports.ended(job_id, start.attempt, Err(&later), true);
             }
         };
         let jobs = Arc::clone(self);

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use agreement::{Pinned, Signer};
 use records::Datasets;
 use session::ComputePool;
-use tokio::{net::TcpListener, sync::Notify, task::spawn_blocking, time::timeout};
+use tokio::{net::TcpListener, sync::watch, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 use wire::{Pins, proto::exchange_service_server::SERVICE_NAME};
 
@@ -78,7 +78,7 @@ pub async fn serve(
         let coordinator = config.coordinator.as_ref().map(|coordinator| coordinator.identity);
         let doors = Doors { peers: pins.clone(), callers: callers.clone(), coordinator };
         let (jobs, config, results) = (Arc::clone(&jobs), Arc::clone(&config), Arc::clone(&results));
-        Arc::new(Papers { book, jobs, results, approvers, config, doors, posted: Notify::new() })
+        Arc::new(Papers { book, jobs, results, approvers, config, doors, posted: watch::channel(0).0 })
     });
     let agent = config.coordinator.clone().map(|coordinator| {
         tokio::spawn(agent::attach(
@@ -90,6 +90,7 @@ pub async fn serve(
     });
     let retention =
         book.clone().map(|book| tokio::spawn(retention::keep_to_agreements(book, results, shutdown.clone())));
+    let stopping = papers.clone().map(|papers| tokio::spawn(papers.stop_what_is_held(shutdown.clone())));
     let errands = papers
         .clone()
         .map(|papers| tokio::spawn(desk::run_errands(papers, Arc::clone(&config), pins.clone(), shutdown.clone())));
@@ -109,7 +110,7 @@ pub async fn serve(
     {
         agent.abort();
     }
-    for task in [errands, keeping, retention].into_iter().flatten() {
+    for task in [errands, stopping, keeping, retention].into_iter().flatten() {
         // It ends with the node; what it was about is done again after the next start.
         task.abort();
     }

@@ -15,7 +15,7 @@ use agreement::{
 use database::Location;
 
 use crate::{
-    book::{Admission, Answer, Asking, Book, BookError, JobRequest, Made, Question, Ruling},
+    book::{Admission, Answer, Asking, Book, BookError, Ended, JobRequest, Made, Question, Ruling},
     clock::now,
     deliver::Delivered,
     error::RunError,
@@ -129,6 +129,10 @@ impl Under {
         let about = (job.as_str(), &self.digest, self.agreement());
         let ruled = self.book.admit_use(&theirs, about, peer).await;
         ruled.map_err(|error| RunError::Own(error.to_string()))?.map_err(RunError::from)?;
+        let held = self.book.hold_input((job, peer), (&input.commitment, input.padded_size)).await;
+        if !held.map_err(|error| RunError::Own(error.to_string()))? {
+            return Err(misbehaved("it enters other records than it did when the job was begun".to_owned()));
+        }
         let party = self.agreement().party_of(peer);
         party.map_or(Ok(()), |party| admit_rows(party, input.padded_size, false).map_err(RunError::from))
     }
@@ -148,12 +152,6 @@ impl Under {
         self.book.peer_use(job, peer).await.map_err(|error| RunError::Own(error.to_string()))
     }
 
-    /// The input that this node's approvers let into the job, by its mark.
-    pub(crate) async fn approved_input(&self) -> Result<Option<String>, RunError> {
-        let job = &self.signed_use().statement().job;
-        self.book.approved_input(job).await.map_err(|error| RunError::Own(error.to_string()))
-    }
-
     /// Asks this node's approvers whether an input is entered that is too close to an earlier one.
     pub(crate) async fn ask_about_input(&self, name: &str, mark: &str, note: &str) -> Result<Answer, RunError> {
         let asking = Asking {
@@ -166,7 +164,7 @@ impl Under {
             now: now()?,
         };
         self.book.ask(&asking).await.map_err(|error| match error {
-            BookError::NotTaken(why) => RunError::Refused(why),
+            BookError::NotTaken(why) | BookError::NotNow(why) => RunError::Refused(why),
             other => RunError::Own(other.to_string()),
         })
     }
@@ -202,7 +200,11 @@ impl Under {
         let me = self.book.participant();
         let others = self.agreement().parties.iter().map(|party| &party.participant).filter(|party| *party != me);
         let others: Vec<&ParticipantId> = others.collect();
-        self.book.ended(job, outcome, (receipts, &others), made.as_ref()).await.map_err(own)?;
+        match self.book.ended(job, outcome, (receipts, &others), made.as_ref()).await.map_err(own)? {
+            Ended::Now => {}
+            Ended::Before => return Err(RunError::Cancelled("the job has ended here before".to_owned())),
+            Ended::Held(reason) => return Err(RunError::Cancelled(reason)),
+        }
         // Those of peers that came before ours was there.
         self.book.compare_all(job, now()?).await.map(drop).map_err(own)
     }

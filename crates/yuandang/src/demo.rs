@@ -5,12 +5,15 @@
 mod agreeing;
 mod findings;
 mod participants;
+mod receipts;
+mod revoking;
 mod world;
 
 use std::{fs, path::PathBuf, time::Instant};
 
 use agreement::{JobParty, JobSpec, JobState, Role};
 use clap::Args;
+use tonic::transport::Channel;
 use tracing::level_filters::LevelFilter;
 use wire::proto::{SubmitJobRequest, job_service_client::JobServiceClient};
 
@@ -26,6 +29,8 @@ use participants::{RECEIVER, SENDER};
 use world::World;
 
 pub use findings::{Findings, Sample};
+pub use receipts::Shown;
+pub use revoking::Revoked;
 pub use world::Figures;
 
 /// The seed of the made-up residents: every demonstration has the same ones.
@@ -111,12 +116,14 @@ impl Arguments {
         screen::line(&text::demo::learned(lang, &findings))?;
         findings.check()?;
         screen::line(&text::demo::checked(lang, &findings))?;
+        screen::line(&text::demo::receipts(lang, &receipts::of_run(world, &outcome.job.job_id).await?))?;
         // The same, but for a column more: nobody agreed to that.
         let more = run_job(world, |job| job.parties.iter_mut().for_each(ask_for_more)).await?;
         if more.job.state != JobState::Rejected {
             return Err(Failure::other(format_args!("a job that nobody agreed to is {}", more.job.state)));
         }
-        screen::line(&text::demo::refused(lang, &more.job.cause))
+        screen::line(&text::demo::refused(lang, &more.job.cause))?;
+        screen::line(&text::demo::revoked(lang, &revoking::revoke_in_the_middle(world, lang).await?))
     }
 }
 
@@ -131,10 +138,8 @@ fn ask_for_more(party: &mut JobParty) {
 async fn run_job(world: &World, change: impl FnOnce(&mut JobSpec)) -> Result<Outcome, Failure> {
     let mut spec = description::read(&world.job_file())?;
     change(&mut spec);
-    let mut jobs = JobServiceClient::new(world.connect().await?.channel);
     let begin = Instant::now();
-    let answer = jobs.submit_job(SubmitJobRequest { spec: Some(spec.into()) }).await?.into_inner();
-    let submitted = ShownJob::try_from(answer.job.ok_or_else(|| Failure::other("the coordinator gave no job"))?)?;
+    let (mut jobs, submitted) = submit(world, spec).await?;
     let progress = Progress::to_standard_error();
     let job = job::follow(&mut jobs, submitted.job_id, |job| {
         for party in &job.progress {
@@ -143,6 +148,14 @@ async fn run_job(world: &World, change: impl FnOnce(&mut JobSpec)) -> Result<Out
     })
     .await?;
     Ok(Outcome { job, seconds: begin.elapsed().as_secs_f64() })
+}
+
+/// Submits a job as Shanghai's operator would; gives the job and the connection.
+async fn submit(world: &World, spec: JobSpec) -> Result<(JobServiceClient<Channel>, ShownJob), Failure> {
+    let mut jobs = JobServiceClient::new(world.connect().await?.channel);
+    let answer = jobs.submit_job(SubmitJobRequest { spec: Some(spec.into()) }).await?.into_inner();
+    let submitted = ShownJob::try_from(answer.job.ok_or_else(|| Failure::other("the coordinator gave no job"))?)?;
+    Ok((jobs, submitted))
 }
 
 /// How this program is called, for commands that a person copies.

@@ -142,6 +142,13 @@ impl From<tonic::Status> for Failure {
 }
 
 impl Failure {
+    /// What a node answers instead of what was asked for. An answer that is simply turned into a failure is the coordinator's.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "answers are handed over by map_err")]
+    pub fn of_node(answer: tonic::Status) -> Self {
+        Self::of_answer("the node", &answer)
+    }
+
     /// What `who` answers instead of what was asked for.
     #[must_use]
     pub fn of_answer(who: &str, answer: &tonic::Status) -> Self {

@@ -109,6 +109,28 @@ fn a_job_without_an_agreement_and_terms_that_cannot_be_are_refused_with_a_reason
 }
 
 #[test]
+fn a_command_that_is_refused_says_whose_answer_it_is() {
+    let (site, _servers) = site();
+    let (digest, job, output) = ("0".repeat(64), "no-such-job", site.path("out.csv"));
+    let file = site.path("agreement.toml");
+    fs::write(&file, sample()).unwrap();
+    for (duty, command) in [
+        ("approver", &["agreement", "request", "--file", &file][..]),
+        ("approver", &["agreement", "show", &digest]),
+        ("approver", &["agreement", "approve", &digest]),
+        ("operator", &["job", "approve", job]),
+        ("operator", &["result", "delete", job, "--reason", "a test"]),
+        ("operator", &["result", "export", job, "--purpose", "a", "--case", "b", "--output", &output]),
+    ] {
+        let refused = yuandang(&borrowed(&site.at_node("anhui", duty, command)));
+        assert!(errors(&refused).contains("the node answers: "), "{command:?}: {}", errors(&refused));
+    }
+    let config = site.path("anhui/config.toml");
+    let unknown = yuandang(&["job", "show", job, "--config", &config]);
+    assert!(errors(&unknown).contains("the coordinator answers: "), "{}", errors(&unknown));
+}
+
+#[test]
 fn a_job_waits_until_an_approver_of_the_owner_says_yes_or_no() {
     let (site, _servers) = site();
     let file = site.job_under(&[], |agreement| agreement.delivery.approval = vec!["anhui".parse().unwrap()]);

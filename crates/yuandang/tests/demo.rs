@@ -30,11 +30,20 @@ fn the_demo_finds_the_expected_matches_and_says_who_learned_what() {
         "Jiangsu        Nothing",
         "exactly those of a plain join",
         "same transcript hash",
+        "Signed that it was use 1 of the agreement: admitted, succeeded, delivered, exported.",
+        "Signed that it was use 1 of the agreement: admitted, succeeded.",
+        "It holds Anhui's receipt, which says the same.",
+        "It holds Shanghai's receipt, which says the same.",
+        "Both nodes signed that the run was not done. No result is there.",
     ] {
         assert!(said.contains(part), "{part:?} is missing:\n{said}");
     }
+    let stopped = "seconds later: the agreement is Revoked by anhui: the list is being corrected";
+    assert_eq!(said.matches(stopped).count(), 2, "both nodes, and why:\n{said}");
     let chinese = yuandang(&["demo", "--students", "50", "--hardship", "50", "--lang", "zh"]);
-    assert!(text(&chinese).contains("数字合约") && text(&chinese).contains("直接连接"));
+    for part in ["数字合约", "直接连接", "持有安徽的回执，内容一致", "没有任何结果"] {
+        assert!(text(&chinese).contains(part), "{part:?} is missing:\n{}", text(&chinese));
+    }
 }
 
 #[test]
@@ -148,8 +157,8 @@ fn jobs_are_submitted_listed_shown_watched_and_cancelled() {
     assert_eq!((&watched["state"], &watched["mode"]), (&"Succeeded".into(), &"labelled".into()));
     let id = watched["job_id"].as_str().unwrap();
     let listed = job(&["list"]);
-    // The demonstration's own two, and this one.
-    assert_eq!(listed.as_array().unwrap().len(), 3);
+    // The demonstration's own three, and this one.
+    assert_eq!(listed.as_array().unwrap().len(), 4);
     assert!(listed.as_array().unwrap().iter().any(|job| job["job_id"] == id));
     assert_eq!(job(&["show", id])["submitted_by"], "shanghai");
     assert_eq!(job(&["watch", id])["state"], "Succeeded");
@@ -190,7 +199,7 @@ fn the_options_name_a_coordinator_as_well_as_a_configuration() {
         yuandang(&all)
     };
     let listed: serde_json::Value = serde_json::from_slice(&with(&identity).stdout).unwrap();
-    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(listed.as_array().unwrap().len(), 3);
     let wrong = std::fs::read_to_string(kept.path("zhejiang/identity.pub")).unwrap();
     assert_eq!(with(wrong.trim()).status.code(), Some(5), "somebody else's pin was accepted");
 }

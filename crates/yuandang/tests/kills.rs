@@ -24,6 +24,8 @@ use support::site::{Server, Site};
 const NAMES: [&str; 3] = ["coordinator", "shanghai", "anhui"];
 /// Milliseconds between two kills at the most; one in four comes at once, so that two are away together.
 const PAUSE: u64 = 2500;
+/// How long a kill waits at the most for jobs to end before it.
+const STEP: Duration = Duration::from_secs(8);
 /// Residents on each list: a job takes as long as a pause, about.
 const ROWS: u64 = 4000;
 /// How many jobs are submitted before their turn, so that there is always something to be at.
@@ -81,8 +83,31 @@ fn submit_all(site: &Site, files: &[String], (jobs, kills): (u32, u32), killed: 
     }
 }
 
-fn kill_all(site: &Site, servers: &mut [Server; 3], chance: &mut Chance, (kills, killed): (u32, &AtomicU32)) {
-    for _ in 0..kills {
+/// Waits until about as many of the jobs have ended as of the kills are done, so that kills are spread over all jobs; not for long,
+/// since kills may be what holds them up.
+async fn keep_step(store: &Store, ended: u32) {
+    let began = Instant::now();
+    while began.elapsed() < STEP {
+        let (jobs, open) =
+            (all_jobs(store).await.len(), store.open_jobs(&"shanghai".parse().unwrap()).await.unwrap().0);
+        if jobs as i64 - open + i64::from(AHEAD) >= i64::from(ended) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn kill_all(
+    site: &Site,
+    servers: &mut [Server; 3],
+    chance: &mut Chance,
+    ((jobs, kills), killed): ((u32, u32), &AtomicU32),
+) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let location = site.path("coordinator/jobs.sqlite").parse().unwrap();
+    let store = runtime.block_on(Store::open(&location)).unwrap();
+    for kill in 0..kills {
+        runtime.block_on(keep_step(&store, kill * jobs / kills));
         let most = if chance.below(4) == 0 { 20 } else { PAUSE };
         sleep(Duration::from_millis(chance.below(most)));
         let which = usize::try_from(chance.below(3)).unwrap();
@@ -91,6 +116,7 @@ fn kill_all(site: &Site, servers: &mut [Server; 3], chance: &mut Chance, (kills,
         servers[which] = site.launch(NAMES[which]);
         killed.fetch_add(1, Ordering::Relaxed);
     }
+    runtime.block_on(store.close());
 }
 
 /// Waits until `done` says nothing more of what is left.
@@ -253,7 +279,7 @@ fn killed_at_random(jobs: u32, kills: u32) {
     let (mut chance, killed) = (Chance(seed), AtomicU32::new(0));
     thread::scope(|scope| {
         scope.spawn(|| submit_all(&site, &files, (jobs, kills), &killed));
-        kill_all(&site, &mut servers, &mut chance, (kills, &killed));
+        kill_all(&site, &mut servers, &mut chance, ((jobs, kills), &killed));
     });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(settle(&site, jobs));

@@ -73,7 +73,7 @@ fn a_new_key_is_accepted_and_agreements_are_signed_anew() {
     );
     assert_eq!((&value["signed_by_old"], &value["accepted"]), (&true.into(), &false.into()));
     let said = fails(4, &borrowed(&accepting(&site, "approver", &file, &["--yes"])));
-    assert!(said.contains("an operator of this participant"), "{said}");
+    assert!(said.contains("the node answers: this is for an operator of this participant"), "{said}");
     let accepted = yuandang(&borrowed(&accepting(&site, "operator", &file, &["--yes"])));
     assert_eq!(accepted.status.code(), Some(0), "{}", errors(&accepted));
     assert!(text(&accepted).contains("accepted: the node takes no other key"), "{}", text(&accepted));

@@ -7,7 +7,7 @@ use testkit::{World, WorldSpec, table_pair, world::job_of_two};
 use tonic::{Code, Status};
 use wire::{
     Duty,
-    proto::{DecideJobRequest, ListWaitingJobsRequest, WaitingJob},
+    proto::{DecideJobRequest, ListWaitingJobsRequest, Question, WaitingJob},
 };
 
 async fn world() -> World {
@@ -27,7 +27,11 @@ async fn agreed(world: &World) -> JobSpec {
 }
 
 async fn waiting(world: &World, name: &str) -> Vec<WaitingJob> {
-    let mut desk = world.approvals(name, (name, "k-3", Duty::Auditor)).await.unwrap();
+    waiting_for(world, name, Duty::Approver).await
+}
+
+async fn waiting_for(world: &World, name: &str, duty: Duty) -> Vec<WaitingJob> {
+    let mut desk = world.approvals(name, (name, "k-3", duty)).await.unwrap();
     desk.list_waiting_jobs(ListWaitingJobsRequest {}).await.unwrap().into_inner().jobs
 }
 
@@ -51,7 +55,10 @@ async fn decide(
     reason: Option<&str>,
 ) -> Result<bool, Status> {
     let mut desk = world.approvals("anhui", (name, handle, duty)).await.unwrap();
+    let asked = waiting(world, "anhui").await.into_iter().find(|job| job.job_id == job_id).unwrap_or_default();
     let request = DecideJobRequest {
+        question: if asked.question == 0 { Question::Job.into() } else { asked.question },
+        mark: asked.mark,
         job_id: job_id.to_owned(),
         approve: reason.is_none(),
         reason: reason.unwrap_or_default().to_owned(),
@@ -126,6 +133,7 @@ async fn an_input_that_is_too_close_waits_and_is_entered_once_it_is_approved() {
     let id = world.submit("shanghai", &agreed).await.unwrap();
     let waits = until_waiting(&world, "anhui", &id).await;
     assert!(waits.note.contains("differs by 1 key"), "{}", waits.note);
+    assert_eq!(waiting_for(&world, "anhui", Duty::Auditor).await[0].note, "", "it is for approvers alone");
     // What is asked is not for others.
     let seen = world.job("shanghai", &id).await.unwrap();
     assert!(seen.cause.contains("waits for an approver") && !seen.cause.contains("key"), "{}", seen.cause);

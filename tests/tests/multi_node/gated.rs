@@ -47,8 +47,8 @@ async fn what_is_large_enough_is_delivered_and_the_rest_is_refused_by_the_owner(
         let id = world.submit("shanghai", &passing).await.unwrap();
         let (state, ended) = world.wait("shanghai", &id).await.unwrap();
         assert_eq!(state, JobState::Succeeded, "{mode} {}", ended.cause);
-        assert!(world.result("shanghai", &id).await.unwrap().is_some());
         assert_eq!(events(&world, "shanghai", &id).await, [Event::Admitted, Event::Succeeded, Event::Delivered]);
+        assert!(world.result("shanghai", &id).await.unwrap().is_some());
         assert_eq!(events(&world, "anhui", &id).await, [Event::Admitted, Event::Succeeded]);
 
         let refused = gated(&world, &job, 13).await;

@@ -1,6 +1,6 @@
 //! Jobs whose nodes leave in the middle: they wait until all are there, and are begun again.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use agreement::{JobState, ParticipantId, printable};
 use tokio::time::sleep;
@@ -98,12 +98,21 @@ impl Dispatcher {
 
     /// Lets a job wait until it can be begun again; it fails if that happens too often.
     pub(super) async fn interrupt(self: &Arc<Self>, id: &str, attempt: u32, cause: &str) -> Result<(), StoreError> {
-        let mut live = self.live.lock().await;
+        self.interrupt_held(&mut *self.live.lock().await, id, attempt, cause).await
+    }
+
+    /// The same as part of a step.
+    pub(super) async fn interrupt_held(
+        self: &Arc<Self>,
+        live: &mut HashMap<String, Live>,
+        id: &str,
+        attempt: u32,
+        cause: &str,
+    ) -> Result<(), StoreError> {
         let due = |job: &&mut Live| !job.interrupted && job.attempt == attempt;
         let Some(job) = live.get_mut(id).filter(due) else { return Ok(()) };
         if job.attempt >= MOST_ATTEMPTS {
-            drop(live);
-            return self.end(id, JobState::Failed, cause, None).await;
+            return self.end_held(live, id, (JobState::Failed, cause), None).await;
         }
         job.attempt = self.store.next_attempt(id).await?;
         job.interrupted = true;
@@ -125,9 +134,7 @@ impl Dispatcher {
         // Its nodes have room again.
         let spec = live.get(id).map(|job| job.spec.clone());
         if let Some(spec) = spec {
-            self.settled(
-                self.start_queued(&mut live, |other| other.id != id && shares_a_party(&other.spec, &spec)).await,
-            );
+            self.settled(self.start_queued(live, |other| other.id != id && shares_a_party(&other.spec, &spec)).await);
         }
         Ok(())
     }

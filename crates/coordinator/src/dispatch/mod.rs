@@ -249,20 +249,18 @@ impl Dispatcher {
             let was_done = job.attempt > 0 && !job.interrupted && !job.started.contains_key(from);
             let attempt = job.attempt;
             self.store.keep_transcript(id, from, &ended.transcript_hash).await?;
-            drop(live);
             let cause = format!("{from} had done its part before");
-            return if was_done { self.interrupt(id, attempt, &cause).await } else { Ok(()) };
+            return if was_done { self.interrupt_held(&mut live, id, attempt, &cause).await } else { Ok(()) };
         }
         let mut transcripts = job.transcripts.values();
         let first = transcripts.next();
-        let same = transcripts.all(|transcript| Some(transcript) == first);
-        drop(live);
-        if same {
+        let end = if transcripts.all(|transcript| Some(transcript) == first) {
             self.run(id).await?;
-            self.end(id, JobState::Succeeded, "", None).await
+            (JobState::Succeeded, "")
         } else {
-            self.end(id, JobState::Failed, "the parties report different transcripts", None).await
-        }
+            (JobState::Failed, "the parties report different transcripts")
+        };
+        self.end_held(&mut live, id, end, None).await
     }
 
     /// Brings a job to its end and tells everyone: watchers, and the nodes that are still at it.
@@ -273,10 +271,20 @@ impl Dispatcher {
         cause: &str,
         by: Option<&ParticipantId>,
     ) -> Result<(), StoreError> {
-        let mut live = self.live.lock().await;
-        let Some(ended) = self.conclude(&mut live, id, (state, cause), by).await? else { return Ok(()) };
+        self.end_held(&mut *self.live.lock().await, id, (state, cause), by).await
+    }
+
+    /// The same as part of a step.
+    async fn end_held(
+        self: &Arc<Self>,
+        live: &mut HashMap<String, Live>,
+        id: &str,
+        end: (JobState, &str),
+        by: Option<&ParticipantId>,
+    ) -> Result<(), StoreError> {
+        let Some(ended) = self.conclude(live, id, end, by).await? else { return Ok(()) };
         // Its nodes have room again. That another job cannot be read takes nothing from this end.
-        self.settled(self.start_queued(&mut live, |job| shares_a_party(&job.spec, &ended.spec)).await);
+        self.settled(self.start_queued(live, |job| shares_a_party(&job.spec, &ended.spec)).await);
         Ok(())
     }
 

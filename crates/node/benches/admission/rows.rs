@@ -27,7 +27,8 @@ const TABLES: [(&str, &str); 7] = [
 const NUMBERS: [&str; 9] = ["received_ms", "rank", "runs", "today", "last_s", "number", "at_s", "place", "made_ms"];
 
 /// Uses of one transaction, and rows of one statement.
-const BATCH: u64 = 10_000;
+const AT_A_TIME: usize = 10_000;
+const BATCH: u64 = AT_A_TIME as u64;
 const AT_ONCE: usize = 100;
 const RECEIVED_MS: i64 = 1;
 
@@ -38,7 +39,7 @@ enum Cell {
 
 type Line = Vec<Cell>;
 
-fn text(text: impl ToString) -> Cell {
+fn text(text: &(impl ToString + ?Sized)) -> Cell {
     Cell::Text(text.to_string())
 }
 
@@ -86,7 +87,7 @@ struct Counter {
 pub(crate) async fn fill(location: &Location, world: &World) {
     let database = Database::open(location, LAYOUT).await.unwrap();
     let mut digests = Vec::new();
-    for begin in (0..world.agreements).step_by(BATCH as usize) {
+    for begin in (0..world.agreements).step_by(AT_A_TIME) {
         let some: Vec<_> =
             (begin..world.agreements.min(begin + BATCH)).into_par_iter().map(|index| agreed(world, index)).collect();
         let mut transaction = database.begin().await.unwrap();
@@ -102,7 +103,7 @@ pub(crate) async fn fill(location: &Location, world: &World) {
     }
     let mut counters = vec![Counter { last_s: -1, ..Counter::default() }; digests.len()];
     let mut last: Option<Digest> = None;
-    for begin in (0..world.uses).step_by(BATCH as usize) {
+    for begin in (0..world.uses).step_by(AT_A_TIME) {
         let batch = begin..world.uses.min(begin + BATCH);
         for index in batch.clone() {
             counters[usize::try_from(world.place(index).0).unwrap()].add(world, index);
@@ -152,12 +153,12 @@ fn agreed(world: &World, index: u64) -> (Digest, Line, Vec<Line>) {
     let terms = world.terms(index);
     let digest = terms.digest().unwrap();
     let bytes = String::from_utf8(terms.to_bytes().unwrap()).unwrap();
-    let line = vec![text(digest), text(&terms.name), Cell::Text(bytes), Cell::Number(RECEIVED_MS)];
+    let line = vec![text(&digest), text(&terms.name), Cell::Text(bytes), Cell::Number(RECEIVED_MS)];
     let act = |act: &Act| {
         let (signer, identity) = act.signer();
         let bytes = String::from_utf8(act.to_bytes().unwrap()).unwrap();
         let rank = Cell::Number(0);
-        let who = [text(digest), text(act.kind()), text(signer), text(identity)];
+        let who = [text(&digest), text(act.kind()), text(signer), text(identity)];
         who.into_iter().chain([rank, Cell::Text(bytes), Cell::Number(RECEIVED_MS)]).collect()
     };
     (digest, line, world.acts(index).iter().map(act).collect())
@@ -169,9 +170,9 @@ fn used(world: &World, index: u64, digest: Digest) -> (Line, Line) {
     let ours = Signed::sign(statement.clone(), &world.me.0, &world.me.1).unwrap();
     let theirs = Signed::sign(statement, &peer.0, &peer.1).unwrap();
     let said = ours.statement();
-    let own = [text(&said.job), text(digest), count(said.number), Cell::Number(said.at.seconds())];
+    let own = [text(&said.job), text(&digest), count(said.number), Cell::Number(said.at.seconds())];
     let own = own.into_iter().chain([body(&ours), text("Succeeded")]).collect();
-    (own, vec![text(digest), text(&peer.0), count(said.number), text(&said.job), body(&theirs)])
+    (own, vec![text(&digest), text(&peer.0), count(said.number), text(&said.job), body(&theirs)])
 }
 
 /// The receipt of a use, which is the next of the chain.
@@ -188,7 +189,7 @@ fn receipt(world: &World, index: u64, digest: Digest, last: &mut Option<Digest>)
     let signed = Signed::sign(receipt, &world.me.0, &world.me.1).unwrap();
     let own = signed.digest().unwrap();
     *last = Some(own);
-    let about = [count(index + 1), text(own), text(Event::Admitted), text(digest), text(said.job)];
+    let about = [count(index + 1), text(&own), text(&Event::Admitted), text(&digest), text(&said.job)];
     about.into_iter().chain([Cell::Number(said.at.seconds()), body(&signed)]).collect()
 }
 

@@ -48,7 +48,7 @@ fn member(name: &str, seed: u8) -> (ParticipantId, IdentityKey) {
 
 impl World {
     pub(crate) fn new(agreements: u64, uses: u64) -> Self {
-        assert!(agreements % STEP != 0, "some agreements would never be used");
+        assert!(!agreements.is_multiple_of(STEP), "some agreements would never be used");
         let peers = (0..PEERS).map(|peer| member(&format!("province-{peer}"), u8::try_from(peer).unwrap() + 1));
         Self { agreements, uses, me: member("anhui", 0), peers: peers.collect() }
     }

@@ -148,7 +148,7 @@ impl Book {
             transaction.commit().await?;
             return Ok(Ruling::AwaitsApproval);
         };
-        let signed_use = self.count(&mut transaction, digest, number, (counted.today, &today), &request).await?;
+        let signed_use = self.count(&mut transaction, digest, number, (counted.today, &counted.day), &request).await?;
         transaction.commit().await?;
         Ok(Ruling::Admitted(Box::new(Admission { agreement, signed_use })))
     }
@@ -239,9 +239,18 @@ impl Book {
     }
 
     async fn last_heartbeat(&self, transaction: &mut Transaction) -> Result<Option<Moment>, BookError> {
-        let row =
-            query("SELECT at_s FROM heartbeats ORDER BY at_s DESC LIMIT 1").fetch_optional(&mut **transaction).await?;
-        row.map(|row| Ok(Moment::from_seconds(row.try_get("at_s")?)?)).transpose()
+        let rows = query("SELECT body FROM heartbeats ORDER BY at_s DESC").fetch_all(&mut **transaction).await?;
+        let pinned = self.pinned();
+        for row in rows {
+            let body: String = row.try_get("body")?;
+            let heartbeat: Signed<Heartbeat> =
+                Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
+            // One of a key that is pinned no more says nothing.
+            if pinned.is_supervisor((heartbeat.signer(), heartbeat.identity())) {
+                return Ok(Some(heartbeat.statement().at));
+            }
+        }
+        Ok(None)
     }
 
     /// Admits the use that a peer signed for this job, and remembers its number: it is spent.
@@ -272,6 +281,10 @@ impl Book {
         ];
         if let Some((_, what)) = about.into_iter().find(|(alike, _)| !alike) {
             return Ok(Err(Refusal::Use { peer: peer.clone(), what }));
+        }
+        // Before it is written down, and each time that it is shown.
+        if let Err(refusal) = admit_peer(agreement, (peer, said.number), job, (None, 0)) {
+            return Ok(Err(refusal));
         }
         let row = query("SELECT number, statement FROM peer_uses WHERE job = $1 AND peer = $2")
             .bind(job.to_owned())
@@ -313,6 +326,33 @@ impl Book {
 }
 
 impl Book {
+    /// Holds a peer to what it entered into a job when it first said so: the commitment to its set, and its size. Whether it
+    /// enters the same.
+    pub(crate) async fn hold_input(
+        &self,
+        (job, peer): (&str, &ParticipantId),
+        (commitment, padded_size): (&[u8; 32], u64),
+    ) -> Result<bool, BookError> {
+        let commitment = Digest::from_bytes(*commitment).to_string();
+        // The first to write it is it.
+        query(
+            "INSERT INTO peer_inputs (job, peer, commitment, padded_size) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(job.to_owned())
+        .bind(peer.to_string())
+        .bind(commitment.clone())
+        .bind(stored(padded_size))
+        .execute(self.database.pool())
+        .await?;
+        let row = query("SELECT commitment, padded_size FROM peer_inputs WHERE job = $1 AND peer = $2")
+            .bind(job.to_owned())
+            .bind(peer.to_string())
+            .fetch_one(self.database.pool())
+            .await?;
+        let size: i64 = row.try_get("padded_size")?;
+        Ok(row.try_get::<String, _>("commitment")? == commitment && size == stored(padded_size))
+    }
+
     /// The number of the use that a peer showed of a job; 0 if it showed none.
     pub(crate) async fn peer_use(&self, job: &str, peer: &ParticipantId) -> Result<u64, BookError> {
         let row = query("SELECT number FROM peer_uses WHERE job = $1 AND peer = $2")
@@ -342,17 +382,21 @@ impl Earlier {
 /// The counters of an agreement.
 struct Counted {
     runs: u64,
+    /// The day that is counted: the latest that this clock ever showed, so that one which is set back gives no run anew.
+    day: String,
     today: u64,
     last_s: i64,
 }
 
 impl Counted {
     fn read(row: &database::AnyRow, today: &str) -> Result<Self, BookError> {
-        let same_day = row.try_get::<String, _>("day")? == today;
+        let last: String = row.try_get("day")?;
         let on_its_day = number(row.try_get("today")?)?;
+        let is_over = last.as_str() < today;
         Ok(Self {
             runs: number(row.try_get("runs")?)?,
-            today: if same_day { on_its_day } else { 0 },
+            today: if is_over { 0 } else { on_its_day },
+            day: if is_over { today.to_owned() } else { last },
             last_s: row.try_get("last_s")?,
         })
     }

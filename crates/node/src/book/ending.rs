@@ -1,9 +1,27 @@
 //! The end of a job in the book.
 
-use agreement::{Digest, Event, Moment, ParticipantId, Receipt, Signed, receipt::Use};
-use database::{Row, query};
+use agreement::{Digest, Event, Life, Moment, ParticipantId, Receipt, Signed, receipt::Use};
+use database::{Row, Transaction, query};
 
-use super::{Book, BookError, Made, number, post::post, waiting};
+use super::{
+    Book, BookError, Made, number, papers,
+    post::{Post, post},
+    waiting,
+};
+
+/// The outcome of a job that was done.
+pub(super) const SUCCEEDED: &str = "Succeeded";
+
+/// Whether an end was noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was.
+    Now,
+    /// The job had ended here before, or was never admitted: nothing changed.
+    Before,
+    /// The agreement does not stand any more, for this reason: nothing changed.
+    Held(String),
+}
 
 /// A use of an agreement, as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +36,7 @@ pub struct UseRecord {
 
 impl Book {
     /// Notes that a job has ended here, with receipts of how, and the result that it made. It is not admitted again. Receipts of a
-    /// run go into the post for `others`, all in one transaction.
+    /// run go into the post for `others`, all in one transaction. A success is none under an agreement that is held meanwhile.
     ///
     /// # Errors
     /// [`BookError`].
@@ -28,7 +46,7 @@ impl Book {
         outcome: &str,
         receipts: (Vec<Receipt>, &[&ParticipantId]),
         made: Option<&Made>,
-    ) -> Result<(), BookError> {
+    ) -> Result<Ended, BookError> {
         self.database.in_time(self.end(job, outcome, receipts, made)).await
     }
 
@@ -38,26 +56,56 @@ impl Book {
         outcome: &str,
         (receipts, others): (Vec<Receipt>, &[&ParticipantId]),
         made: Option<&Made>,
-    ) -> Result<(), BookError> {
+    ) -> Result<Ended, BookError> {
         let mut transaction = self.database.begin().await?;
-        let row = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = '' RETURNING agreement")
+        let row = query("SELECT agreement FROM uses WHERE job = $1")
             .bind(job.to_owned())
-            .bind(outcome.to_owned())
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(row) = row else { return Ok(()) };
+        let Some(row) = row else { return Ok(Ended::Before) };
+        let agreement: String = row.try_get("agreement")?;
+        if outcome == SUCCEEDED
+            && let Some(reason) = self.held(&mut transaction, &agreement).await?
+        {
+            return Ok(Ended::Held(reason));
+        }
+        let ended = query("UPDATE uses SET outcome = $2 WHERE job = $1 AND outcome = ''")
+            .bind(job.to_owned())
+            .bind(outcome.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        if ended.rows_affected() == 0 {
+            return Ok(Ended::Before);
+        }
         if let Some(made) = made {
-            Self::keep_result(&mut transaction, job, &row.try_get::<String, _>("agreement")?, made).await?;
+            Self::keep_result(&mut transaction, job, &agreement, made).await?;
         }
         waiting::forget(&mut transaction, job).await?;
         for receipt in receipts {
             let is_of_run = receipt.run.is_some();
             let signed = self.append(&mut transaction, receipt).await?.to_bytes()?;
             for other in others.iter().filter(|_| is_of_run) {
-                post(&mut transaction, other, &signed).await?;
+                post(&mut transaction, other, &signed, Post::IfRoom).await?;
             }
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        Ok(Ended::Now)
+    }
+
+    /// Why nothing is delivered under an agreement, if somebody holds it. Whoever says so from now on comes after this
+    /// transaction.
+    async fn held(&self, transaction: &mut Transaction, agreement: &str) -> Result<Option<String>, BookError> {
+        query(super::COUNTER).bind(agreement.to_owned()).fetch_one(&mut **transaction).await?;
+        let digest: Digest = agreement.parse().map_err(|_| BookError::Broken(agreement.to_owned()))?;
+        let row = query("SELECT body FROM agreements WHERE digest = $1")
+            .bind(agreement.to_owned())
+            .fetch_optional(&mut **transaction)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let terms = papers::read_agreement(&row.try_get::<String, _>("body")?)?;
+        let rows = query(papers::ACTS).bind(agreement.to_owned()).fetch_all(&mut **transaction).await?;
+        let acts = rows.iter().map(papers::read_act).collect::<Result<Vec<_>, _>>()?;
+        Ok(Life::of(&terms, &digest, &acts, &self.pinned()).held_because())
     }
 
     /// Notes that a job which does not go on here is over, if it was admitted and nothing says so yet.
@@ -75,11 +123,9 @@ impl Book {
             .fetch_optional(self.database.pool())
             .await?;
         let Some(row) = row else {
-            query("DELETE FROM waiting WHERE job = $1 AND answer = ''")
-                .bind(job.to_owned())
-                .execute(self.database.pool())
-                .await?;
-            return Ok(());
+            let mut transaction = self.database.begin().await?;
+            waiting::forget_open(&mut transaction, job).await?;
+            return Ok(transaction.commit().await?);
         };
         let statement: String = row.try_get("statement")?;
         let signed_use: Signed<Use> =
@@ -92,7 +138,7 @@ impl Book {
             cause,
             ..Receipt::of(event, now)
         };
-        self.ended(job, outcome, (vec![receipt], &[]), None).await
+        self.ended(job, outcome, (vec![receipt], &[]), None).await.map(drop)
     }
 
     /// Why a job ended here without a result, as its receipt says.

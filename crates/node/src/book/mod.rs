@@ -31,12 +31,12 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 pub(crate) use self::results::JobOf;
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
-    ending::UseRecord,
+    ending::{Ended, UseRecord},
     meter::{Meter, MeteredUse},
     pages::{Entry, Kept, Page, Removed, Wanted},
     papers::{Known, News},
     results::{Held, Keeping, Made},
-    waiting::{Answer, Asking, Question, Waiting},
+    waiting::{Answer, Asked, Asking, Question, Waiting},
 };
 
 const LAYOUT: &[Migration] = &[
@@ -45,6 +45,7 @@ const LAYOUT: &[Migration] = &[
     (3, "results", include_str!("../../migrations/0003_results.sql")),
     (4, "succession", include_str!("../../migrations/0004_succession.sql")),
     (5, "waiting", include_str!("../../migrations/0005_waiting.sql")),
+    (6, "what is held to", include_str!("../../migrations/0006_held.sql")),
 ];
 
 /// Writes and reads the row of an agreement's counters, which puts all that concerns its uses in order.
@@ -72,6 +73,9 @@ pub enum BookError {
     /// What somebody sent cannot be taken.
     #[error("{0}")]
     NotTaken(String),
+    /// It cannot be taken now, and may be later.
+    #[error("{0}")]
+    NotNow(String),
 }
 
 /// A node's book. Clones are the same book.

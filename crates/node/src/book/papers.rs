@@ -1,12 +1,18 @@
 //! Agreements and what was signed about them.
 
-use agreement::{Act, Agreement, Digest, Life, Moment, ParticipantId, acts::Change};
-use database::{Row, query};
+use agreement::{Act, Agreement, Digest, Life, Moment, ParticipantId, Receipt, acts::Change};
+use database::{Row, Transaction, query};
 
-use super::{Book, BookError, stored};
+use super::{
+    Book, BookError,
+    post::{Post, post},
+    stored,
+};
 
 /// The most agreements that a node keeps to which its own participant has not consented: anybody who is pinned can ask for some.
 const OPEN_REQUESTS: i64 = 1000;
+/// How long a request counts as open, in milliseconds.
+const OPEN_FOR_MS: i64 = 60 * 86_400_000;
 /// Above all numbers of standing statements, times the kinds of them.
 const FOR_EVER: u64 = 1 << 60;
 
@@ -23,6 +29,34 @@ pub struct Known {
     pub received_ms: i64,
 }
 
+/// Writes a statement down, unless one that counts as much is there.
+async fn insert(transaction: &mut Transaction, (act, digest): (&Act, &Digest), now_ms: i64) -> Result<News, BookError> {
+    // The row that admissions write first: one that did not see this statement is done, and its job can be stopped.
+    query(super::COUNTER).bind(digest.to_string()).fetch_one(&mut **transaction).await?;
+    let signer = act.signer();
+    let kept = query(
+        "INSERT INTO acts (agreement, kind, signer, identity, rank, body, received_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (agreement, kind, signer, identity) DO UPDATE SET rank = excluded.rank, body = excluded.body, \
+         received_ms = excluded.received_ms WHERE excluded.rank > acts.rank",
+    )
+    .bind(digest.to_string())
+    .bind(act.kind())
+    .bind(signer.0.to_string())
+    .bind(signer.1.to_string())
+    .bind(rank(act))
+    .bind(text(act.to_bytes()?)?)
+    .bind(now_ms)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(if kept.rows_affected() > 0 { News::New } else { News::Known })
+}
+
+/// Whether a statement waits where many do: one that stops runs does not.
+fn may_wait(act: &Act) -> bool {
+    !matches!(act, Act::Standing(_))
+}
+
 /// What a statement changed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
@@ -37,57 +71,75 @@ impl Book {
     /// taken for an agreement that is known.
     ///
     /// # Errors
-    /// [`BookError::NotTaken`] if its signer's key is not pinned here, or has no say, or its agreement is not known.
+    /// [`BookError::NotTaken`] if its signer has no say; [`BookError::NotNow`] if its key is not pinned here, or its agreement is
+    /// not known yet.
     pub async fn keep(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
-        self.database.in_time(self.take(act, now_ms)).await
+        let kept = async {
+            let digest = self.may_take(act, now_ms).await?.0;
+            let mut transaction = self.database.begin().await?;
+            let news = insert(&mut transaction, (act, &digest), now_ms).await?;
+            transaction.commit().await?;
+            Ok(news)
+        };
+        self.database.in_time(kept).await
     }
 
-    async fn take(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
+    /// Keeps a statement of this participant's own, puts it into the post for the other parties, and writes a receipt of it: all or
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    pub async fn publish(&self, act: &Act, receipt: Receipt, now_ms: i64) -> Result<News, BookError> {
+        let published = async {
+            let (digest, terms) = self.may_take(act, now_ms).await?;
+            let mut transaction = self.database.begin().await?;
+            let news = insert(&mut transaction, (act, &digest), now_ms).await?;
+            let (statement, way) = (act.to_bytes()?, if may_wait(act) { Post::IfRoom } else { Post::Always });
+            for party in terms.parties.iter().filter(|party| party.participant != self.me) {
+                post(&mut transaction, &party.participant, &statement, way).await?;
+            }
+            self.append(&mut transaction, receipt).await?;
+            transaction.commit().await?;
+            Ok(news)
+        };
+        self.database.in_time(published).await
+    }
+
+    /// Whether a statement may be taken in; gives the agreement that it is about. That of a request is kept.
+    async fn may_take(&self, act: &Act, now_ms: i64) -> Result<(Digest, Agreement), BookError> {
         let digest = act.agreement()?;
         let (signer, pinned) = (act.signer(), self.pinned());
         if !pinned.is_participant(signer) && !pinned.is_supervisor(signer) {
             let (who, identity) = signer;
-            return Err(BookError::NotTaken(format!("{identity} is not pinned here for {who}")));
+            // An operator may accept that key.
+            return Err(BookError::NotNow(format!("{identity} is not pinned here for {who}")));
         }
         let known = match act {
-            Act::Request(request) => {
-                self.keep_agreement(&request.statement().agreement, &digest, now_ms).await?;
-                request.statement().agreement.clone()
-            }
+            Act::Request(request) => request.statement().agreement.clone(),
+            // Statements of several parties come in any order.
             _ => self
                 .agreement(&digest)
                 .await?
-                .ok_or_else(|| BookError::NotTaken(format!("there is no agreement {digest} here")))?,
+                .ok_or_else(|| BookError::NotNow(format!("there is no agreement {digest} here")))?,
         };
         let is_party = known.party_of(signer.0).is_some_and(|party| party.identity == *signer.1);
         let may_hold = matches!(act, Act::Standing(_)) && pinned.is_supervisor(signer);
         if !is_party && !may_hold {
             return Err(BookError::NotTaken(format!("{} has no say in agreement {}", signer.0, digest.short())));
         }
-        let mut transaction = self.database.begin().await?;
-        // The row that admissions write first: one that did not see this statement is done, and its job can be stopped.
-        query(super::COUNTER).bind(digest.to_string()).fetch_one(&mut *transaction).await?;
-        let kept = query(
-            "INSERT INTO acts (agreement, kind, signer, identity, rank, body, received_ms) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) \
-             ON CONFLICT (agreement, kind, signer, identity) DO UPDATE SET rank = excluded.rank, body = excluded.body, \
-             received_ms = excluded.received_ms WHERE excluded.rank > acts.rank",
-        )
-        .bind(digest.to_string())
-        .bind(act.kind())
-        .bind(signer.0.to_string())
-        .bind(signer.1.to_string())
-        .bind(rank(act))
-        .bind(text(act.to_bytes()?)?)
-        .bind(now_ms)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(if kept.rows_affected() > 0 { News::New } else { News::Known })
+        if matches!(act, Act::Request(_)) {
+            self.keep_agreement((&known, &digest), signer.0, now_ms).await?;
+        }
+        Ok((digest, known))
     }
 
-    /// Keeps the text of an agreement in which this node's participant has a part.
-    async fn keep_agreement(&self, agreement: &Agreement, digest: &Digest, now_ms: i64) -> Result<(), BookError> {
+    /// Keeps the text of an agreement in which this node's participant has a part, as `by` asks for it.
+    async fn keep_agreement(
+        &self,
+        (agreement, digest): (&Agreement, &Digest),
+        by: &ParticipantId,
+        now_ms: i64,
+    ) -> Result<(), BookError> {
         if agreement.party_of(&self.me).is_none() {
             return Err(BookError::NotTaken(format!("{} is no party to agreement {}", self.me, digest.short())));
         }
@@ -98,15 +150,8 @@ impl Book {
         if known.try_get::<i64, _>(0)? > 0 {
             return Ok(());
         }
-        let open = query(
-            "SELECT COUNT(*) FROM agreements WHERE NOT EXISTS \
-             (SELECT 1 FROM acts WHERE acts.agreement = agreements.digest AND acts.kind = 'consent' AND acts.signer = $1)",
-        )
-        .bind(self.me.to_string())
-        .fetch_one(self.database.pool())
-        .await?;
-        if open.try_get::<i64, _>(0)? >= OPEN_REQUESTS {
-            return Err(BookError::NotTaken("too many requests wait for an answer here".to_owned()));
+        if *by != self.me && self.open_requests(now_ms).await? >= OPEN_REQUESTS {
+            return Err(BookError::NotNow("too many requests wait for an answer here".to_owned()));
         }
         let bytes = agreement.to_bytes().map_err(|error| BookError::NotTaken(error.to_string()))?;
         query(
@@ -120,6 +165,20 @@ impl Book {
         .execute(self.database.pool())
         .await?;
         Ok(())
+    }
+
+    /// Agreements of the last two months that this participant has neither consented to nor rejected.
+    async fn open_requests(&self, now_ms: i64) -> Result<i64, BookError> {
+        let open = query(
+            "SELECT COUNT(*) FROM agreements WHERE received_ms > $2 AND NOT EXISTS \
+             (SELECT 1 FROM acts WHERE acts.agreement = agreements.digest AND acts.kind IN ('consent', 'rejection') \
+             AND acts.signer = $1)",
+        )
+        .bind(self.me.to_string())
+        .bind(now_ms.saturating_sub(OPEN_FOR_MS))
+        .fetch_one(self.database.pool())
+        .await?;
+        Ok(open.try_get(0)?)
     }
 
     /// The terms of an agreement, if this node has them.

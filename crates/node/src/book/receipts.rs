@@ -55,6 +55,22 @@ impl Book {
         Ok(signed)
     }
 
+    /// Writes a receipt that a job was refused which was never admitted here.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn turned_away(&self, job: &str, cause: &str, now: Moment) -> Result<(), BookError> {
+        let admitted = query("SELECT COUNT(*) FROM uses WHERE job = $1")
+            .bind(job.to_owned())
+            .fetch_one(self.database.pool())
+            .await?;
+        if admitted.try_get::<i64, _>(0)? > 0 {
+            return Ok(());
+        }
+        let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
+        self.refused(Receipt { job: Some(job.to_owned()), cause, ..Receipt::of(Event::Refused, now) }).await
+    }
+
     /// A receipt that a job was refused: one for each job, and so many a day.
     pub(super) async fn refused(&self, receipt: Receipt) -> Result<(), BookError> {
         let job = receipt.job.clone().unwrap_or_default();

@@ -7,8 +7,8 @@ use database::{AnyRow, Row, Transaction, query};
 
 use super::{Book, BookError};
 
-/// Questions that may be open at once: whoever dispatches jobs can have any number asked.
-const MOST_OPEN: i64 = 1000;
+/// Questions that may be open at once under one agreement: whoever dispatches jobs can have any number asked.
+const MOST_OPEN: i64 = 100;
 /// Seconds for which a question and its answer are kept.
 const KEPT: i64 = 60 * 86_400;
 /// Bytes of a reason, as a receipt has them.
@@ -63,6 +63,9 @@ pub struct Asking<'a> {
     pub now: Moment,
 }
 
+/// Which question is meant: the job, what is asked, and of which input.
+pub type Asked<'a> = (&'a str, Question, &'a str);
+
 /// What approvers answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -99,7 +102,7 @@ impl Book {
     /// Asks this participant's approvers, unless they were asked before; gives what they answered.
     ///
     /// # Errors
-    /// [`BookError::NotTaken`] if as many questions are open as may be.
+    /// [`BookError::NotNow`] if as many questions are open under the agreement as may be.
     pub async fn ask(&self, asking: &Asking<'_>) -> Result<Answer, BookError> {
         let asked = async {
             let mut transaction = self.database.begin().await?;
@@ -130,94 +133,84 @@ impl Book {
         Ok(all)
     }
 
-    /// The input that approvers let into a job although it is close to an earlier one, by its mark.
+    /// Takes a person's yes to one question about a job; it is approved once `needed` different people have said so. Whether it is
+    /// answered.
     ///
     /// # Errors
-    /// [`BookError`].
-    pub async fn approved_input(&self, job: &str) -> Result<Option<String>, BookError> {
-        let row = query(
-            "SELECT mark FROM waiting WHERE job = $1 AND question = 'input' AND answer = 'approved' \
-             ORDER BY asked_s DESC LIMIT 1",
-        )
-        .bind(job.to_owned())
-        .fetch_optional(self.database.pool())
-        .await?;
-        Ok(row.map(|row| row.try_get("mark")).transpose()?)
-    }
-
-    /// Takes a person's yes to what is asked about a job; it is approved once `needed` different people have said so. Whether
-    /// nothing is open any more.
-    ///
-    /// # Errors
-    /// [`BookError::NotTaken`] if nothing is asked about the job.
+    /// [`BookError::NotTaken`] if that is not asked about the job.
     pub async fn approve_job(
         &self,
-        job: &str,
+        asked: Asked<'_>,
         (person, needed): (&str, usize),
         now: Moment,
     ) -> Result<bool, BookError> {
-        self.database.in_time(self.decide(job, (person, Ok(needed)), now)).await
+        self.database.in_time(self.decide(asked, (person, Ok(needed)), now)).await
     }
 
-    /// Takes a person's no to what is asked about a job, with its reason.
+    /// Takes a person's no to one question about a job, with its reason: also where others have said yes, as long as the job has
+    /// not been admitted with that.
     ///
     /// # Errors
     /// As [`Self::approve_job`], and if there is no reason.
-    pub async fn reject_job(&self, job: &str, (person, reason): (&str, &str), now: Moment) -> Result<(), BookError> {
+    pub async fn reject_job(
+        &self,
+        asked: Asked<'_>,
+        (person, reason): (&str, &str),
+        now: Moment,
+    ) -> Result<(), BookError> {
         let reason = printable(reason, REASON);
         if reason.trim().is_empty() {
             return Err(BookError::NotTaken("a reason is missing".to_owned()));
         }
-        self.database.in_time(self.decide(job, (person, Err(reason)), now)).await.map(drop)
+        self.database.in_time(self.decide(asked, (person, Err(reason)), now)).await.map(drop)
     }
 
     async fn decide(
         &self,
-        job: &str,
+        (job, question, mark): Asked<'_>,
         (person, choice): (&str, Result<usize, String>),
         now: Moment,
     ) -> Result<bool, BookError> {
         let mut transaction = self.database.begin().await?;
         // Written first, so that two people who decide at once are one after the other.
-        let rows = query("UPDATE waiting SET answer = '' WHERE job = $1 AND answer = '' RETURNING *")
-            .bind(job.to_owned())
-            .fetch_all(&mut *transaction)
-            .await?;
-        let mut is_open = false;
-        let mut agreement = None;
-        for row in &rows {
-            let waiting = Waiting::read(row)?;
-            agreement = Some(waiting.agreement);
-            let (answer, reason) = match &choice {
-                Ok(needed) if note_approval(&mut transaction, &waiting.subject(), person, now).await? >= *needed => {
-                    ("approved", "")
-                }
-                Ok(_) => {
-                    is_open = true;
-                    continue;
-                }
-                Err(reason) => ("rejected", reason.as_str()),
-            };
-            query("UPDATE waiting SET answer = $4, reason = $5 WHERE job = $1 AND question = $2 AND mark = $3")
-                .bind(job.to_owned())
-                .bind(waiting.question.to_string())
-                .bind(waiting.mark.clone())
-                .bind(answer)
-                .bind(reason.to_owned())
-                .execute(&mut *transaction)
-                .await?;
-        }
-        if agreement.is_none() {
-            return Err(BookError::NotTaken("nothing is asked about such a job here".to_owned()));
-        }
+        let row = query(
+            "UPDATE waiting SET reason = reason WHERE job = $1 AND question = $2 AND mark = $3 AND answer <> 'rejected' \
+             RETURNING *",
+        )
+        .bind(job.to_owned())
+        .bind(question.to_string())
+        .bind(mark.to_owned())
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let was_approved = row.as_ref().map(|row| row.try_get::<String, _>("answer")).transpose()?;
+        let is_asked = |was: &String| was.is_empty() || choice.is_err();
+        let (Some(row), Some(_)) = (row, was_approved.filter(is_asked)) else {
+            return Err(BookError::NotTaken("that is not asked about such a job here".to_owned()));
+        };
+        let waiting = Waiting::read(&row)?;
+        let answer = match &choice {
+            Ok(needed) => {
+                let count = note_approval(&mut transaction, &waiting.subject(), person, now).await?;
+                if count >= *needed { "approved" } else { "" }
+            }
+            Err(_) => "rejected",
+        };
         let (event, cause) = match choice {
             Ok(_) => (Event::Approved, None),
             Err(reason) => (Event::Rejected, Some(reason)),
         };
-        let (job, person) = (Some(job.to_owned()), Some(person.to_owned()));
+        query("UPDATE waiting SET answer = $4, reason = $5 WHERE job = $1 AND question = $2 AND mark = $3")
+            .bind(job.to_owned())
+            .bind(question.to_string())
+            .bind(mark.to_owned())
+            .bind(answer)
+            .bind(cause.clone().unwrap_or_default())
+            .execute(&mut *transaction)
+            .await?;
+        let (job, person, agreement) = (Some(job.to_owned()), Some(person.to_owned()), Some(waiting.agreement));
         self.append(&mut transaction, Receipt { agreement, job, person, cause, ..Receipt::of(event, now) }).await?;
         transaction.commit().await?;
-        Ok(!is_open)
+        Ok(!answer.is_empty())
     }
 }
 
@@ -226,13 +219,17 @@ pub(super) async fn ask(transaction: &mut Transaction, asking: &Asking<'_>) -> R
     if let Some(answer) = answer(transaction, asking).await? {
         return Ok(answer);
     }
-    query("DELETE FROM waiting WHERE asked_s < $1")
+    let old = query("DELETE FROM waiting WHERE asked_s < $1 RETURNING *")
         .bind(asking.now.seconds().saturating_sub(KEPT))
-        .execute(&mut **transaction)
+        .fetch_all(&mut **transaction)
         .await?;
-    let open = query("SELECT COUNT(*) FROM waiting WHERE answer = ''").fetch_one(&mut **transaction).await?;
+    forget_approvals(transaction, &old).await?;
+    let open = query("SELECT COUNT(*) FROM waiting WHERE answer = '' AND agreement = $1")
+        .bind(asking.agreement.to_string())
+        .fetch_one(&mut **transaction)
+        .await?;
     if open.try_get::<i64, _>(0)? >= MOST_OPEN {
-        return Err(BookError::NotTaken("as many jobs wait for this node's approvers as may".to_owned()));
+        return Err(BookError::NotNow("as many jobs under this agreement wait for approvers as may".to_owned()));
     }
     query(
         "INSERT INTO waiting (job, question, mark, agreement, name, note, asked_s, answer, reason) \
@@ -271,7 +268,30 @@ pub(super) async fn answer(transaction: &mut Transaction, asking: &Asking<'_>) -
 
 /// Forgets what was asked about a job that has ended.
 pub(super) async fn forget(transaction: &mut Transaction, job: &str) -> Result<(), BookError> {
-    query("DELETE FROM waiting WHERE job = $1").bind(job.to_owned()).execute(&mut **transaction).await?;
+    let asked = query("DELETE FROM waiting WHERE job = $1 RETURNING *")
+        .bind(job.to_owned())
+        .fetch_all(&mut **transaction)
+        .await?;
+    forget_approvals(transaction, &asked).await
+}
+
+/// Forgets what is asked about a job that does not go on here, and was not answered.
+pub(super) async fn forget_open(transaction: &mut Transaction, job: &str) -> Result<(), BookError> {
+    let asked = query("DELETE FROM waiting WHERE job = $1 AND answer <> 'rejected' RETURNING *")
+        .bind(job.to_owned())
+        .fetch_all(&mut **transaction)
+        .await?;
+    forget_approvals(transaction, &asked).await
+}
+
+/// Forgets who approved what is not asked any more. It stands in the receipts.
+async fn forget_approvals(transaction: &mut Transaction, asked: &[AnyRow]) -> Result<(), BookError> {
+    for row in asked {
+        query("DELETE FROM approvals WHERE subject = $1")
+            .bind(Waiting::read(row)?.subject())
+            .execute(&mut **transaction)
+            .await?;
+    }
     Ok(())
 }
 
@@ -312,6 +332,6 @@ impl Waiting {
 
     /// What its approvals stand under.
     fn subject(&self) -> String {
-        format!("{}:{}:{}", self.question, self.job, self.mark)
+        format!("{}:{}:{}:{}", self.question, self.job, self.agreement, self.mark)
     }
 }

@@ -27,8 +27,7 @@ impl Papers {
         let digest = agreement.digest().map_err(|error| BookError::NotTaken(error.to_string()))?;
         self.within_catalogue(&agreement)?;
         let act = self.sign(Request { agreement, at: now()? }, |signed| Act::Request(Box::new(signed)))?;
-        self.publish(&act).await?;
-        self.note(Event::Requested, digest, person, None).await?;
+        self.publish(&act, receipt(Event::Requested, digest, (person, None))?).await?;
         Ok(digest)
     }
 
@@ -44,23 +43,24 @@ impl Papers {
         if needs_reason && reason.trim().is_empty() {
             return Err(BookError::NotTaken("a reason is missing".to_owned()));
         }
-        let cause = needs_reason.then(|| reason.to_owned());
-        match choice {
+        let act = match choice {
             Choice::Approve => return self.approve(digest, person).await,
             Choice::Offer => {
                 self.within_catalogue(&self.terms(&digest).await?)?;
-                self.publish(&self.sign(Offer { agreement, at }, Act::Offer)?).await?;
+                self.sign(Offer { agreement, at }, Act::Offer)?
             }
             Choice::Reject => {
-                let rejection = Rejection { agreement, at, reason: reason.to_owned() };
-                self.publish(&self.sign(rejection, Act::Rejection)?).await?;
+                if self.has_consented(&digest).await? {
+                    return Err(BookError::NotTaken("this participant has signed it: revoke it".to_owned()));
+                }
+                self.sign(Rejection { agreement, at, reason: reason.to_owned() }, Act::Rejection)?
             }
             Choice::Stand(change) => {
                 let number = self.book.next_standing(&digest, self.book.participant()).await?;
                 let standing = Standing { agreement, at, change, number, reason: reason.to_owned() };
-                self.publish(&self.sign(standing, Act::Standing)?).await?;
+                self.sign(standing, Act::Standing)?
             }
-        }
+        };
         let event = match choice {
             Choice::Offer => Event::Offered,
             Choice::Approve => Event::Approved,
@@ -69,7 +69,16 @@ impl Papers {
             Choice::Stand(Change::Resumption) => Event::Resumed,
             Choice::Stand(Change::Revocation) => Event::Revoked,
         };
-        self.note(event, digest, person, cause).await
+        let cause = needs_reason.then(|| reason.to_owned());
+        self.publish(&act, receipt(event, digest, (person, cause))?).await
+    }
+
+    async fn has_consented(&self, digest: &Digest) -> Result<bool, BookError> {
+        let known = self.book.known(digest).await?;
+        let own = (self.book.participant().clone(), self.book.identity());
+        Ok(known.is_some_and(|known| {
+            known.acts.iter().any(|act| matches!(act, Act::Consent(_)) && act.signer() == (&own.0, &own.1))
+        }))
     }
 
     /// Notes a person's approval; with that of the last who is needed this participant consents.
@@ -78,13 +87,12 @@ impl Papers {
         self.within_catalogue(&self.terms(&digest).await?)?;
         let at = now()?;
         let approvers = self.book.approve(&format!("agreement:{digest}"), &person, at).await?;
-        self.note(Event::Approved, digest, Some(person), None).await?;
+        self.book.receipt(receipt(Event::Approved, digest, (Some(person), None))?).await?;
         if approvers.len() < self.approvers {
             return Ok(());
         }
         let consent = Consent { agreement: digest, at, approvers };
-        self.publish(&self.sign(consent, Act::Consent)?).await?;
-        self.note(Event::Consented, digest, None, None).await
+        self.publish(&self.sign(consent, Act::Consent)?, receipt(Event::Consented, digest, (None, None))?).await
     }
 
     async fn terms(&self, digest: &Digest) -> Result<Agreement, BookError> {
@@ -99,15 +107,13 @@ impl Papers {
     ) -> Result<Act, BookError> {
         Ok(act(self.book.sign(statement)?))
     }
+}
 
-    async fn note(
-        &self,
-        event: Event,
-        digest: Digest,
-        person: Option<String>,
-        cause: Option<String>,
-    ) -> Result<(), BookError> {
-        let receipt = Receipt { agreement: Some(digest), person, cause, ..Receipt::of(event, now()?) };
-        self.book.receipt(receipt).await.map(drop)
-    }
+/// A receipt of what a person did about an agreement.
+fn receipt(
+    event: Event,
+    digest: Digest,
+    (person, cause): (Option<String>, Option<String>),
+) -> Result<Receipt, BookError> {
+    Ok(Receipt { agreement: Some(digest), person, cause, ..Receipt::of(event, now()?) })
 }

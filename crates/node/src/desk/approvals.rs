@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use wire::{
+    Duty,
     convert::job_id,
     proto::{
         DecideJobRequest, DecideJobResponse, ListWaitingJobsRequest, ListWaitingJobsResponse, Question, WaitingJob,
@@ -39,6 +40,7 @@ fn message(waiting: Waiting) -> WaitingJob {
         note: waiting.note,
         asked_seconds: waiting.asked.seconds(),
         approved_by: waiting.approved_by,
+        mark: waiting.mark,
     }
 }
 
@@ -48,21 +50,31 @@ impl ApprovalService for Desk {
         &self,
         request: Request<ListWaitingJobsRequest>,
     ) -> Result<Response<ListWaitingJobsResponse>, Status> {
-        self.wanted(&request, Wish::See)?;
-        let jobs = self.0.book.questions().await.map_err(status)?.into_iter().map(message).collect();
+        let caller = self.wanted(&request, Wish::See)?;
+        let approves = caller.person.is_some_and(|person| person.duty == Duty::Approver);
+        let shown = |waiting: Waiting| {
+            let note = if approves { waiting.note.clone() } else { String::new() };
+            message(Waiting { note, ..waiting })
+        };
+        let jobs = self.0.book.questions().await.map_err(status)?.into_iter().map(shown).collect();
         Ok(Response::new(ListWaitingJobsResponse { jobs }))
     }
 
     async fn decide_job(&self, request: Request<DecideJobRequest>) -> Result<Response<DecideJobResponse>, Status> {
         let caller = self.wanted(&request, Wish::Approve)?;
         let person = handle(&caller).ok_or_else(|| Status::permission_denied("only a person approves"))?;
-        let DecideJobRequest { job_id: id, approve, reason } = request.into_inner();
+        let question = match request.get_ref().question() {
+            Question::Job => Asked::Job,
+            Question::Input => Asked::Input,
+            Question::Unspecified => return Err(Status::invalid_argument("no question was named")),
+        };
+        let DecideJobRequest { job_id: id, approve, reason, mark, .. } = request.into_inner();
         let id = job_id(id).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let (book, at) = (&self.0.book, now().map_err(|error| status(BookError::from(error)))?);
         let is_answered = if approve {
-            book.approve_job(&id, (&person, self.0.approvers), at).await.map_err(status)?
+            book.approve_job((&id, question, &mark), (&person, self.0.approvers), at).await.map_err(status)?
         } else {
-            book.reject_job(&id, (&person, &reason), at).await.map_err(status)?;
+            book.reject_job((&id, question, &mark), (&person, &reason), at).await.map_err(status)?;
             true
         };
         tracing::info!(job_id = %id, by = %caller.holder(), approve, "an approver decided about a job");

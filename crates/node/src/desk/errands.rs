@@ -21,24 +21,23 @@ const CALL: Duration = Duration::from_secs(10);
 
 /// Carries the post to the peers until `shutdown`. One that cannot be reached holds up no other.
 pub(crate) async fn run_errands(papers: Arc<Papers>, config: Arc<NodeConfig>, pins: Pins, shutdown: CancellationToken) {
-    loop {
-        let mut errands = tokio::task::JoinSet::new();
-        for peer in config.peers.iter().filter(|peer| peer.endpoint.is_some()) {
-            let (papers, config, pins) = (Arc::clone(&papers), Arc::clone(&config), pins.clone());
-            let peer = peer.clone();
-            errands.spawn(async move { visit(&papers, &config, &pins, &peer).await });
-        }
-        let done = async { while errands.join_next().await.is_some() {} };
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = done => {}
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = papers.posted.notified() => {}
-            () = sleep(ROUND) => {}
-        }
+    let mut errands = tokio::task::JoinSet::new();
+    for peer in config.peers.iter().filter(|peer| peer.endpoint.is_some()) {
+        let (papers, config, pins) = (Arc::clone(&papers), Arc::clone(&config), pins.clone());
+        let (peer, shutdown) = (peer.clone(), shutdown.clone());
+        errands.spawn(async move {
+            let mut posted = papers.posted.subscribe();
+            loop {
+                visit(&papers, &config, &pins, &peer).await;
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    _ = posted.changed() => {}
+                    () = sleep(ROUND) => {}
+                }
+            }
+        });
     }
+    while errands.join_next().await.is_some() {}
 }
 
 /// Brings a peer what waits for it, and takes what waits for us there, if nobody can call us.
@@ -71,12 +70,18 @@ async fn call(
             waiting.iter().map(|(_, body)| Envelope { statement: body.clone().into() }).collect();
         let request = TellStatementsRequest { statements, taken: std::mem::take(&mut taken) };
         let answer = client.tell_statements(request).await.map_err(|status| status.message().to_owned())?.into_inner();
-        for ((digest, _), refusal) in waiting.iter().zip(answer.refusals.iter()) {
+        for (place, (digest, _)) in waiting.iter().enumerate() {
+            let refusal = answer.refusals.get(place).map(String::as_str).unwrap_or_default();
+            let is_for_later = answer.later.contains(digest);
             if !refusal.is_empty() {
                 let refusal = crate::error::harmless(refusal);
-                tracing::warn!(peer = %peer.participant, refusal, "a peer does not take a statement");
+                tracing::warn!(peer = %peer.participant, refusal, is_for_later, "a peer does not take a statement");
             }
-            papers.book.taken(&peer.participant, digest).await.map_err(|error| error.to_string())?;
+            let noted = match is_for_later {
+                true => papers.book.not_yet(&peer.participant, digest).await,
+                false => papers.book.taken(&peer.participant, digest).await,
+            };
+            noted.map_err(|error| error.to_string())?;
         }
         let brought = answer.waiting.len();
         for envelope in answer.waiting {

@@ -15,14 +15,15 @@ mod relaying;
 mod results;
 mod service;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agreement::{
-    Act, AgreementState, Digest, Receipt, Signed, Statement,
+    Act, Digest, Receipt, Signed, Statement,
     acts::{Change, Heartbeat},
     statement::kind_of,
 };
-use tokio::sync::Notify;
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     approvals::approvals,
@@ -41,6 +42,9 @@ use crate::{
     results::ResultsFolder,
 };
 
+/// How often it is looked whether something runs that is to be stopped.
+const ROUND: Duration = Duration::from_secs(10);
+
 /// What the desk of a node works with.
 pub(crate) struct Papers {
     pub(crate) book: Book,
@@ -54,7 +58,7 @@ pub(crate) struct Papers {
     /// Where identities are held to their pins.
     pub(crate) doors: Doors,
     /// There is something in the post.
-    pub(crate) posted: Notify,
+    pub(crate) posted: watch::Sender<u64>,
 }
 
 impl Papers {
@@ -68,25 +72,27 @@ impl Papers {
                 let (who, kind, digest) = (act.signer().0.clone(), act.kind(), act.agreement()?);
                 if self.book.keep(&act, now_ms()).await? == News::New {
                     tracing::info!(%who, kind, agreement = %digest.short(), "a statement came in");
-                    self.follow(&act, &digest).await?;
                 }
-                Ok(())
+                // Also of one that is known: whoever took it in first may not have come to this.
+                self.follow(&act, &digest).await
             }
         }
     }
 
-    /// What follows from a statement that is new: jobs under an agreement that does not stand any more are stopped.
+    /// What follows from a statement: jobs under an agreement that does not stand any more are stopped.
     async fn follow(&self, act: &Act, digest: &Digest) -> Result<(), BookError> {
-        let Act::Standing(standing) = act else { return Ok(()) };
-        if standing.statement().change == Change::Resumption {
-            return Ok(());
+        match act {
+            Act::Standing(standing) if standing.statement().change != Change::Resumption => {
+                self.stop_if_held(digest).await
+            }
+            _ => Ok(()),
         }
+    }
+
+    async fn stop_if_held(&self, digest: &Digest) -> Result<(), BookError> {
         let Some(known) = self.book.known(digest).await? else { return Ok(()) };
-        let (_, state) = known.state(&self.book, self.book.runs(digest).await?, now()?);
-        if !matches!(state, AgreementState::Suspended | AgreementState::Revoked) {
-            return Ok(());
-        }
-        let reason = format!("the agreement is {state} by {}: {}", standing.signer(), standing.statement().reason);
+        let (life, _) = known.state(&self.book, self.book.runs(digest).await?, now()?);
+        let Some(reason) = life.held_because() else { return Ok(()) };
         for job in self.book.open_jobs(digest).await? {
             tracing::warn!(job, reason, "a job is stopped");
             self.jobs.stop(&job, &reason).await;
@@ -94,18 +100,30 @@ impl Papers {
         Ok(())
     }
 
-    /// Keeps a statement of this participant's own, and posts it to the other parties.
-    pub(crate) async fn publish(&self, act: &Act) -> Result<(), BookError> {
-        let digest = act.agreement()?;
-        if self.book.keep(act, now_ms()).await? == News::New {
-            self.follow(act, &digest).await?;
+    /// Stops what runs, or waits to go on, under agreements that are held: now, and from time to time until `shutdown`, should
+    /// anything have kept a statement from being followed.
+    pub(crate) async fn stop_what_is_held(self: Arc<Self>, shutdown: CancellationToken) {
+        loop {
+            let round = async {
+                for digest in self.book.agreements_in_use().await? {
+                    self.stop_if_held(&digest).await?;
+                }
+                Ok::<_, BookError>(())
+            };
+            if let Err(error) = round.await {
+                tracing::error!(%error, "the book does not say which jobs are to be stopped");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = sleep(ROUND) => {}
+            }
         }
-        let statement = act.to_bytes()?;
-        let parties = self.book.agreement(&digest).await?.map(|agreement| agreement.parties).unwrap_or_default();
-        for party in parties.iter().filter(|party| party.participant != *self.book.participant()) {
-            self.book.post(&party.participant, &statement).await?;
-        }
-        self.posted.notify_one();
-        Ok(())
+    }
+
+    /// Publishes a statement of this participant's own, with a receipt.
+    pub(crate) async fn publish(&self, act: &Act, receipt: Receipt) -> Result<(), BookError> {
+        self.book.publish(act, receipt, now_ms()).await?;
+        self.posted.send_modify(|count| *count = count.wrapping_add(1));
+        self.follow(act, &act.agreement()?).await
     }
 }

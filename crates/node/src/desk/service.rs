@@ -47,7 +47,9 @@ pub(crate) fn service(papers: Arc<Papers>) -> AgreementServiceServer<Desk> {
 
 pub(super) fn status(error: BookError) -> Status {
     match error {
-        BookError::NotTaken(_) | BookError::Statement(_) => Status::failed_precondition(error.to_string()),
+        BookError::NotTaken(_) | BookError::NotNow(_) | BookError::Statement(_) => {
+            Status::failed_precondition(error.to_string())
+        }
         other => {
             tracing::error!(error = %other, "the book failed");
             Status::internal("the node's book failed")
@@ -123,11 +125,19 @@ impl AgreementService for Desk {
     ) -> Result<Response<TellStatementsResponse>, Status> {
         let caller = self.wanted(&request, Wish::Tell)?;
         let TellStatementsRequest { statements, taken } = request.into_inner();
-        let mut refusals = Vec::new();
-        for Envelope { statement } in &statements {
-            refusals.push(match self.0.take_in(statement).await {
+        let (mut refusals, mut later) = (Vec::new(), Vec::new());
+        for Envelope { statement } in statements {
+            let digest = Digest::of(&[&statement]).to_string();
+            // Goes on if the caller hangs up.
+            let papers = Arc::clone(&self.0);
+            let taken = tokio::spawn(async move { papers.take_in(&statement).await }).await;
+            let taken = taken.map_err(|_| Status::internal("a fault in this program"))?;
+            if matches!(taken, Err(BookError::NotNow(_))) {
+                later.push(digest);
+            }
+            refusals.push(match taken {
                 Ok(()) => String::new(),
-                Err(error @ (BookError::NotTaken(_) | BookError::Statement(_))) => {
+                Err(error @ (BookError::NotTaken(_) | BookError::NotNow(_) | BookError::Statement(_))) => {
                     let refusal = printable(&error.to_string(), REFUSAL);
                     tracing::warn!(caller = %caller.holder(), refusal, "a statement was not taken in");
                     refusal
@@ -145,7 +155,7 @@ impl AgreementService for Desk {
             let bodies = self.0.book.waiting(&caller.participant, AT_A_TIME).await.map_err(status)?;
             waiting = bodies.into_iter().map(|(_, body)| Envelope { statement: body.into() }).collect();
         }
-        Ok(Response::new(TellStatementsResponse { refusals, waiting }))
+        Ok(Response::new(TellStatementsResponse { refusals, waiting, later }))
     }
 
     async fn request_agreement(
@@ -207,7 +217,10 @@ impl AgreementService for Desk {
         let caller = self.wanted(&request, wish)?;
         let DecideAgreementRequest { digest, reason, .. } = request.into_inner();
         let known = self.named(&digest).await?;
-        self.0.decide(known.digest, choice, (handle(&caller), &reason)).await.map_err(status)?;
+        // Goes on if the caller hangs up.
+        let (papers, person) = (Arc::clone(&self.0), handle(&caller));
+        let deciding = tokio::spawn(async move { papers.decide(known.digest, choice, (person, &reason)).await });
+        deciding.await.map_err(|_| Status::internal("a fault in this program"))?.map_err(status)?;
         Ok(Response::new(DecideAgreementResponse { agreement: self.info_of(&known.digest).await? }))
     }
 }

@@ -64,6 +64,9 @@ impl Jobs {
         if !begins_again && !self.may_resume(job_id, error) {
             let event = if matches!(error, RunError::TooFew(_)) { Event::Withheld } else { Event::Failed };
             let cause = error.public_cause(&self.config.participant);
+            if matches!(error, RunError::Refused(_)) {
+                self.turn_away(job_id, &cause).await;
+            }
             self.give_up(job_id, (error.job_state(), event), &cause).await;
         }
         self.discard(job_id).await;
@@ -74,6 +77,15 @@ impl Jobs {
         let Some(book) = &self.book else { return };
         if let Err(error) = retention::discard(book, &self.results, job_id).await {
             tracing::error!(job_id, %error, "what is left of a result could not be removed");
+        }
+    }
+
+    /// Notes that a job was refused before it was ruled on.
+    async fn turn_away(&self, job_id: &str, cause: &str) {
+        let Some(book) = &self.book else { return };
+        let noted = async { book.turned_away(job_id, cause, now()?).await };
+        if let Err(error) = noted.await {
+            tracing::error!(job_id, %error, "that the job was refused could not be noted in the book");
         }
     }
 

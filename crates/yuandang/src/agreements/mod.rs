@@ -159,7 +159,11 @@ fn print(info: Option<AgreementInfo>, format: Format, lang: Lang) -> Result<(), 
 async fn request(file: &std::path::Path, target: &Target, lang: Lang) -> Result<(), Failure> {
     let terms = terms::read(file, &target.pins()?)?;
     let agreement = terms.to_bytes().map_err(Failure::usage)?.into();
-    let answer = client(target).await?.request_agreement(RequestAgreementRequest { agreement }).await?;
+    let answer = client(target)
+        .await?
+        .request_agreement(RequestAgreementRequest { agreement })
+        .await
+        .map_err(Failure::of_node)?;
     let info = answer.into_inner().agreement.ok_or_else(none)?;
     match target.format {
         Format::Json => screen::json(&ShownAgreement::of(&info, None)),
@@ -173,7 +177,7 @@ async fn request(file: &std::path::Path, target: &Target, lang: Lang) -> Result<
 
 async fn list(limit: u32, target: &Target, lang: Lang) -> Result<(), Failure> {
     let request = ListAgreementsRequest { page_size: limit };
-    let all = client(target).await?.list_agreements(request).await?.into_inner().agreements;
+    let all = client(target).await?.list_agreements(request).await.map_err(Failure::of_node)?.into_inner().agreements;
     match target.format {
         Format::Json => screen::json(&all.iter().map(|info| ShownAgreement::of(info, None)).collect::<Vec<_>>()),
         Format::Text if all.is_empty() => screen::line(text::agreements::none(lang)),
@@ -189,14 +193,14 @@ async fn decide(
     lang: Lang,
 ) -> Result<(), Failure> {
     let request = DecideAgreementRequest { digest, decision: decision.into(), reason: reason.unwrap_or_default() };
-    let answer = client(target).await?.decide_agreement(request).await?;
+    let answer = client(target).await?.decide_agreement(request).await.map_err(Failure::of_node)?;
     print(answer.into_inner().agreement, target.format, lang)
 }
 
 /// An agreement with what was signed about it, each statement with a valid signature of the key that it names.
 async fn get(digest: &str, target: &Target) -> Result<(AgreementInfo, Agreement, Vec<Act>), Failure> {
     let request = GetAgreementRequest { digest: digest.to_owned() };
-    let answer = client(target).await?.get_agreement(request).await?.into_inner();
+    let answer = client(target).await?.get_agreement(request).await.map_err(Failure::of_node)?.into_inner();
     let GetAgreementResponse { agreement, terms, statements } = answer;
     let broken = |error: &dyn std::fmt::Display| Failure::new(Status::Peer, format_args!("the node's answer: {error}"));
     let terms = Agreement::from_bytes(&terms).map_err(|error| broken(&error))?;

@@ -136,8 +136,8 @@ impl Held {
         (self.digest, self.reason)
     }
 
-    /// Tells the nodes as the supervisor. Its statements are numbered by the seconds of its clock, since it has no node that
-    /// would count them: a later one has a higher number than all before, and of two in one second the stricter counts.
+    /// Tells the nodes as the supervisor. Its statements are numbered by the milliseconds of its clock, since it has no node
+    /// that would count them: a later one has a higher number than all before.
     ///
     /// # Errors
     /// [`Failure`] if a node did not take it.
@@ -150,12 +150,18 @@ impl Held {
         if !self.node.is_empty() {
             supervisor.only(&self.node)?;
         }
-        let at = now()?;
-        let number = u64::try_from(at.seconds()).map_err(Failure::other)?;
+        let (at, number) = dated(node::clock::now_ms())?;
         let statement = supervisor.sign(Standing { agreement, at, change, number, reason: self.reason })?;
         let told = supervisor.tell(&statement).await;
         print((Standing::KIND, at), &told, (self.format, false), lang)
     }
+}
+
+/// When a statement of this millisecond since 1970 is made, in seconds, and its number: the milliseconds themselves, so that a
+/// statement in the same second is a later one.
+fn dated(milliseconds: i64) -> Result<(Moment, u64), Failure> {
+    let at = Moment::from_seconds(milliseconds.div_euclid(1000)).map_err(Failure::other)?;
+    Ok((at, u64::try_from(milliseconds).map_err(Failure::other)?))
 }
 
 fn now() -> Result<Moment, Failure> {
@@ -181,5 +187,22 @@ fn print((kind, at): (&'static str, Moment), told: &[Told], shown: (Format, bool
             let names = failed.iter().map(|told| told.node.as_str()).collect::<Vec<_>>().join(", ");
             Err(Failure::new(*status, text::supervisor::not_taken(lang, failed.len(), told.len(), &names)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use agreement::canonical::MOST;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_of_the_same_second_is_a_later_one_and_numbers_last_as_long_as_dates() {
+        let (first, second) = (dated(1_760_000_000_001).unwrap(), dated(1_760_000_000_002).unwrap());
+        assert_eq!(first.0, second.0);
+        assert!(first.1 < second.1);
+        // The last millisecond of the year 9999.
+        assert!(dated(253_402_300_799_999).unwrap().1 <= MOST);
+        assert!(dated(253_402_300_800_000).is_err());
     }
 }

@@ -148,7 +148,7 @@ async fn call(node: &Node, credentials: &Credentials, pins: &Pins, statement: Ve
     let answer = client.tell_statements(TellStatementsRequest { statements, taken: Vec::new() }).await;
     let answer = answer.map_err(|status| {
         let words = printable(status.message(), ANSWER);
-        (Failure::from(status).status, words)
+        (Failure::of_node(status).status, words)
     })?;
     match answer.into_inner().refusals.as_slice() {
         [refusal] if refusal.is_empty() => Ok(()),

@@ -16,9 +16,9 @@ use super::participants::{Participant, RECEIVER, SENDER};
 use crate::{cert, failure::Failure, identity::read_identity};
 
 /// How long a statement may take from node to node.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether one has come.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// Days that a person's certificate of the demonstration is valid.
 const DAYS: u32 = 2;
 /// Runs that the agreement allows.
@@ -48,13 +48,10 @@ impl Desk {
         Ok(Self(AgreementServiceClient::new(connect(member, duty).await?)))
     }
 
-    async fn decide(&mut self, digest: &Digest, decision: Decision) -> Result<(), Failure> {
-        let request = DecideAgreementRequest {
-            digest: digest.to_string(),
-            decision: decision.into(),
-            ..DecideAgreementRequest::default()
-        };
-        self.0.decide_agreement(request).await?;
+    async fn decide(&mut self, digest: &Digest, decision: Decision, reason: &str) -> Result<(), Failure> {
+        let request =
+            DecideAgreementRequest { digest: digest.to_string(), decision: decision.into(), reason: reason.to_owned() };
+        self.0.decide_agreement(request).await.map_err(Failure::of_node)?;
         Ok(())
     }
 
@@ -89,17 +86,22 @@ pub(super) async fn agree(members: &[Participant], spec: &JobSpec) -> Result<Dig
     let digest = terms.digest().map_err(Failure::other)?;
     let request = RequestAgreementRequest { agreement: terms.to_bytes().map_err(Failure::other)?.into() };
     let mut asking = Desk::of(receiver, Duty::Operator).await?;
-    asking.0.request_agreement(request).await?;
+    asking.0.request_agreement(request).await.map_err(Failure::of_node)?;
     let mut offering = Desk::of(sender, Duty::Operator).await?;
     offering.until(&digest, "Requested").await?;
-    offering.decide(&digest, Decision::Offer).await?;
+    offering.decide(&digest, Decision::Offer, "").await?;
     for side in [sender, receiver] {
-        Desk::of(side, Duty::Approver).await?.decide(&digest, Decision::Approve).await?;
+        Desk::of(side, Duty::Approver).await?.decide(&digest, Decision::Approve, "").await?;
     }
     for desk in [&mut asking, &mut offering] {
         desk.until(&digest, "Effective").await?;
     }
     Ok(digest)
+}
+
+/// Revokes an agreement as an approver of a participant.
+pub(super) async fn revoke(member: &Participant, digest: &Digest, reason: &str) -> Result<(), Failure> {
+    Desk::of(member, Duty::Approver).await?.decide(digest, Decision::Revoke, reason).await
 }
 
 /// Terms that are the job's, with what a job does not say.

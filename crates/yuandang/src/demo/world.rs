@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use agreement::Digest;
+use agreement::{Digest, JobSpec, Pinned};
 use coordinator::CoordinatorConfig;
 use datasets::Files;
 use node::NodeConfig;
@@ -100,6 +100,22 @@ impl World {
         all.map(|participant| (participant.id.to_string(), participant.endpoint())).collect()
     }
 
+    /// The participant of this name that has a node.
+    pub(super) fn member(&self, name: &str) -> Result<&Participant, Failure> {
+        agreeing::member(&self.members, name)
+    }
+
+    /// Whom everybody has pinned.
+    pub(super) fn pins(&self) -> Pinned {
+        let participants = self.members.iter().map(|member| (member.id.clone(), member.identity)).collect();
+        Pinned { participants, ..Pinned::default() }
+    }
+
+    /// Has both sides agree to what a job asks.
+    pub(super) async fn agree_to(&self, spec: &JobSpec) -> Result<Digest, Failure> {
+        agreeing::agree(&self.members, spec).await
+    }
+
     /// The description of the job, in the receiver's folder.
     pub(super) fn job_file(&self) -> PathBuf {
         self.folder.join(RECEIVER).join("job.toml")
@@ -108,7 +124,7 @@ impl World {
     /// Has both sides agree to the job, and writes the agreement into its description.
     pub(super) async fn agree(&self) -> Result<Digest, Failure> {
         let path = self.job_file();
-        let digest = agreeing::agree(&self.members, &description::read(&path)?).await?;
+        let digest = self.agree_to(&description::read(&path)?).await?;
         let text = std::fs::read_to_string(&path).map_err(Failure::other)?;
         std::fs::write(&path, format!("agreement = \"{digest}\"\n{text}")).map_err(Failure::other)?;
         Ok(digest)
@@ -116,7 +132,7 @@ impl World {
 
     /// Takes the result of a job out of the receiver's node, as its operator; gives the file.
     pub(super) async fn take_out(&self, job_id: &str) -> Result<PathBuf, Failure> {
-        let channel = agreeing::connect(agreeing::member(&self.members, RECEIVER)?, Duty::Operator).await?;
+        let channel = agreeing::connect(self.member(RECEIVER)?, Duty::Operator).await?;
         let path = self.folder.join(RECEIVER).join("result.csv");
         let request = ExportResultRequest {
             job_id: job_id.to_owned(),

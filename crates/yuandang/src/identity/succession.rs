@@ -120,7 +120,7 @@ impl Accept {
             let channel = self.target.connect().await?;
             let mut client = IdentityServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
             let request = AcceptSuccessionRequest { statement: statement.into(), lost: self.lost };
-            client.accept_succession(request).await.map_err(Failure::from)
+            client.accept_succession(request).await.map_err(Failure::of_node)
         })?;
         show(&succession, true, self.target.format, lang)
     }

@@ -9,7 +9,7 @@ use wire::proto::{
 
 use crate::{
     desk::{MAX_MESSAGE, Target},
-    failure::Failure,
+    failure::{Failure, Status},
     screen::{self, Format},
     text::{self, Lang},
 };
@@ -52,7 +52,13 @@ async fn client(target: &Target) -> Result<ApprovalServiceClient<Channel>, Failu
 /// # Errors
 /// [`Failure`].
 pub(super) async fn list(target: &Target, lang: Lang) -> Result<(), Failure> {
-    let jobs = client(target).await?.list_waiting_jobs(ListWaitingJobsRequest {}).await?.into_inner().jobs;
+    let jobs = client(target)
+        .await?
+        .list_waiting_jobs(ListWaitingJobsRequest {})
+        .await
+        .map_err(Failure::of_node)?
+        .into_inner()
+        .jobs;
     match target.format {
         Format::Json => screen::json(&jobs.iter().map(Shown::from).collect::<Vec<_>>()),
         Format::Text if jobs.is_empty() => screen::line(text::job::none_waits(lang)),
@@ -65,9 +71,27 @@ pub(super) async fn list(target: &Target, lang: Lang) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`].
 pub(super) async fn decide(job_id: String, reason: Option<String>, target: &Target, lang: Lang) -> Result<(), Failure> {
-    let approve = reason.is_none();
-    let request = DecideJobRequest { job_id, approve, reason: reason.unwrap_or_default() };
-    let answer = client(target).await?.decide_job(request).await?.into_inner();
+    let (mut client, approve) = (client(target).await?, reason.is_none());
+    let waiting =
+        client.list_waiting_jobs(ListWaitingJobsRequest {}).await.map_err(Failure::of_node)?.into_inner().jobs;
+    let about: Vec<&WaitingJob> = waiting.iter().filter(|job| job.job_id == job_id).collect();
+    // One who lists the jobs sees what is asked; with another question since then it has to be looked at.
+    let asked = match about[..] {
+        [asked] => asked,
+        [] => return Err(Failure::new(Status::Other, "nothing is asked about such a job at this node")),
+        _ => return Err(Failure::new(Status::Other, "several things are asked about this job; see job waiting")),
+    };
+    if target.format == Format::Text {
+        screen::note(&text::job::waiting(lang, asked));
+    }
+    let request = DecideJobRequest {
+        approve,
+        reason: reason.unwrap_or_default(),
+        question: asked.question,
+        mark: asked.mark.clone(),
+        job_id,
+    };
+    let answer = client.decide_job(request).await.map_err(Failure::of_node)?.into_inner();
     match target.format {
         Format::Json => screen::json(&serde_json::json!({ "approved": approve, "is_open": answer.is_open })),
         Format::Text => screen::line(text::job::decided(lang, approve, answer.is_open)),

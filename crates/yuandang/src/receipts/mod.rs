@@ -7,8 +7,9 @@ mod verify;
 
 use std::path::PathBuf;
 
-use agreement::{Digest, Event, Month, ParticipantId};
+use agreement::{Digest, Event, Month, ParticipantId, Pinned, audit::Found};
 use clap::Subcommand;
+use tonic::transport::Channel;
 use tracing::level_filters::LevelFilter;
 use wire::proto::ListReceiptsRequest;
 
@@ -236,6 +237,23 @@ async fn meter(from: Month, to: Month, asked: &Asked, lang: Lang) -> Result<(), 
         Format::Json => screen::json(&ShownMeter::of((from, to), &lines, ShownChain::of(&chain))),
         Format::Text => screen::line(&text::receipts::meter(lang, &lines, chain.removed.as_ref())),
     }
+}
+
+/// What a node at the other end of a connection shows of a job.
+///
+/// # Errors
+/// [`Failure`] if it does not answer, or with something that nobody has signed.
+pub(crate) async fn of_job(channel: Channel, job: &str) -> Result<Together, Failure> {
+    let (own, peers) = Node::over(channel).job(job.to_owned()).await?;
+    Ok(Together::of(own, &peers))
+}
+
+/// Audits all receipts of `whose` node.
+///
+/// # Errors
+/// [`Failure`] if it does not answer, or what it shows does not hold.
+pub(crate) async fn audited(channel: Channel, whose: ParticipantId, pinned: &Pinned) -> Result<Found, Failure> {
+    Ok(verify::of_node(&mut Node::over(channel), (whose, pinned), None).await?.0)
 }
 
 /// A receipt's number and digest as somebody kept them.

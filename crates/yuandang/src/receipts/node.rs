@@ -66,8 +66,12 @@ pub(super) struct Node(ReceiptServiceClient<Channel>);
 impl Node {
     /// Connects to the node of a peer, or to this participant's own.
     pub(super) async fn connect(target: &Target, peer: Option<&ParticipantId>) -> Result<Self, Failure> {
-        let channel = target.connect_to(peer).await?;
-        Ok(Self(ReceiptServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE)))
+        Ok(Self::over(target.connect_to(peer).await?))
+    }
+
+    /// The node at the other end of a connection.
+    pub(super) fn over(channel: Channel) -> Self {
+        Self(ReceiptServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE))
     }
 
     /// A page of its receipts.
@@ -99,7 +103,7 @@ impl Node {
 async fn in_time<T>(call: impl Future<Output = Result<Response<T>, tonic::Status>>) -> Result<T, Failure> {
     let late = |_| Failure::new(Status::Unreachable, "the node does not answer in time");
     let answer = timeout(ANSWER, call).await.map_err(late)?;
-    answer.map(Response::into_inner).map_err(|status| Failure::of_answer("the node", &status))
+    answer.map(Response::into_inner).map_err(Failure::of_node)
 }
 
 impl Shown {

@@ -65,7 +65,8 @@ impl Arguments {
         let (found, chain) = match file {
             Some(file) => (of_file((&file, part), (whose, &pinned), seen)?, None),
             None => {
-                let (found, chain) = of_node(&target, node.as_ref(), (whose, &pinned), seen).await?;
+                let mut asked = Node::connect(&target, node.as_ref()).await?;
+                let (found, chain) = of_node(&mut asked, (whose, &pinned), seen).await?;
                 (found, Some(chain))
             }
         };
@@ -87,13 +88,11 @@ impl Arguments {
 }
 
 /// All that a node shows, page by page.
-async fn of_node(
-    target: &Target,
-    peer: Option<&ParticipantId>,
+pub(super) async fn of_node(
+    node: &mut Node,
     (whose, pinned): (ParticipantId, &Pinned),
     seen: Option<(u64, Digest)>,
 ) -> Result<(Found, Chain), Failure> {
-    let mut node = Node::connect(target, peer).await?;
     let mut request = ListReceiptsRequest { upward: true, page_size: LONGEST_PAGE, ..ListReceiptsRequest::default() };
     let mut page = node.page(&request).await?;
     in_its_years(&page.chain)?;

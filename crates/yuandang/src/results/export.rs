@@ -40,7 +40,7 @@ pub async fn export(
     request: ExportResultRequest,
     outlet: Outlet,
 ) -> Result<u64, Failure> {
-    let answers = client.export_result(request).await?.into_inner();
+    let answers = client.export_result(request).await.map_err(Failure::of_node)?.into_inner();
     let (to, chunks) = mpsc::channel(QUEUE);
     let writing = spawn_blocking(move || write(Chunks::of(chunks), &outlet));
     let received = receive(answers, to).await;
@@ -56,7 +56,8 @@ async fn receive(mut answers: Streaming<ExportResultResponse>, to: mpsc::Sender<
     let mut left: Option<u64> = None;
     loop {
         let answer = timeout(PATIENCE, answers.message()).await;
-        let answer = answer.map_err(|_| late("the node does not send the rest of the result"))??;
+        let answer =
+            answer.map_err(|_| late("the node does not send the rest of the result"))?.map_err(Failure::of_node)?;
         let part = match (answer, left) {
             (Some(ExportResultResponse { bytes, chunk }), _) => {
                 let rest = left.unwrap_or(bytes).checked_sub(chunk.len() as u64);

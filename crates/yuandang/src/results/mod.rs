@@ -107,7 +107,11 @@ impl Action {
                 }
             }
             Self::Delete { job_id, reason, target } => {
-                let answer = client(&target).await?.delete_result(DeleteResultRequest { job_id, reason }).await?;
+                let answer = client(&target)
+                    .await?
+                    .delete_result(DeleteResultRequest { job_id, reason })
+                    .await
+                    .map_err(Failure::of_node)?;
                 let none = || Failure::new(Status::Peer, "the node answers without a result");
                 print(&answer.into_inner().result.ok_or_else(none)?, target.format, lang)
             }
@@ -127,7 +131,7 @@ fn print(info: &ResultInfo, format: Format, lang: Lang) -> Result<(), Failure> {
 }
 
 async fn list(request: ListResultsRequest, target: &Target, lang: Lang) -> Result<(), Failure> {
-    let all = client(target).await?.list_results(request).await?.into_inner().results;
+    let all = client(target).await?.list_results(request).await.map_err(Failure::of_node)?.into_inner().results;
     match target.format {
         Format::Json => screen::json(&all.iter().map(ShownResult::of).collect::<Vec<_>>()),
         Format::Text if all.is_empty() => screen::line(text::results::none(lang)),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Lang, bytes, count};
-use crate::demo::Findings;
+use crate::demo::{Findings, Revoked, Shown};
 
 /// The first words.
 #[must_use]
@@ -63,8 +63,8 @@ pub fn agreed(lang: Lang, digest: &str, runs: u64) -> String {
 #[must_use]
 pub fn refused(lang: Lang, cause: &str) -> String {
     match lang {
-        Lang::En => format!("Then Shanghai's job asked for one column more. Refused by a node: {cause}"),
-        Lang::Zh => format!("随后上海的任务多要一列，被节点拒绝：{cause}"),
+        Lang::En => format!("\nThen Shanghai's job asked for one column more. Refused by a node: {cause}"),
+        Lang::Zh => format!("\n随后上海的任务多要一列，被节点拒绝：{cause}"),
     }
 }
 
@@ -136,6 +136,60 @@ pub fn checked(lang: Lang, found: &Findings) -> String {
     }
 }
 
+/// What both nodes signed of the run.
+#[must_use]
+pub fn receipts(lang: Lang, [ours, theirs]: &[Shown; 2]) -> String {
+    let events = |shown: &Shown| match lang {
+        Lang::En => shown.events.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        Lang::Zh => {
+            shown.events.iter().map(|event| super::receipts::event(lang, *event)).collect::<Vec<_>>().join("；")
+        }
+    };
+    let line = |(name, other): (&str, &str), shown: &Shown| {
+        let (events, number, chain) = (events(shown), shown.use_number, count(shown.chain));
+        match lang {
+            Lang::En => format!(
+                "  {name:<13}  Signed that it was use {number} of the agreement: {events}.\n\
+                 \x20                It holds {other}'s receipt, which says the same. Its chain of {chain} receipts has no gap."
+            ),
+            Lang::Zh => format!(
+                "  {name}    签署：第 {number} 次使用合约；{events}。\n\
+                 \x20         持有{other}的回执，内容一致。其 {chain} 份回执前后相连，没有缺失。"
+            ),
+        }
+    };
+    let title = lang.pick(
+        "Receipts of the run, from both nodes, checked against the keys that are pinned",
+        "双方节点对此次运行的回执，已按固定的密钥核对",
+    );
+    let (shanghai, anhui) = (lang.pick("Shanghai", "上海"), lang.pick("Anhui", "安徽"));
+    format!("\n{title}\n{}\n{}", line((shanghai, anhui), ours), line((anhui, shanghai), theirs))
+}
+
+/// A run was stopped since its agreement was revoked.
+#[must_use]
+pub fn revoked(lang: Lang, revoked: &Revoked) -> String {
+    let Revoked { items, after, ends: [(ours, our_cause), (theirs, their_cause)] } = revoked;
+    let items = count(*items);
+    match lang {
+        Lang::En => format!(
+            "\nRevoked in the middle of a run\n\
+             \x20 A second agreement, for lists padded to {items} items so that the run lasts. {after:.1} seconds after Shanghai had\n\
+             \x20 submitted it, while both nodes were at it, an approver of Anhui revoked the agreement.\n\
+             \x20 Shanghai       Ended it {ours:.1} seconds later: {our_cause}\n\
+             \x20 Anhui          Ended it {theirs:.1} seconds later: {their_cause}\n\
+             \x20 Both nodes signed that the run was not done. No result is there."
+        ),
+        Lang::Zh => format!(
+            "\n运行中途撤销合约\n\
+             \x20 第二份合约把名单填充到 {items} 项，使运行持续数秒。上海提交 {after:.1} 秒后，双方节点正在运行时，安徽审批人撤销合约。\n\
+             \x20 上海    {ours:.1} 秒后结束：{our_cause}\n\
+             \x20 安徽    {theirs:.1} 秒后结束：{their_cause}\n\
+             \x20 双方节点均签署“运行未完成”。没有任何结果。"
+        ),
+    }
+}
+
 /// What to try while everything goes on running.
 #[must_use]
 pub fn commands(lang: Lang, program: &str, folder: &Path) -> String {
@@ -149,6 +203,7 @@ pub fn commands(lang: Lang, program: &str, folder: &Path) -> String {
          \x20 {program} job list --config {folder}/shanghai/node.toml\n\
          \x20 {program} job submit --watch --config {folder}/shanghai/node.toml --file {folder}/shanghai/job.toml\n\
          \x20 {program} result list --config {folder}/shanghai/node.toml --cert {folder}/shanghai/operator.crt --key {folder}/shanghai/operator.key\n\
+         \x20 {program} receipts verify --config {folder}/anhui/node.toml --cert {folder}/anhui/auditor.crt --key {folder}/anhui/auditor.key\n\
          \x20 {program} cert show {folder}/anhui/tls.crt\n\
          \x20 ls {folder}/*/"
     )

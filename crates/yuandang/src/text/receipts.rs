@@ -19,7 +19,7 @@ pub fn none(lang: Lang) -> &'static str {
 }
 
 /// What a receipt is of.
-fn event(lang: Lang, event: Event) -> &'static str {
+pub(super) fn event(lang: Lang, event: Event) -> &'static str {
     let (english, chinese) = match event {
         Event::Requested => ("asked for an agreement", "申请数字合约"),
         Event::Offered => ("offered to enter an agreement", "表示愿意订立数字合约"),

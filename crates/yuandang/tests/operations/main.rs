@@ -1,5 +1,5 @@
-//! Runs the commands of docs/OPERATIONS.md as they stand there: from three empty machines to a job, a renewed certificate, a
-//! backup, a restore and an upgrade.
+//! Runs the commands of docs/OPERATIONS.md as they stand there: from three empty machines to a job, a backup, a restore, an
+//! upgrade, a renewed certificate and a new identity.
 //!
 //! A machine is a folder, and a root shell that stays open, as the page asks. What differs from real machines:
 //! - the page's folders, and its host names with ports, are replaced in a block before it is run;
@@ -120,7 +120,7 @@ fn identity(machine: &Machine, folder: &str) -> String {
 }
 
 #[test]
-fn the_page_leads_from_empty_machines_to_a_result_and_through_a_restore() {
+fn the_page_leads_from_empty_machines_to_a_result_and_to_a_new_identity() {
     let Some(mut site) = Site::new() else { return };
     site.follow_the_page();
 
@@ -141,7 +141,7 @@ fn the_page_leads_from_empty_machines_to_a_result_and_through_a_restore() {
                   restored from a backup, or repeats an old use";
     assert!(refused.contains(replay) && refused.contains("refused, status 4"), "{refused}");
     assert!(refused.contains("Succeeded"), "the next one runs: {refused}");
-    let said = site.output("shanghai", "the book does not know").to_owned();
+    let said = site.output("shanghai", "the book does not know");
     assert!(said.contains("2 runs were done"), "the first, and the one after the refusal: {said}");
     let lost = site.output("shanghai", "DROP DATABASE").split_whitespace().next().unwrap().to_owned();
     let sealed = names(site.machine("shanghai").path("var/lib/yuandang/results").to_str().unwrap());

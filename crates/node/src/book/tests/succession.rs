@@ -68,7 +68,7 @@ async fn a_new_key_takes_the_place_at_once_and_after_every_restart(home: &Home) 
         assert_eq!(ruled, Ruling::Refused(Refusal::Key(shanghai.clone())));
     }
     let late = standing(&old_terms, ("shanghai", 1), Change::Suspension, 1);
-    assert!(matches!(book.keep(&late, 1).await.unwrap_err(), BookError::NotTaken(_)));
+    assert!(matches!(book.keep(&late, 1).await.unwrap_err(), BookError::NotNow(_)));
     let new_terms = terms_with(11);
     for act in consents_with(&new_terms, 11) {
         assert_eq!(book.keep(&act, 1).await.unwrap(), News::New);
@@ -163,7 +163,7 @@ async fn what_a_supervisor_held_stays_held_when_its_key_changes(home: &Home) {
     assert!(matches!(book.heard(&heartbeat(9), at(SPRING)).await.unwrap_err(), BookError::NotTaken(_)));
     book.heard(&heartbeat(19), at(SPRING)).await.unwrap();
     let by_the_old_key = standing(&terms, ("supervisor", 9), Change::Resumption, 8);
-    assert!(matches!(book.keep(&by_the_old_key, 1).await.unwrap_err(), BookError::NotTaken(_)));
+    assert!(matches!(book.keep(&by_the_old_key, 1).await.unwrap_err(), BookError::NotNow(_)));
     // After a restart, whether the configuration has the old key still or the new one.
     for seed in [9, 19] {
         let supervisors = [("supervisor".parse().unwrap(), key(seed).public())].into();
