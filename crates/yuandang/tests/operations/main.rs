@@ -1,5 +1,5 @@
-//! Runs the commands of docs/OPERATIONS.md as they stand there: from three empty machines to a job, a renewed certificate, a
-//! backup, a restore and an upgrade.
+//! Runs the commands of docs/OPERATIONS.md as they stand there: from three empty machines to a job, a backup, a restore, an
+//! upgrade, a renewed certificate and a new identity.
 //!
 //! A machine is a folder, and a root shell that stays open, as the page asks. What differs from real machines:
 //! - the page's folders, and its host names with ports, are replaced in a block before it is run;
@@ -17,7 +17,6 @@ mod support;
 use std::{fs, process::Command, sync::Arc};
 
 use machine::Machine;
-use page::Block;
 use support::site::{free_port, names};
 use throwaway::Postgres;
 
@@ -81,16 +80,31 @@ impl Site {
                 assert!(before.is_none_or(|before| before == self.machine(name).process(NODE)), "it was restarted");
                 self.said.push(Said { machine: name.clone(), block: block.text.clone(), output });
             }
-            if block.text.contains("identity new") {
-                let lines: Vec<_> = self.machines.iter().map(pin).collect();
-                self.machines.iter_mut().for_each(|machine| machine.set(&lines.join(" ")));
-            }
-            if block.text.contains("agreement request") {
-                let digest = self.output("shanghai", "agreement request").lines().last().unwrap().to_owned();
-                assert_eq!(digest.len(), 64, "{digest}");
-                self.machine("anhui").set(&format!("AGREEMENT={}", &digest[..16]));
-            }
+            self.tell_the_others(&block.text);
         }
+    }
+
+    /// What was made in a block and others have to know: by phone, or by a file.
+    fn tell_the_others(&mut self, block: &str) {
+        let made = |words| block.contains(words);
+        let lines = if made("identity new --participant $ME") {
+            let pin = |machine: &Machine| format!("{}={}", machine.name.to_uppercase(), identity(machine, ""));
+            self.machines.iter().map(pin).collect::<Vec<_>>().join(" ")
+        } else if made("identity succeed") {
+            let statement = "root/shanghai-2027.json";
+            let from = self.machine("shanghai").path(statement);
+            fs::copy(from, self.machine("anhui").path(statement)).unwrap();
+            format!("NEW={}", identity(self.machine("shanghai"), "new/"))
+        } else if made("agreement request") {
+            let output = &self.said.last().unwrap().output;
+            let digest = output.lines().last().unwrap();
+            assert_eq!(digest.len(), 64, "{output}");
+            let line = format!("AGREEMENT={}", &digest[..16]);
+            return self.machine("anhui").set(&line);
+        } else {
+            return;
+        };
+        self.machines.iter_mut().for_each(|machine| machine.set(&lines));
     }
 
     /// What the first block with these words printed on a machine.
@@ -100,14 +114,13 @@ impl Site {
     }
 }
 
-/// How a reader writes down a machine's public identity.
-fn pin(machine: &Machine) -> String {
-    let identity = fs::read_to_string(machine.path("etc/yuandang/identity.pub")).unwrap();
-    format!("{}={}", machine.name.to_uppercase(), identity.trim())
+/// A public identity of a machine, as somebody reads it out.
+fn identity(machine: &Machine, folder: &str) -> String {
+    fs::read_to_string(machine.path(&format!("etc/yuandang/{folder}identity.pub"))).unwrap().trim().to_owned()
 }
 
 #[test]
-fn the_page_leads_from_empty_machines_to_a_result_and_through_a_restore() {
+fn the_page_leads_from_empty_machines_to_a_result_and_to_a_new_identity() {
     let Some(mut site) = Site::new() else { return };
     site.follow_the_page();
 
@@ -128,15 +141,20 @@ fn the_page_leads_from_empty_machines_to_a_result_and_through_a_restore() {
                   restored from a backup, or repeats an old use";
     assert!(refused.contains(replay) && refused.contains("refused, status 4"), "{refused}");
     assert!(refused.contains("Succeeded"), "the next one runs: {refused}");
-    let said = site.output("shanghai", "the book does not know").to_owned();
+    let said = site.output("shanghai", "the book does not know");
     assert!(said.contains("2 runs were done"), "the first, and the one after the refusal: {said}");
-    let kept = names(site.machine("shanghai").path("var/lib/yuandang/results/keys").to_str().unwrap()).len();
-    assert_eq!(kept, 2, "the result that the restored book does not know is gone");
+    let lost = site.output("shanghai", "DROP DATABASE").split_whitespace().next().unwrap().to_owned();
+    let sealed = names(site.machine("shanghai").path("var/lib/yuandang/results").to_str().unwrap());
+    assert!(sealed.iter().all(|name| !name.contains(&lost)), "the restored book does not know {lost}: {sealed:?}");
 
     assert!(site.output("anhui", "--version").contains(env!("CARGO_PKG_VERSION")));
-    let last = "yuandang job submit --watch --config node.toml --file job.toml";
-    let last = Block { machines: Vec::new(), text: last.to_owned(), line: 0 };
-    assert!(site.machine("shanghai").run(&last).contains("Succeeded"), "after the upgrade");
+
+    let last = site.output("shanghai", "1s|.*|");
+    assert!(last.contains("Succeeded"), "under the new identity and a new agreement: {last}");
+    for name in ["shanghai", "anhui"] {
+        let receipts = site.output(name, "receipts verify --file");
+        assert!(receipts.contains("hold") && receipts.contains("the chain has no gap"), "{receipts}");
+    }
     site.machines.iter().for_each(unit_is_well_formed);
 }
 
