@@ -7,8 +7,5 @@ CREATE TABLE peer_inputs (
     PRIMARY KEY (job, peer)
 );
 
--- The uses whose jobs have not ended: those that a revocation stops.
-CREATE INDEX uses_that_are_open ON uses (agreement, at_s) WHERE outcome = '';
-
 -- A statement that a peer cannot take yet is brought again later.
 ALTER TABLE outbox ADD COLUMN due_ms BIGINT NOT NULL DEFAULT 0;

@@ -294,8 +294,8 @@ impl Jobs {
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
         let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
-        let is_over = |error: &RunError| is_final(error) || (error.fault() == Fault::Cancelled && !may_resume);
-        if outcome.as_ref().is_err_and(is_over) && !begins_again {
+        // An end that is no interruption is that of the job, and of its use.
+        if outcome.is_err() && !may_resume && !begins_again {
             self.forget(job_id);
         }
         if let (Ok(_), Some(checkpoints)) = (outcome, &self.checkpoints) {
@@ -331,20 +331,6 @@ impl Jobs {
             gate::forget(checkpoints, job_id);
         }
     }
-}
-
-/// Whether nothing of a job that ended so can be of use later. What is kept of others is removed when the
-/// coordinator says that they are over, or when it is old.
-fn is_final(error: &RunError) -> bool {
-    matches!(
-        error,
-        RunError::Job(_)
-            | RunError::Refused(_)
-            | RunError::TooFew(_)
-            | RunError::Data(_)
-            | RunError::SourceChanged(_)
-            | RunError::Incompatible { .. }
-    )
 }
 
 /// What the node remembers of what it entered.
