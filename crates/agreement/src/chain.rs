@@ -19,6 +19,11 @@ impl Link {
         Self { number: Some(number), digest, by: None }
     }
 
+    /// Lets the next receipt be signed by another key: for who has made sure that it may be.
+    pub fn change_key(&mut self) {
+        self.by = None;
+    }
+
     /// Goes on to the next receipt.
     ///
     /// # Errors

@@ -152,7 +152,7 @@ fn the_page_leads_from_empty_machines_to_a_result_and_to_a_new_identity() {
     let last = site.output("shanghai", "1s|.*|");
     assert!(last.contains("Succeeded"), "under the new identity and a new agreement: {last}");
     for name in ["shanghai", "anhui"] {
-        let receipts = site.output(name, "receipts verify --file");
+        let receipts = site.output(name, "verify $auditor --former");
         assert!(receipts.contains("hold") && receipts.contains("the chain has no gap"), "{receipts}");
     }
     site.machines.iter().for_each(unit_is_well_formed);
