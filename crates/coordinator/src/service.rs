@@ -22,6 +22,8 @@ use crate::{
 
 /// The most bytes of a message that a coordinator accepts: metadata is small, records are not.
 const MAX_MESSAGE: usize = 64 << 10;
+/// The same of a node: a statement for another one, or all jobs that are open at it.
+const MAX_EVENT: usize = 256 << 10;
 /// The same where a signed entry travels, which may have as many bytes itself.
 const MAX_ENTRY: usize = MAX_MESSAGE + 1024;
 /// How long streams have to end when the coordinator stops.
@@ -82,7 +84,7 @@ pub async fn serve_with(
     let catalogue = Catalogue { pins: pins.clone(), shelf: store.shelf() };
     let jobs = Jobs { pins, dispatcher: dispatcher.clone() };
     let server = wire::server::builder()
-        .add_service(CoordinationServiceServer::new(coordination).max_decoding_message_size(MAX_MESSAGE))
+        .add_service(CoordinationServiceServer::new(coordination).max_decoding_message_size(MAX_EVENT))
         .add_service(JobServiceServer::new(jobs).max_decoding_message_size(MAX_MESSAGE))
         .add_service(CatalogueServiceServer::new(catalogue).max_decoding_message_size(MAX_ENTRY))
         .add_service(wire::server::health(&[COORDINATION, JOBS, CATALOGUE]).await)

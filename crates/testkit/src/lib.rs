@@ -3,12 +3,14 @@
 //! two runs that a test may tamper with.
 
 pub mod agreements;
+pub mod hostile;
 pub mod outsider;
 pub mod participants;
 pub mod results;
 pub mod rows;
 pub mod world;
 
+pub use hostile::Hostile;
 pub use outsider::Outsider;
 pub use participants::Participant;
 pub use rows::{Table, plain_join, table_pair};

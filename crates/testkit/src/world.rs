@@ -24,6 +24,7 @@ use wire::{
 
 use crate::{
     agreements,
+    hostile::Hostile,
     participants::{BoxError, Participant, pins},
     rows::Table,
 };
@@ -101,6 +102,18 @@ impl World {
     /// # Errors
     /// Whatever keeps it from starting.
     pub async fn start(spec: &WorldSpec, datasets: &[(&str, &str, &Table)]) -> Result<Self, BoxError> {
+        Self::start_under(None, spec, datasets).await
+    }
+
+    /// The same under a coordinator that the test plays.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_under(
+        hostile: Option<Hostile>,
+        spec: &WorldSpec,
+        datasets: &[(&str, &str, &Table)],
+    ) -> Result<Self, BoxError> {
         let folder = tempfile::Builder::new().prefix("yuandang-world-").tempdir()?;
         let coordinator = Participant::new(COORDINATOR)?;
         let mut members = Vec::new();
@@ -117,7 +130,17 @@ impl World {
 
         let own = folder.path().join(COORDINATOR);
         let config = write_coordinator(&own, &coordinator, &pinned)?;
-        let coordinator_task = tokio::spawn(coordinator::serve(config, listener, shutdown.child_token()));
+        let stop = shutdown.child_token();
+        let coordinator_task = match hostile {
+            None => tokio::spawn(coordinator::serve(config, listener, stop)),
+            Some(hostile) => {
+                let at = (listener, config.credentials, config.participants);
+                tokio::spawn(async move {
+                    let served = hostile.serve(at, stop).await;
+                    served.map_err(|error| coordinator::CoordinatorError::Certificate(error.to_string()))
+                })
+            }
+        };
 
         let endpoint = |listener: &TcpListener| Ok::<_, BoxError>(format!("https://{}", listener.local_addr()?));
         let endpoints = members

@@ -5,6 +5,7 @@
 mod access;
 mod agreements;
 mod approvals;
+mod attacks;
 mod desk;
 mod gated;
 

@@ -44,7 +44,8 @@ proptest! {
                 list.elements.truncate(if last { list.elements.len() / 2 } else { 0 });
                 list.elements.extend_from_slice(&bytes);
             });
-            prop_assert!(matches!(outcome, Err(PsiError::Peer(_))));
+            // Bytes that happen to be as many as are due are noise, in which nothing matches.
+            prop_assert!(is_harmless(&outcome, &bench.expected()), "{outcome:?}");
         }
     }
 }
