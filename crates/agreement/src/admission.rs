@@ -323,7 +323,7 @@ pub fn admit_peer(
     Ok(())
 }
 
-/// Admits the peer's clock, as its signed use shows it.
+/// Admits the peer's clock, as it shows it in the handshake.
 ///
 /// # Errors
 /// [`Refusal::Clocks`] if it is ten minutes or more from this one.

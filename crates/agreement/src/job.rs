@@ -155,7 +155,7 @@ pub struct JobSpec {
     pub key_types: Vec<KeyType>,
     /// The statistical error allowed.
     pub error_budget: ErrorBudget,
-    /// SHA-256 of the signed agreement; nothing while agreements do not exist.
+    /// SHA-256 of the agreement that it stands under; nodes refuse a job that names none.
     pub agreement_digest: Option<[u8; 32]>,
     /// Whose endpoint the others dial.
     pub listener: ParticipantId,

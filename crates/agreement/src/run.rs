@@ -56,7 +56,7 @@ pub struct RunTerms {
     pub label_columns: Vec<String>,
     /// The statistical error allowed.
     pub error_budget: ErrorBudget,
-    /// SHA-256 of the signed agreement; nothing while agreements do not exist.
+    /// SHA-256 of the agreement that it stands under; nothing in a run of a library's caller without one.
     pub agreement_digest: Option<[u8; 32]>,
     /// Into how many bins the sets are cut; 0 where that follows from the padded sizes and from what both sides
     /// state of their bins.
