@@ -93,8 +93,6 @@ pub struct Found {
     pub alike: u64,
     /// Runs of which a peer's receipt is not there.
     pub without_peer: u64,
-    /// Runs that a peer says were done, and this side that they were not: a side may die at the very end.
-    pub one_sided: u64,
     /// Those of which both sides say different things: the first thousand.
     pub disputes: Vec<Dispute>,
     /// How many there are.
@@ -130,7 +128,6 @@ impl<'a> Audit<'a> {
             peer_receipts: 0,
             alike: 0,
             without_peer: 0,
-            one_sided: 0,
             disputes: Vec::new(),
             disputed: 0,
             holds_earlier: None,
@@ -179,7 +176,7 @@ impl<'a> Audit<'a> {
         self.found.last = Some(place);
         self.found.receipts += 1;
         match said.event {
-            Event::Succeeded | Event::Failed => {
+            event if event.ends_a_run() => {
                 self.found.runs += u64::from(said.event == Event::Succeeded);
                 self.ended = Some((said.clone(), Vec::new()));
             }
@@ -203,8 +200,8 @@ impl<'a> Audit<'a> {
         if said.job.is_none() || said.job != ours.job {
             return Err(broken("is of another job than that one"));
         }
-        if said.event != Event::Succeeded {
-            return Err(broken("does not say that a run was done"));
+        if !said.event.ends_a_run() {
+            return Err(broken("does not say how a run ended"));
         }
         let took_part = |run: &RunFacts| run.inputs.iter().any(|input| input.participant == *signer);
         if !ours.run.as_ref().is_none_or(took_part) {
@@ -215,10 +212,6 @@ impl<'a> Audit<'a> {
         }
         signers.push(signer.clone());
         self.found.peer_receipts += 1;
-        if ours.event == Event::Failed {
-            self.found.one_sided += 1;
-            return Ok(());
-        }
         match ours.difference(said) {
             None => self.found.alike += 1,
             Some(what) => {

@@ -108,6 +108,14 @@ const EVENTS: [(Event, &str); 18] = [
     (Event::Succession, "succession"),
 ];
 
+impl Event {
+    /// Whether a run ends with it: such receipts are exchanged between its parties.
+    #[must_use]
+    pub fn ends_a_run(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(EVENTS.iter().find(|(event, _)| event == self).map_or("", |(_, name)| name))
@@ -244,7 +252,7 @@ impl Receipt {
         match (&self.run, &other.run) {
             (Some(one), Some(other)) => one.difference(other),
             (None, None) => None,
-            _ => Some("whether there was a run"),
+            _ => Some("whether the run was done"),
         }
     }
 }
@@ -384,7 +392,7 @@ mod tests {
         assert_eq!(receipt().difference(&Receipt { number: 7, use_number: Some(4), ..receipt() }), None);
         let of_another = Receipt { agreement: Some(Digest::from_bytes([7; 32])), ..receipt() };
         assert_eq!(receipt().difference(&of_another), Some("the agreement"));
-        assert_eq!(receipt().difference(&Receipt { run: None, ..receipt() }), Some("whether there was a run"));
+        assert_eq!(receipt().difference(&Receipt { run: None, ..receipt() }), Some("whether the run was done"));
     }
 
     #[test]

@@ -35,9 +35,6 @@ pub enum RunError {
     /// This side's policy does not admit the run.
     #[error("{0}")]
     Refused(String),
-    /// There are fewer items in common than the agreement delivers; how many is not said.
-    #[error("{0}")]
-    TooFew(String),
     /// This side's approvers have to say yes first. What they are asked is not for others.
     #[error("the job waits for an approver")]
     AwaitsApproval,
@@ -128,7 +125,7 @@ impl RunError {
             | Self::Data(_)
             | Self::SourceChanged(_)
             | Self::Own(_) => Fault::Own,
-            Self::Refused(_) | Self::TooFew(_) => Fault::Refused,
+            Self::Refused(_) => Fault::Refused,
             Self::Peer { .. } | Self::Disconnected { .. } | Self::Silent { .. } => Fault::Peer,
             Self::Incompatible { .. } => Fault::Incompatible,
             Self::PeerEnded { fault: Fault::Own, .. } => Fault::Peer,
@@ -213,7 +210,6 @@ impl RunError {
             | Self::Data(_)
             | Self::SourceChanged(_)
             | Self::Refused(_)
-            | Self::TooFew(_)
             | Self::AwaitsApproval
             | Self::PeerEnded { .. }
             | Self::Disconnected { .. }

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use agreement::{Event, JobSpec, JobState};
+use agreement::{JobSpec, JobState};
 use records::Datasets;
 use session::{ComputePool, Fault};
 use tokio::{
@@ -180,7 +180,7 @@ impl Jobs {
         if !is_there && !begins_again {
             self.forget(job_id);
             let (jobs, job_id) = (Arc::clone(self), job_id.to_owned());
-            self.tasks.spawn(async move { jobs.give_up(&job_id, (JobState::Cancelled, Event::Failed), &reason).await });
+            self.tasks.spawn(async move { jobs.give_up(&job_id, JobState::Cancelled, &reason).await });
         }
     }
 

@@ -9,6 +9,7 @@ use agreement::{
     admission::{Refusal, admit_clock, admit_result, admit_rows},
     contract::{DatasetVersion, Delivery, FORM, Limits, Party, Reasons, Rows, Validity},
     moment::MomentError,
+    printable,
     receipt::{Event, InputFacts, RunFacts, Use},
     run::RunInput,
 };
@@ -171,7 +172,7 @@ impl Under {
 
     /// Admits a job by the size of the result that it would have.
     pub(crate) fn admit_size(&self, matched: u64) -> Result<(), RunError> {
-        admit_result(self.agreement(), matched).map_err(|refusal| RunError::TooFew(refusal.to_string()))
+        Ok(admit_result(self.agreement(), matched)?)
     }
 
     /// Whether a result of this size may be delivered.
@@ -192,6 +193,13 @@ impl Under {
         let due = self.agreement().delivery.due(at);
         let made = sealed.map(|(bytes, rows)| Made { rows, bytes, at, due });
         self.ended("Succeeded", receipts, made).await
+    }
+
+    /// Notes that this side asked for the size of the result, in a run of these facts, and refuses the one that would deliver.
+    pub(crate) async fn withheld(&self, facts: RunFacts, refusal: &RunError) -> Result<(), RunError> {
+        let cause = Some(printable(&refusal.public_cause(self.book.participant()), 512));
+        let receipt = Receipt { run: Some(facts), cause, ..self.receipt(Event::Withheld, now()?) };
+        self.ended(&refusal.job_state().to_string(), vec![receipt], None).await
     }
 
     async fn ended(&self, outcome: &str, receipts: Vec<Receipt>, made: Option<Made>) -> Result<(), RunError> {

@@ -6,14 +6,24 @@ use agreement::{ParticipantId, Pinned};
 use clap::Args;
 use node::NodeConfig;
 use tonic::transport::Channel;
+use tracing::level_filters::LevelFilter;
 use wire::{Credentials, Pins};
 
-use crate::{failure::Failure, screen::Format};
+use crate::{failure::Failure, logs, screen::Format};
 
 /// How long a node may take to answer a dial.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most bytes of an answer.
 pub const MAX_MESSAGE: usize = 18 << 20;
+
+/// Runs a command that asks a server, on a runtime of its own; only what is wrong is logged.
+///
+/// # Errors
+/// What the command ended with.
+pub fn ask(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    logs::to_standard_error(LevelFilter::WARN);
+    tokio::runtime::Runtime::new().map_err(Failure::other)?.block_on(command)
+}
 
 /// Options of every command that a node answers.
 #[derive(Debug, Args)]

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 
 use agreement::JobState;
 use clap::Subcommand;
-use tracing::level_filters::LevelFilter;
 use wire::proto::{
     CancelJobRequest, GetJobRequest, ListJobsRequest, SubmitJobRequest, WatchJobRequest,
     job_service_client::JobServiceClient,
@@ -19,7 +18,7 @@ use wire::proto::{
 use crate::{
     desk,
     failure::{Failure, Status},
-    logs, not_built,
+    not_built,
     progress::Progress,
     screen::{self, Format},
     stop,
@@ -119,9 +118,7 @@ impl Action {
     /// # Errors
     /// [`Failure`]; a watched job that did not succeed is one too.
     pub fn run(self, lang: Lang) -> Result<(), Failure> {
-        logs::to_standard_error(LevelFilter::WARN);
-        let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
-        runtime.block_on(async {
+        desk::ask(async {
             // Nothing here is half-written by a signal; but a watch should end in order.
             let stop = stop::on_signal()?;
             tokio::select! {

@@ -59,6 +59,9 @@ async fn what_is_large_enough_is_delivered_and_the_rest_is_refused_by_the_owner(
         assert!(!ended.cause.contains("12"), "how many there were is told: {}", ended.cause);
         assert!(world.result("shanghai", &id).await.unwrap().is_none());
         assert_eq!(events(&world, "anhui", &id).await, [Event::Admitted, Event::Withheld]);
+        let receipts = world.node("anhui").unwrap().book.receipts_of(&id).await.unwrap();
+        let facts = receipts[1].statement().run.clone().unwrap();
+        assert_eq!(facts.inputs.iter().map(|input| input.padded_size).collect::<Vec<_>>(), [40, 30], "what was asked");
     }
     // Nothing of the runs that asked is left, once the coordinator has said that the jobs are over.
     for name in ["shanghai", "anhui"] {

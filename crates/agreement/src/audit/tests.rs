@@ -75,7 +75,7 @@ fn says(shown: &[Signed<Receipt>]) -> String {
 fn a_whole_chain_with_what_peers_say_holds() {
     let found = audit(&shown(), None).unwrap();
     assert_eq!((found.receipts, found.runs, found.peer_receipts, found.alike), (4, 2, 2, 2));
-    assert_eq!((found.without_peer, found.one_sided, found.disputed), (0, 0, 0));
+    assert_eq!((found.without_peer, found.disputed), (0, 0));
     assert_eq!((found.first.unwrap().number, found.last.unwrap().number, found.before), (1, 4, None));
     assert_eq!(audit(&[], None).unwrap().receipts, 0);
 }
@@ -186,18 +186,25 @@ fn disputes_are_named_whether_the_chain_tells_of_them_or_not() {
 }
 
 #[test]
-fn sides_that_do_not_say_all_are_counted() {
+fn ends_that_differ_are_disputes_and_those_that_lack_a_side_are_counted() {
     let mut all = Vec::new();
+    let failed = |job: &str| sign(Receipt { number: 1, ..of(Event::Failed, job) }, SHANGHAI);
     add(&mut all, of(Event::Succeeded, "a"));
     add(&mut all, of(Event::Failed, "b"));
     all.push(theirs("b", 4));
-    add(&mut all, of(Event::Succeeded, "c"));
+    add(&mut all, of(Event::Failed, "c"));
+    all.push(failed("c"));
+    add(&mut all, of(Event::Succeeded, "d"));
+    all.push(failed("d"));
     let found = audit(&all, None).unwrap();
-    assert_eq!((found.runs, found.without_peer, found.one_sided, found.disputed), (2, 2, 1, 0));
-    // A receipt of a run that its own side did not do is none.
-    let failed = sign(Receipt { number: 1, ..of(Event::Failed, "c") }, SHANGHAI);
-    all.push(failed);
-    assert!(says(&all).contains("does not say that a run was done"));
+    assert_eq!((found.runs, found.alike, found.without_peer, found.disputed), (2, 1, 1, 2));
+    let jobs: Vec<_> =
+        found.disputes.iter().map(|dispute| (dispute.job.as_deref().unwrap(), dispute.what.as_str())).collect();
+    assert_eq!(jobs, [("b", "whether the run was done"), ("d", "whether the run was done")]);
+    // What is of no end is none of them.
+    all.pop();
+    all.push(sign(Receipt { number: 1, ..of(Event::Admitted, "d") }, SHANGHAI));
+    assert!(says(&all).contains("does not say how a run ended"));
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub struct UseRecord {
 }
 
 impl Book {
-    /// Notes that a job has ended here, with receipts of how, and the result that it made. It is not admitted again. Receipts of a
-    /// run go into the post for `others`, all in one transaction. A success is none under an agreement that is held meanwhile.
+    /// Notes that a job has ended here, with receipts of how, and the result that it made. It is not admitted again. Those of
+    /// how a run ended go into the post for `others`, all in one transaction. A success is none under an agreement that is held meanwhile.
     ///
     /// # Errors
     /// [`BookError`].
@@ -82,9 +82,9 @@ impl Book {
         }
         waiting::forget(&mut transaction, job).await?;
         for receipt in receipts {
-            let is_of_run = receipt.run.is_some();
+            let is_for_others = receipt.event.ends_a_run();
             let signed = self.append(&mut transaction, receipt).await?.to_bytes()?;
-            for other in others.iter().filter(|_| is_of_run) {
+            for other in others.iter().filter(|_| is_for_others) {
                 post(&mut transaction, other, &signed, Post::IfRoom).await?;
             }
         }
@@ -112,12 +112,7 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn given_up(
-        &self,
-        job: &str,
-        outcome: &str,
-        (event, cause, now): (Event, &str, Moment),
-    ) -> Result<(), BookError> {
+    pub async fn given_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
         let row = query("SELECT statement FROM uses WHERE job = $1 AND outcome = ''")
             .bind(job.to_owned())
             .fetch_optional(self.database.pool())
@@ -136,9 +131,25 @@ impl Book {
             job: Some(job.to_owned()),
             use_number: Some(signed_use.statement().number),
             cause,
-            ..Receipt::of(event, now)
+            ..Receipt::of(Event::Failed, now)
         };
-        self.ended(job, outcome, (vec![receipt], &[]), None).await.map(drop)
+        let met = self.met(job).await?;
+        let others: Vec<&ParticipantId> = met.iter().collect();
+        self.ended(job, outcome, (vec![receipt], &others), None).await?;
+        self.compare_all(job, now).await.map(drop)
+    }
+
+    /// The peers that showed their uses of a job: they know of it.
+    async fn met(&self, job: &str) -> Result<Vec<ParticipantId>, BookError> {
+        let rows = query("SELECT peer FROM peer_uses WHERE job = $1")
+            .bind(job.to_owned())
+            .fetch_all(self.database.pool())
+            .await?;
+        let read = |row: &database::AnyRow| {
+            let peer: String = row.try_get("peer")?;
+            peer.parse().map_err(|_| BookError::Broken(peer.clone()))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Why a job ended here without a result, as its receipt says.

@@ -140,7 +140,7 @@ impl Book {
         let (digest, receipt) = (theirs.digest()?, theirs.statement());
         let job = receipt.job.clone().unwrap_or_default();
         // One for each job that was run with the peer: it signed its use of it in the handshake.
-        if receipt.event != Event::Succeeded || self.peer_use(&job, theirs.signer()).await? == 0 {
+        if !receipt.event.ends_a_run() || self.peer_use(&job, theirs.signer()).await? == 0 {
             return Err(BookError::NotTaken("the receipt is not of a run with this node".to_owned()));
         }
         query(
@@ -157,28 +157,48 @@ impl Book {
         self.compare_all(&job, now).await
     }
 
-    /// Compares this node's receipt of a run with those of its peers, as far as both are there. A difference gets a receipt of
+    /// Compares this node's receipt of how a run ended with those of its peers, as far as both are there. A difference gets a receipt of
     /// its own, once.
     ///
     /// # Errors
     /// [`BookError`].
     pub async fn compare_all(&self, job: &str, now: Moment) -> Result<Option<&'static str>, BookError> {
         let own = self.receipts_of(job).await?;
-        let of = |event| own.iter().find(move |own| own.statement().event == event).map(Signed::statement);
-        let (Some(ours), None) = (of(Event::Succeeded), of(Event::Disputed)) else { return Ok(None) };
+        let Some(ours) = own.iter().map(Signed::statement).find(|receipt| receipt.event.ends_a_run()) else {
+            return Ok(None);
+        };
         for theirs in self.peer_receipts_of(job).await? {
             let Some(what) = ours.difference(theirs.statement()) else { continue };
-            tracing::error!(job, peer = %theirs.signer(), what, "the receipts of both sides differ");
             let finding = Receipt {
                 agreement: ours.agreement,
                 job: Some(job.to_owned()),
                 cause: Some(format!("the receipt of {} differs from this node's in {what}", theirs.signer())),
                 ..Receipt::of(Event::Disputed, now)
             };
-            self.receipt(finding).await?;
+            if !self.dispute(job, finding).await? {
+                return Ok(None);
+            }
+            tracing::error!(job, peer = %theirs.signer(), what, "the receipts of both sides differ");
             return Ok(Some(what));
         }
         Ok(None)
+    }
+
+    /// Writes down that the receipts of a job differ, once. Whether it was the first time.
+    async fn dispute(&self, job: &str, finding: Receipt) -> Result<bool, BookError> {
+        let mut transaction = self.database.begin().await?;
+        // The row that every receipt writes first: nobody else writes one now.
+        query("UPDATE chain SET number = number WHERE place = 1").execute(&mut *transaction).await?;
+        let known = query("SELECT COUNT(*) FROM receipts WHERE job = $1 AND event = 'disputed'")
+            .bind(job.to_owned())
+            .fetch_one(&mut *transaction)
+            .await?;
+        if known.try_get::<i64, _>(0)? > 0 {
+            return Ok(false);
+        }
+        self.append(&mut transaction, finding).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Peers' receipts of a job.

@@ -422,8 +422,8 @@ async fn a_job_that_does_not_go_on_is_over_once(home: &Home) {
     let (book, terms) = agreed(home, 5).await;
     admit(&book, &terms, "a", SPRING).await.unwrap();
     for _ in 0..2 {
-        book.given_up("a", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
-        book.given_up("never heard of", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
+        book.given_up("a", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
+        book.given_up("never heard of", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
     }
     let said: Vec<_> = book.receipts(1, 9).await.unwrap().iter().map(|receipt| receipt.statement().event).collect();
     assert_eq!(said, [Event::Admitted, Event::Failed]);
@@ -533,7 +533,7 @@ async fn uses_are_told_with_their_ends_and_open_ones_apart(home: &Home) {
     }
     assert_eq!(book.open_uses(9).await.unwrap(), ["c", "a", "b"]);
     assert_eq!(book.open_uses(2).await.unwrap(), ["c", "a"]);
-    book.given_up("a", "TimedOut", (Event::Failed, "it took too long", at(SPRING))).await.unwrap();
+    book.given_up("a", "TimedOut", ("it took too long", at(SPRING))).await.unwrap();
     book.ended("c", "Succeeded", (Vec::new(), &[]), None).await.unwrap();
     assert_eq!(book.open_uses(9).await.unwrap(), ["b"]);
     let told: Vec<_> = book.uses(&digest).await.unwrap();

@@ -72,12 +72,17 @@ impl Jobs {
         let secret =
             secret.ok_or_else(|| RunError::Own("a fault in this program: a gate without a secret".to_owned()))?;
         let asked = self.conduct_over(start, gate, admitted, expected.gate).await?;
+        let under = run.under.clone();
         match passed(run, secret, &asked) {
             Ok(run) => {
                 tracing::info!(job_id = start.job_id, "the size of the result was asked, and the run goes on");
                 self.conduct_over(start, run, admitted, expected.job).await
             }
             Err(error) => {
+                if let Some(under) = under {
+                    // Before the peer hears of it.
+                    under.withheld(asked.facts, &error).await?;
+                }
                 self.decline(expected.job, &error).await;
                 Err(error)
             }

@@ -1,6 +1,6 @@
 //! What the book says of a job, and is told of its end.
 
-use agreement::{Event, JobSpec, JobState};
+use agreement::{JobSpec, JobState};
 use tokio::task::spawn_blocking;
 use wire::proto::OpenJob;
 
@@ -62,12 +62,11 @@ impl Jobs {
     /// Notes the end of a job that is not to go on: also of one that was admitted in an earlier attempt and is refused now.
     pub(super) async fn note_failure(&self, job_id: &str, error: &RunError, begins_again: bool) {
         if !begins_again && !self.may_resume(job_id, error) {
-            let event = if matches!(error, RunError::TooFew(_)) { Event::Withheld } else { Event::Failed };
             let cause = error.public_cause(&self.config.participant);
             if matches!(error, RunError::Refused(_)) {
                 self.turn_away(job_id, &cause).await;
             }
-            self.give_up(job_id, (error.job_state(), event), &cause).await;
+            self.give_up(job_id, error.job_state(), &cause).await;
         }
         self.discard(job_id).await;
     }
@@ -90,9 +89,9 @@ impl Jobs {
     }
 
     /// Notes that a job will not go on here, if it was admitted and has not ended.
-    pub(super) async fn give_up(&self, job_id: &str, (state, event): (JobState, Event), reason: &str) {
+    pub(super) async fn give_up(&self, job_id: &str, state: JobState, reason: &str) {
         let Some(book) = &self.book else { return };
-        let noted = async { book.given_up(job_id, &state.to_string(), (event, reason, now()?)).await };
+        let noted = async { book.given_up(job_id, &state.to_string(), (reason, now()?)).await };
         if let Err(error) = noted.await {
             tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
         }
@@ -114,7 +113,7 @@ impl Jobs {
         // One that runs is noted and forgotten when it has ended.
         if !self.current.end(job_id, reason.to_owned(), false) {
             self.forget(job_id);
-            self.give_up(job_id, (JobState::Cancelled, Event::Failed), reason).await;
+            self.give_up(job_id, JobState::Cancelled, reason).await;
         }
     }
 

@@ -108,12 +108,12 @@ async fn a_result_that_the_book_does_not_know_yet_waits_for_its_run_and_goes_wit
     site.written("a").await;
     look_over(&site.book, &site.results).await.unwrap();
     assert!(site.has("a"), "its run is taken up again");
-    site.book.given_up("a", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
+    site.book.given_up("a", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
     discard(&site.book, &site.results, "a").await.unwrap();
     assert!(!site.has("a"));
     // The same if nobody was there to do it.
     site.written("b").await;
-    site.book.given_up("b", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
+    site.book.given_up("b", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
     look_over(&site.book, &site.results).await.unwrap();
     assert!(!site.has("b"));
     site.delivered("c").await;

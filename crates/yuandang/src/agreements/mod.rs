@@ -10,16 +10,14 @@ use std::path::PathBuf;
 use agreement::{Act, Agreement, Digest, Life, Pinned, acts::Change, printable};
 use clap::Subcommand;
 use tonic::transport::Channel;
-use tracing::level_filters::LevelFilter;
 use wire::proto::{
     AgreementInfo, DecideAgreementRequest, Decision, GetAgreementRequest, GetAgreementResponse, ListAgreementsRequest,
     RequestAgreementRequest, agreement_service_client::AgreementServiceClient,
 };
 
 use crate::{
-    desk::{MAX_MESSAGE, Target},
+    desk::{MAX_MESSAGE, Target, ask},
     failure::{Failure, Status},
-    logs,
     screen::{self, Format},
     text::{self, Lang},
 };
@@ -99,9 +97,7 @@ impl Action {
     /// # Errors
     /// [`Failure`].
     pub fn run(self, lang: Lang) -> Result<(), Failure> {
-        logs::to_standard_error(LevelFilter::WARN);
-        let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
-        runtime.block_on(self.act(lang))
+        ask(self.act(lang))
     }
 
     async fn act(self, lang: Lang) -> Result<(), Failure> {

@@ -7,7 +7,6 @@ use agreement::{
     catalogue::{Domain, SharingType},
 };
 use clap::Subcommand;
-use tracing::level_filters::LevelFilter;
 use wire::proto::{EntryKey, GetEntryRequest, SearchEntriesRequest, catalogue_service_client::CatalogueServiceClient};
 
 use super::{
@@ -17,9 +16,9 @@ use super::{
     show,
 };
 use crate::{
+    desk,
     failure::Failure,
     job::connect::Target,
-    logs,
     screen::{self, Format},
     stop,
     text::{self, Lang},
@@ -146,9 +145,7 @@ impl Action {
     /// # Errors
     /// [`Failure`].
     pub fn run(self, lang: Lang) -> Result<(), Failure> {
-        logs::to_standard_error(LevelFilter::WARN);
-        let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
-        runtime.block_on(async {
+        desk::ask(async {
             let stop = stop::on_signal()?;
             tokio::select! {
                 outcome = self.act(lang, stop.clone()) => outcome,

@@ -10,13 +10,11 @@ use std::path::PathBuf;
 use agreement::{Digest, Event, Month, ParticipantId, Pinned, audit::Found};
 use clap::Subcommand;
 use tonic::transport::Channel;
-use tracing::level_filters::LevelFilter;
 use wire::proto::ListReceiptsRequest;
 
 use crate::{
-    desk::Target,
+    desk::{Target, ask},
     failure::{Failure, Status},
-    logs,
     screen::{self, Format},
     text::{self, Lang},
 };
@@ -125,9 +123,7 @@ impl Action {
     /// # Errors
     /// [`Failure`].
     pub fn run(self, lang: Lang) -> Result<(), Failure> {
-        logs::to_standard_error(LevelFilter::WARN);
-        let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
-        runtime.block_on(self.act(lang))
+        ask(self.act(lang))
     }
 
     async fn act(self, lang: Lang) -> Result<(), Failure> {

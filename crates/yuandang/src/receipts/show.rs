@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agreement::{Digest, Event, Moment, Month, ParticipantId, Pinned, Receipt, Signed, audit::Found, printable};
+use agreement::{Digest, Moment, Month, ParticipantId, Pinned, Receipt, Signed, audit::Found, printable};
 use serde::Serialize;
 use wire::proto::UseLine;
 
@@ -75,8 +75,8 @@ impl Together {
     /// Compares them.
     pub(super) fn of(own: Vec<Shown>, peers: &[Shown]) -> Self {
         let own: Vec<_> = own.into_iter().map(|shown| shown.signed).collect();
-        let done = own.iter().find(|receipt| receipt.statement().event == Event::Succeeded).map(Signed::statement);
-        let verdict = |theirs: &Signed<Receipt>| match done.map(|ours| ours.difference(theirs.statement())) {
+        let end = own.iter().map(Signed::statement).find(|receipt| receipt.event.ends_a_run());
+        let verdict = |theirs: &Signed<Receipt>| match end.map(|ours| ours.difference(theirs.statement())) {
             None => Verdict::OneSided,
             Some(None) => Verdict::Alike,
             Some(Some(what)) => Verdict::Differs(what),

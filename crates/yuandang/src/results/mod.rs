@@ -7,16 +7,14 @@ use agreement::printable;
 use clap::Subcommand;
 use datasets::public_name;
 use tonic::transport::Channel;
-use tracing::level_filters::LevelFilter;
 use wire::proto::{
     DeleteResultRequest, ExportResultRequest, ListResultsRequest, ResultInfo,
     result_service_client::ResultServiceClient,
 };
 
 use crate::{
-    desk::{MAX_MESSAGE, Target},
+    desk::{MAX_MESSAGE, Target, ask},
     failure::{Failure, Status},
-    logs,
     match_files::check_output,
     screen::{self, Format},
     stop,
@@ -81,9 +79,7 @@ impl Action {
     /// # Errors
     /// [`Failure`].
     pub fn run(self, lang: Lang) -> Result<(), Failure> {
-        logs::to_standard_error(LevelFilter::WARN);
-        let runtime = tokio::runtime::Runtime::new().map_err(Failure::other)?;
-        runtime.block_on(self.act(lang))
+        ask(self.act(lang))
     }
 
     async fn act(self, lang: Lang) -> Result<(), Failure> {

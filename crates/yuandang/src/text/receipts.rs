@@ -192,11 +192,6 @@ pub(crate) fn verified(lang: Lang, found: &Found, removed: Option<&Removed>, see
         (runs, Lang::En) => say(format!("of {runs} runs a peer's receipt is missing")),
         (runs, Lang::Zh) => say(format!("{runs} 次运行缺对方回执")),
     }
-    match (found.one_sided, lang) {
-        (0, _) => {}
-        (runs, Lang::En) => say(format!("{runs} runs were done as a peer says, and not as this side does")),
-        (runs, Lang::Zh) => say(format!("{runs} 次运行对方称完成，本方称未完成")),
-    }
     found.disputes.iter().for_each(|dispute| say(disputed(lang, dispute)));
     if first.number > 1 {
         say(beginning(lang, found, removed));

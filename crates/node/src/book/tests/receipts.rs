@@ -5,6 +5,7 @@ use agreement::{Audit, Month, audit::Found};
 use super::*;
 
 on_both! {
+    an_end_that_one_side_calls_a_success_alone_is_found_by_both
     pages_lead_through_the_whole_chain_in_both_directions
     lists_are_narrowed_to_a_job_an_agreement_or_an_event
     receipts_are_removed_after_their_years_and_the_rest_still_proves
@@ -177,7 +178,7 @@ async fn calls_and_records_are_counted_by_month_in_china(home: &Home) {
         ran(&book, &terms, (job, "2026-02-28T16:00:00Z"), None).await;
     }
     admit(&book, &terms, "f", SPRING).await.unwrap();
-    book.given_up("f", "Failed", (Event::Failed, "a broken line", at(SPRING))).await.unwrap();
+    book.given_up("f", "Failed", ("a broken line", at(SPRING))).await.unwrap();
     admit(&book, &terms, "too-late", "2027-03-01T00:00:00Z").await.unwrap();
     let month = |text: &str| text.parse::<Month>().unwrap();
     let line = |admitted, succeeded| MeteredUse {
@@ -204,4 +205,41 @@ async fn of_a_meter_only_so_many_months_are_asked(home: &Home) {
     for (from, to) in [("2016-12", "2026-12"), ("2026-02", "2026-01")] {
         assert!(matches!(meter(from, to).await, Err(BookError::NotTaken(_))), "{from} {to}");
     }
+}
+
+async fn an_end_that_one_side_calls_a_success_alone_is_found_by_both(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    let (digest, shanghai): (_, ParticipantId) = (terms.digest().unwrap(), "shanghai".parse().unwrap());
+    let end = |job: &str, event| Receipt {
+        number: 1,
+        agreement: Some(digest),
+        job: Some(job.to_owned()),
+        run: (event == Event::Succeeded).then(facts),
+        ..Receipt::of(event, at(SPRING))
+    };
+    let ends =
+        [("a", true, Event::Failed, true), ("b", false, Event::Succeeded, true), ("c", false, Event::Failed, false)];
+    for (number, (job, is_done_here, theirs, differs)) in (1..).zip(ends) {
+        admit(&book, &terms, job, SPRING).await.unwrap();
+        let statement = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: job.to_owned(), number };
+        let shown = sign(statement, "shanghai", 1);
+        book.admit_use(&shown, (job, &digest, &terms), &shanghai).await.unwrap().unwrap();
+        if is_done_here {
+            let receipts = (vec![end(job, Event::Succeeded)], &[&shanghai][..]);
+            book.ended(job, "Succeeded", receipts, None).await.unwrap();
+        } else {
+            book.given_up(job, "Failed", ("a broken line", at(SPRING))).await.unwrap();
+        }
+        let found = book.compare(&sign(end(job, theirs), "shanghai", 1), at(SPRING)).await.unwrap();
+        assert_eq!(found, differs.then_some("whether the run was done"), "{job}");
+        let disputed = book.receipts_of(job).await.unwrap();
+        let disputed = disputed.iter().filter(|receipt| receipt.statement().event == Event::Disputed).count();
+        assert_eq!(disputed, usize::from(differs), "{job}");
+    }
+    // Shanghai is told of each end, whichever it was.
+    assert_eq!(book.waiting(&shanghai, 16).await.unwrap().len(), 3);
+    // One that it never showed a use of is no end of a run with it.
+    admit(&book, &terms, "d", SPRING).await.unwrap();
+    book.given_up("d", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
+    assert_eq!(book.waiting(&shanghai, 16).await.unwrap().len(), 3);
 }

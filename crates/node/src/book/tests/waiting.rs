@@ -49,7 +49,7 @@ async fn a_job_that_needs_approval_waits_for_it_and_counts_nothing(home: &Home) 
     // One that went away before it was answered leaves nobody's word.
     assert_eq!(admit(&book, &terms, "d", SPRING).await.unwrap(), Ruling::AwaitsApproval);
     assert!(!book.approve_job(("d", Question::Job, ""), ("k-1", 2), at(SPRING)).await.unwrap());
-    book.given_up("d", "Cancelled", (Event::Failed, "an operator's wish", at(SPRING))).await.unwrap();
+    book.given_up("d", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
     assert_eq!(admit(&book, &others, "d", SPRING).await.unwrap(), Ruling::AwaitsApproval);
     assert!(!book.approve_job(("d", Question::Job, ""), ("k-2", 2), at(SPRING)).await.unwrap());
 }
