@@ -53,7 +53,7 @@ fn difference(lang: Lang, what: &str) -> String {
         "a padded size" => "填充后的大小",
         "a use number" => "使用序号",
         "the transcript" => "通信记录摘要",
-        "whether there was a run" => "是否有过运行",
+        "whether the run was done" => "运行是否完成",
         _ => return printable(what, 512),
     };
     lang.pick(what, chinese).to_owned()
