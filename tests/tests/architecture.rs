@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("agreement", &["records"]),
     ("datasets", &["records"]),
     ("wire", &["agreement"]),
-    ("coordinator", &["wire", "agreement", "records", "database"]),
+    ("coordinator", &["wire", "agreement", "database"]),
     ("node", &["session", "psi", "wire", "records", "agreement", "database"]),
     ("testkit", &["node", "coordinator", "session", "wire", "datasets", "agreement", "records"]),
     ("yuandang", &["node", "coordinator", "datasets", "session", "psi", "wire", "records", "agreement"]),

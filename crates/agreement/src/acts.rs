@@ -292,7 +292,7 @@ pub struct Pinned {
     pub supervisors: BTreeMap<ParticipantId, IdentityPublicKey>,
     /// Keys that supervisors had before. What was taken in from them goes on to hold agreements; nothing more is taken in.
     pub former_supervisors: BTreeMap<ParticipantId, Vec<IdentityPublicKey>>,
-    /// Keys that participants had before: for audits of what they signed then, and nothing else.
+    /// Keys that participants had before: an audit goes by them for what was signed then, and nothing more is taken in from them.
     pub former_participants: BTreeMap<ParticipantId, Vec<IdentityPublicKey>>,
 }
 

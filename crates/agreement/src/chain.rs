@@ -1,6 +1,6 @@
 //! Chains of receipts: that none was left out, changed or put in later.
 
-use crate::{Digest, IdentityPublicKey, ParticipantId, Receipt, Signed};
+use crate::{Digest, Receipt, Signed};
 
 /// Where in a chain somebody is who reads it upward: holds one receipt after the other against the one before.
 #[derive(Clone, Debug, Default)]
@@ -9,19 +9,13 @@ pub struct Link {
     pub number: Option<u64>,
     /// Its digest; nothing as long as it may be any.
     pub digest: Option<Digest>,
-    by: Option<(ParticipantId, IdentityPublicKey)>,
 }
 
 impl Link {
     /// Right after a receipt of this number and digest. After number 0 comes the first.
     #[must_use]
     pub fn after(number: u64, digest: Option<Digest>) -> Self {
-        Self { number: Some(number), digest, by: None }
-    }
-
-    /// Lets the next receipt be signed by another key: for who has made sure that it may be.
-    pub fn change_key(&mut self) {
-        self.by = None;
+        Self { number: Some(number), digest }
     }
 
     /// Goes on to the next receipt.
@@ -37,17 +31,11 @@ impl Link {
             }
             _ => {}
         }
-        if self.by.as_ref().is_some_and(|(signer, identity)| !receipt.is_by(signer, identity)) {
-            return Err(format!("receipt {number} is signed by somebody else than the one before it"));
-        }
         if self.digest.is_some() && receipt.statement().previous != self.digest {
             return Err(format!("receipt {number} names another one before it than the one that is there"));
         }
         self.number = Some(number);
         self.digest = Some(receipt.digest().map_err(|error| error.to_string())?);
-        if self.by.is_none() {
-            self.by = Some((receipt.signer().clone(), *receipt.identity()));
-        }
         Ok(())
     }
 }
@@ -58,7 +46,14 @@ impl Link {
 /// In words, with the number of the first that does not fit.
 pub fn verify_chain(receipts: &[Signed<Receipt>], before: Option<Digest>) -> Result<(), String> {
     let mut link = Link { digest: before, ..Link::default() };
-    receipts.iter().try_for_each(|receipt| link.follow(receipt))
+    let signer = receipts.first().map(|first| (first.signer(), first.identity()));
+    receipts.iter().try_for_each(|receipt| {
+        if signer.is_some_and(|(signer, identity)| !receipt.is_by(signer, identity)) {
+            let number = receipt.statement().number;
+            return Err(format!("receipt {number} is signed by somebody else than the one before it"));
+        }
+        link.follow(receipt)
+    })
 }
 
 #[cfg(test)]

@@ -63,6 +63,13 @@ impl Moment {
         self.utc().to_offset(china()).date()
     }
 
+    /// The seconds since the Unix epoch with which the day in China begins, and with which it is over.
+    #[must_use]
+    pub fn bounds_of_china_day(self) -> (i64, i64) {
+        let begin = self.utc().to_offset(china()).replace_time(time::Time::MIDNIGHT).unix_timestamp();
+        (begin, begin.saturating_add(86_400))
+    }
+
     fn utc(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

@@ -149,7 +149,7 @@ impl Jobs {
                 jobs.note_failure(&start.job_id, error, current.begins_again()).await;
             }
             jobs.current.leave(&start.job_id);
-            jobs.tell(&start, &outcome, current.begins_again());
+            jobs.tell(&start, &outcome);
         });
     }
 
@@ -166,19 +166,17 @@ impl Jobs {
                 Ok(()) => jobs.start(start),
                 Err(_) => {
                     let error = RunError::Own("an earlier attempt at the job has not ended here".to_owned());
-                    jobs.tell(&start, &Err(error), true);
+                    jobs.tell(&start, &Err(error));
                 }
             }
         });
     }
 
-    /// Cancels this node's part of a job, if it waits or runs.
-    /// One that does not begin again is forgotten.
+    /// Cancels this node's part of a job, if it waits or runs. One that does not begin again is given up.
     pub(crate) fn cancel(self: &Arc<Self>, job_id: &str, reason: &str, begins_again: bool) {
         let reason = format!("the coordinator cancelled the job: {reason}");
         let is_there = self.current.end(job_id, reason.clone(), begins_again);
         if !is_there && !begins_again {
-            self.forget(job_id);
             let (jobs, job_id) = (Arc::clone(self), job_id.to_owned());
             self.tasks.spawn(async move { jobs.give_up(&job_id, JobState::Cancelled, &reason).await });
         }
@@ -262,7 +260,7 @@ impl Jobs {
 
     /// Reports the end of a job, and logs it. What is reported says no more of matches than that there was a
     /// result; the log is this operator's own, and says what became of its rows.
-    fn tell(&self, start: &Start, outcome: &Result<RunReport, RunError>, begins_again: bool) {
+    fn tell(&self, start: &Start, outcome: &Result<RunReport, RunError>) {
         let job_id = start.job_id.as_str();
         if let Ok(report) = outcome
             && report.unreadable_labels > 0
@@ -294,10 +292,6 @@ impl Jobs {
             Err(error) => tracing::warn!(%job_id, error = %error.for_log(), "job ended without a result"),
         }
         let may_resume = outcome.as_ref().is_err_and(|error| self.may_resume(job_id, error));
-        // An end that is no interruption is that of the job, and of its use.
-        if outcome.is_err() && !may_resume && !begins_again {
-            self.forget(job_id);
-        }
         if let (Ok(_), Some(checkpoints)) = (outcome, &self.checkpoints) {
             gate::forget(checkpoints, job_id);
         }

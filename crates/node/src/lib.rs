@@ -5,7 +5,8 @@
 //! trying one's own files and for benchmarks. In both the same code prepares, agrees, runs and delivers.
 //!
 //! What a node does not believe: its peer (every message is checked, see `handshake` and `session`),
-//! and its coordinator (jobs are checked against the node's own configuration, see `admission`).
+//! and its coordinator (jobs are checked against the node's own configuration, see `admission`, and against the
+//! agreement that their parties signed, see [`book`]).
 
 #![warn(missing_docs)]
 
@@ -46,9 +47,9 @@ mod receipt_retention;
 pub mod rehearsal;
 mod rendezvous;
 mod reports;
+mod result_retention;
 mod results;
 mod resume;
-mod retention;
 pub mod run;
 mod service;
 mod space;

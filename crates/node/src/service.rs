@@ -20,8 +20,8 @@ use crate::{
     jobs::{Jobs, PARTING},
     receipt_retention::keep_receipts,
     rendezvous::Rendezvous,
+    result_retention,
     results::ResultsFolder,
-    retention,
 };
 
 /// How long a TLS handshake may take.
@@ -55,7 +55,7 @@ pub async fn serve(
     let config = Arc::new(current(&config, book.as_ref()));
     if let Some(book) = &book {
         // Before a job begins, so that what is there is an earlier process's.
-        retention::look_over(book, &results).await.map_err(|error| own(&error))?;
+        result_retention::look_over(book, &results).await.map_err(|error| own(&error))?;
     }
     let pins = config.peer_pins().map_err(|error| own(&error))?;
     let callers = config.caller_pins().map_err(|error| own(&error))?;
@@ -78,7 +78,7 @@ pub async fn serve(
         let coordinator = config.coordinator.as_ref().map(|coordinator| coordinator.identity);
         let doors = Doors { peers: pins.clone(), callers: callers.clone(), coordinator };
         let (jobs, config, results) = (Arc::clone(&jobs), Arc::clone(&config), Arc::clone(&results));
-        Arc::new(Papers { book, jobs, results, approvers, config, doors, posted: watch::channel(0).0 })
+        Arc::new(Papers { book, jobs, results, approvers, config, doors, posted: watch::channel(()).0 })
     });
     let agent = config.coordinator.clone().map(|coordinator| {
         tokio::spawn(agent::attach(
@@ -89,7 +89,7 @@ pub async fn serve(
         ))
     });
     let retention =
-        book.clone().map(|book| tokio::spawn(retention::keep_to_agreements(book, results, shutdown.clone())));
+        book.clone().map(|book| tokio::spawn(result_retention::keep_to_agreements(book, results, shutdown.clone())));
     let stopping = papers.clone().map(|papers| tokio::spawn(papers.stop_what_is_held(shutdown.clone())));
     let errands = papers
         .clone()

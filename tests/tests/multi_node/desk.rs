@@ -127,6 +127,27 @@ async fn statements_come_by_way_of_the_coordinator_where_peers_cannot_be_called(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rejection_is_final_and_who_has_signed_revokes_instead() {
+    let world = world().await;
+    let terms = agreement_of(&job(), |_| {}).unwrap();
+    let digest = terms.digest().unwrap();
+    let mut desk = world.desk("shanghai", ("shanghai", "k-1", Duty::Operator)).await.unwrap();
+    let request = RequestAgreementRequest { agreement: terms.to_bytes().unwrap().into() };
+    desk.request_agreement(request).await.unwrap();
+    until_both(&world, &digest, AgreementState::Requested).await;
+    let (one, other) = (("anhui", "k-2", Duty::Approver), ("anhui", "k-3", Duty::Approver));
+    decide(&world, one, &digest, Decision::Reject, "no basis in law").await.unwrap();
+    let late = decide(&world, other, &digest, Decision::Approve, "").await.unwrap_err();
+    assert!(late.message().contains("has rejected it"), "{}", late.message());
+    until_both(&world, &digest, AgreementState::Rejected).await;
+    let (signed, _) = agree(&world).await;
+    let late = decide(&world, other, &signed, Decision::Reject, "no basis in law").await.unwrap_err();
+    assert!(late.message().contains("revoke it"), "{}", late.message());
+    until_both(&world, &signed, AgreementState::Effective).await;
+    world.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_decides_beyond_the_duty_of_a_certificate() {
     let world = world().await;
     let (digest, _) = agree(&world).await;
@@ -178,7 +199,8 @@ async fn a_supervisor_revokes_in_the_middle_of_a_run() {
     let statements = vec![Envelope { statement: act.to_bytes().unwrap().into() }];
     // The coordinator is not asked, and Anhui is not told.
     let mut desk = world.desk("shanghai", (SUPERVISOR, "k-5", Duty::Supervisor)).await.unwrap();
-    let told = desk.tell_statements(TellStatementsRequest { statements, taken: Vec::new() }).await.unwrap();
+    let told =
+        desk.tell_statements(TellStatementsRequest { statements, ..TellStatementsRequest::default() }).await.unwrap();
     assert_eq!(told.into_inner().refusals, [""]);
     let (ended, shown) = world.wait("shanghai", &id).await.unwrap();
     assert_ne!(ended, JobState::Succeeded);

@@ -1,7 +1,7 @@
 //! Admission: the rule, the counter, the use and its receipt in one transaction.
 
 use agreement::{
-    Act, Agreement, Digest, Event, JobSpec, Moment, ParticipantId, Pinned, Receipt, Signed,
+    Act, Agreement, Digest, Event, IdentityPublicKey, JobSpec, Moment, ParticipantId, Pinned, Receipt, Signed,
     acts::Heartbeat,
     admission::{Decision, Facts, Refusal, SKEW, Used, admit, admit_peer},
     receipt::Use,
@@ -9,10 +9,11 @@ use agreement::{
 use database::{Row, Transaction, query};
 
 use super::{
-    Book, BookError, number, papers,
+    Book, BookError,
+    approvals::{Answer, Asking, Question, answer, ask},
+    number, papers,
     papers::text,
     stored,
-    waiting::{Answer, Asking, Question, answer, ask},
 };
 
 /// A job that asks to be admitted.
@@ -114,10 +115,17 @@ impl Book {
         let rows = query(papers::ACTS).bind(name).fetch_all(&mut *transaction).await?;
         let acts = rows.iter().map(papers::read_act).collect::<Result<Vec<Act>, _>>()?;
         let today = request.now.china_day().to_string();
-        let counted = Counted::read(&counter, &today)?;
+        let mut counted = Counted::read(&counter, &today)?;
+        if counted.is_another_day {
+            counted.today = self.uses_of_day(&mut transaction, digest, request.now).await?;
+        }
         // What was counted before is not counted again.
         let used = if earlier.is_some() { Used::default() } else { counted.used()? };
-        let heard = self.last_heartbeat(&mut transaction).await?;
+        let pinned = self.pinned();
+        let heartbeat = match request.heartbeat {
+            Some(within) => Some((within, last_heartbeat(&mut transaction, &pinned).await?)),
+            None => None,
+        };
         let asking = Asking {
             job: request.id,
             question: Question::Job,
@@ -131,8 +139,6 @@ impl Book {
             Some(Answer::Rejected(reason)) => return Ok(Ruling::Refused(Refusal::NotApproved(reason))),
             answered => answered == Some(Answer::Approved),
         };
-        let heartbeat = request.heartbeat.map(|within| (within, heard));
-        let pinned = self.pinned();
         let facts =
             Facts { heartbeat, approved, ..self.facts(&request, &pinned, Some((digest, &agreement)), (&acts, used)) };
         let decision = match (admit(&facts), earlier) {
@@ -148,7 +154,7 @@ impl Book {
             transaction.commit().await?;
             return Ok(Ruling::AwaitsApproval);
         };
-        let signed_use = self.count(&mut transaction, digest, number, (counted.today, &counted.day), &request).await?;
+        let signed_use = self.count(&mut transaction, digest, number, (counted.today, &today), &request).await?;
         transaction.commit().await?;
         Ok(Ruling::Admitted(Box::new(Admission { agreement, signed_use })))
     }
@@ -238,19 +244,17 @@ impl Book {
         Ok(())
     }
 
-    async fn last_heartbeat(&self, transaction: &mut Transaction) -> Result<Option<Moment>, BookError> {
-        let rows = query("SELECT body FROM heartbeats ORDER BY at_s DESC").fetch_all(&mut **transaction).await?;
-        let pinned = self.pinned();
-        for row in rows {
-            let body: String = row.try_get("body")?;
-            let heartbeat: Signed<Heartbeat> =
-                Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
-            // One of a key that is pinned no more says nothing.
-            if pinned.is_supervisor((heartbeat.signer(), heartbeat.identity())) {
-                return Ok(Some(heartbeat.statement().at));
-            }
-        }
-        Ok(None)
+    /// The uses of the day of `now` in China, by their times. The counter has them for the day of the last use alone, and clocks
+    /// are set, forward and back.
+    async fn uses_of_day(&self, transaction: &mut Transaction, digest: &Digest, now: Moment) -> Result<u64, BookError> {
+        let (begin, end) = now.bounds_of_china_day();
+        let row = query("SELECT COUNT(*) FROM uses WHERE agreement = $1 AND at_s >= $2 AND at_s < $3")
+            .bind(digest.to_string())
+            .bind(begin)
+            .bind(end)
+            .fetch_one(&mut **transaction)
+            .await?;
+        number(row.try_get(0)?)
     }
 
     /// Admits the use that a peer signed for this job, and remembers its number: it is spent.
@@ -353,6 +357,24 @@ impl Book {
         Ok(row.try_get::<String, _>("commitment")? == commitment && size == stored(padded_size))
     }
 
+    /// The key with which a peer signed its use of a job, if it showed one.
+    pub(super) async fn identity_in(
+        &self,
+        job: &str,
+        peer: &ParticipantId,
+    ) -> Result<Option<IdentityPublicKey>, BookError> {
+        let row = query("SELECT statement FROM peer_uses WHERE job = $1 AND peer = $2")
+            .bind(job.to_owned())
+            .bind(peer.to_string())
+            .fetch_optional(self.database.pool())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let statement: String = row.try_get("statement")?;
+        let shown: Signed<Use> =
+            Signed::from_bytes(statement.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
+        Ok(Some(*shown.identity()))
+    }
+
     /// The number of the use that a peer showed of a job; 0 if it showed none.
     pub(crate) async fn peer_use(&self, job: &str, peer: &ParticipantId) -> Result<u64, BookError> {
         let row = query("SELECT number FROM peer_uses WHERE job = $1 AND peer = $2")
@@ -379,24 +401,35 @@ impl Earlier {
     }
 }
 
+/// The last heartbeat of a supervisor who is pinned now.
+async fn last_heartbeat(transaction: &mut Transaction, pinned: &Pinned) -> Result<Option<Moment>, BookError> {
+    let rows = query("SELECT body FROM heartbeats ORDER BY at_s DESC").fetch_all(&mut **transaction).await?;
+    for row in rows {
+        let body: String = row.try_get("body")?;
+        let heartbeat: Signed<Heartbeat> =
+            Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
+        if pinned.is_supervisor((heartbeat.signer(), heartbeat.identity())) {
+            return Ok(Some(heartbeat.statement().at));
+        }
+    }
+    Ok(None)
+}
+
 /// The counters of an agreement.
 struct Counted {
     runs: u64,
-    /// The day that is counted: the latest that this clock ever showed, so that one which is set back gives no run anew.
-    day: String,
     today: u64,
+    /// Whether the last use was on another day than this one.
+    is_another_day: bool,
     last_s: i64,
 }
 
 impl Counted {
     fn read(row: &database::AnyRow, today: &str) -> Result<Self, BookError> {
-        let last: String = row.try_get("day")?;
-        let on_its_day = number(row.try_get("today")?)?;
-        let is_over = last.as_str() < today;
         Ok(Self {
             runs: number(row.try_get("runs")?)?,
-            today: if is_over { 0 } else { on_its_day },
-            day: if is_over { today.to_owned() } else { last },
+            today: number(row.try_get("today")?)?,
+            is_another_day: row.try_get::<String, _>("day")? != today,
             last_s: row.try_get("last_s")?,
         })
     }

@@ -4,9 +4,8 @@ use agreement::{Digest, Event, Life, Moment, ParticipantId, Receipt, Signed, rec
 use database::{Row, Transaction, query};
 
 use super::{
-    Book, BookError, Made, number, papers,
+    Book, BookError, Made, approvals, number, papers,
     post::{Post, post},
-    waiting,
 };
 
 /// The outcome of a job that was done.
@@ -80,7 +79,7 @@ impl Book {
         if let Some(made) = made {
             Self::keep_result(&mut transaction, job, &agreement, made).await?;
         }
-        waiting::forget(&mut transaction, job).await?;
+        approvals::forget(&mut transaction, job).await?;
         for receipt in receipts {
             let is_for_others = receipt.event.ends_a_run();
             let signed = self.append(&mut transaction, receipt).await?.to_bytes()?;
@@ -112,14 +111,18 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub async fn given_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
+    pub async fn given_up(&self, job: &str, outcome: &str, because: (&str, Moment)) -> Result<(), BookError> {
+        self.database.in_time(self.give_up(job, outcome, because)).await
+    }
+
+    async fn give_up(&self, job: &str, outcome: &str, (cause, now): (&str, Moment)) -> Result<(), BookError> {
         let row = query("SELECT statement FROM uses WHERE job = $1 AND outcome = ''")
             .bind(job.to_owned())
             .fetch_optional(self.database.pool())
             .await?;
         let Some(row) = row else {
             let mut transaction = self.database.begin().await?;
-            waiting::forget_open(&mut transaction, job).await?;
+            approvals::forget_open(&mut transaction, job).await?;
             return Ok(transaction.commit().await?);
         };
         let statement: String = row.try_get("statement")?;
@@ -135,7 +138,7 @@ impl Book {
         };
         let met = self.met(job).await?;
         let others: Vec<&ParticipantId> = met.iter().collect();
-        self.ended(job, outcome, (vec![receipt], &others), None).await?;
+        self.end(job, outcome, (vec![receipt], &others), None).await?;
         self.compare_all(job, now).await.map(drop)
     }
 
@@ -172,6 +175,32 @@ impl Book {
     pub async fn open_uses(&self, most: u32) -> Result<Vec<String>, BookError> {
         let rows = query("SELECT job FROM uses WHERE outcome = '' ORDER BY at_s, job LIMIT $1")
             .bind(i64::from(most))
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("job")?)).collect()
+    }
+
+    /// Agreements under which a job was admitted and has not ended here.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn agreements_in_use(&self) -> Result<Vec<Digest>, BookError> {
+        let rows =
+            query("SELECT DISTINCT agreement FROM uses WHERE outcome = ''").fetch_all(self.database.pool()).await?;
+        let read = |row: &database::AnyRow| {
+            let digest: String = row.try_get("agreement")?;
+            digest.parse().map_err(|_| BookError::Broken(digest.clone()))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Jobs under an agreement that were admitted and have not ended here.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn open_jobs(&self, digest: &Digest) -> Result<Vec<String>, BookError> {
+        let rows = query("SELECT job FROM uses WHERE agreement = $1 AND outcome = ''")
+            .bind(digest.to_string())
             .fetch_all(self.database.pool())
             .await?;
         rows.iter().map(|row| Ok(row.try_get("job")?)).collect()

@@ -1,10 +1,12 @@
-//! What a node keeps of agreements: their texts, what was signed about them, what was used, and its receipts. It decides, by the
+//! What a node keeps of agreements: their texts, what was signed about them, what was used, what approvers were asked, results, its
+//! receipts and those of peers, identities that took the place of others, and statements that wait for peers. It decides, by the
 //! rule of [`agreement::admission`], which jobs this node takes part in (docs/AGREEMENTS.md).
 //!
 //! Every admission of an agreement first writes that agreement's row of `counters`, and every receipt first writes the one row
 //! of `chain`, always in this order. So on both kinds of database one is at it at a time, and reads what the last one left.
 
 mod admitting;
+mod approvals;
 mod ending;
 mod keeping;
 mod meter;
@@ -16,7 +18,6 @@ mod results;
 mod succession;
 #[cfg(test)]
 pub(crate) mod tests;
-mod waiting;
 
 use std::{
     fmt,
@@ -31,12 +32,12 @@ use database::{Database, DatabaseError, Location, Migration, SqlError};
 pub(crate) use self::results::JobOf;
 pub use self::{
     admitting::{Admission, JobRequest, Ruling},
+    approvals::{Answer, Asked, Asking, Question, Waiting},
     ending::{Ended, UseRecord},
     meter::{Meter, MeteredUse},
     pages::{Entry, Kept, Page, Removed, Wanted},
     papers::{Known, News},
     results::{Held, Keeping, Made},
-    waiting::{Answer, Asked, Asking, Question, Waiting},
 };
 
 const LAYOUT: &[Migration] = &[

@@ -111,8 +111,10 @@ impl Book {
         let (signer, pinned) = (act.signer(), self.pinned());
         if !pinned.is_participant(signer) && !pinned.is_supervisor(signer) {
             let (who, identity) = signer;
-            // An operator may accept that key.
-            return Err(BookError::NotNow(format!("{identity} is not pinned here for {who}")));
+            let problem = format!("{identity} is not pinned here for {who}");
+            // One that was replaced never comes back; another one an operator may accept.
+            let was_pinned = pinned.was_participant(signer) || pinned.was_supervisor(signer);
+            return Err(if was_pinned { BookError::NotTaken(problem) } else { BookError::NotNow(problem) });
         }
         let known = match act {
             Act::Request(request) => request.statement().agreement.clone(),

@@ -1,6 +1,6 @@
-//! Approvals by persons of this participant, and statements that wait for peers.
+//! Statements that wait for peers.
 
-use agreement::{Digest, Moment, ParticipantId};
+use agreement::{Digest, ParticipantId};
 use database::{Row, Transaction, query};
 
 use super::{Book, BookError, papers::text};
@@ -13,34 +13,6 @@ const AGAIN_MS: i64 = 30_000;
 const LONGEST_MS: i64 = 30 * 86_400_000;
 
 impl Book {
-    /// Notes that a person approved an agreement or a job, and gives all who did so far.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn approve(&self, subject: &str, person: &str, now: Moment) -> Result<Vec<String>, BookError> {
-        query("INSERT INTO approvals (subject, person, at_s) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(subject.to_owned())
-            .bind(person.to_owned())
-            .bind(now.seconds())
-            .execute(self.database.pool())
-            .await?;
-        let rows = query("SELECT person FROM approvals WHERE subject = $1 ORDER BY person")
-            .bind(subject.to_owned())
-            .fetch_all(self.database.pool())
-            .await?;
-        rows.iter().map(|row| Ok(row.try_get("person")?)).collect()
-    }
-
-    /// Puts a statement into the post for a peer.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn post(&self, peer: &ParticipantId, statement: &[u8]) -> Result<(), BookError> {
-        let mut transaction = self.database.begin().await?;
-        post(&mut transaction, peer, statement, Post::IfRoom).await?;
-        Ok(transaction.commit().await?)
-    }
-
     /// Statements that wait for a peer, oldest first, with what they are acknowledged by: at most `most`.
     ///
     /// # Errors
@@ -54,6 +26,33 @@ impl Book {
                 .fetch_all(self.database.pool())
                 .await?;
         rows.iter().map(|row| Ok((row.try_get("digest")?, row.try_get::<String, _>("body")?.into_bytes()))).collect()
+    }
+
+    /// Statements that wait for a peer, oldest first, beyond the place of one: when it was made, and its digest. With their places.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub(crate) async fn waiting_beyond(
+        &self,
+        peer: &ParticipantId,
+        (made_ms, digest): &(i64, String),
+        most: u32,
+    ) -> Result<Vec<((i64, String), Vec<u8>)>, BookError> {
+        let rows = query(
+            "SELECT made_ms, digest, body FROM outbox WHERE peer = $1 AND (made_ms > $2 OR (made_ms = $2 AND digest > $3)) \
+             ORDER BY made_ms, digest LIMIT $4",
+        )
+        .bind(peer.to_string())
+        .bind(*made_ms)
+        .bind(digest.clone())
+        .bind(i64::from(most))
+        .fetch_all(self.database.pool())
+        .await?;
+        let read = |row: &database::AnyRow| {
+            let place = (row.try_get("made_ms")?, row.try_get("digest")?);
+            Ok((place, row.try_get::<String, _>("body")?.into_bytes()))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Brings a statement again later that a peer cannot take yet; one that it could not for a month is forgotten.
@@ -88,32 +87,6 @@ impl Book {
             .execute(self.database.pool())
             .await?;
         Ok(())
-    }
-
-    /// Agreements under which a job was admitted and has not ended here.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn agreements_in_use(&self) -> Result<Vec<Digest>, BookError> {
-        let rows =
-            query("SELECT DISTINCT agreement FROM uses WHERE outcome = ''").fetch_all(self.database.pool()).await?;
-        let read = |row: &database::AnyRow| {
-            let digest: String = row.try_get("agreement")?;
-            digest.parse().map_err(|_| BookError::Broken(digest.clone()))
-        };
-        rows.iter().map(read).collect()
-    }
-
-    /// Jobs under an agreement that were admitted and have not ended here.
-    ///
-    /// # Errors
-    /// [`BookError`].
-    pub async fn open_jobs(&self, digest: &Digest) -> Result<Vec<String>, BookError> {
-        let rows = query("SELECT job FROM uses WHERE agreement = $1 AND outcome = ''")
-            .bind(digest.to_string())
-            .fetch_all(self.database.pool())
-            .await?;
-        rows.iter().map(|row| Ok(row.try_get("job")?)).collect()
     }
 }
 

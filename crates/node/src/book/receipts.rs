@@ -132,15 +132,14 @@ impl Book {
     /// Keeps a peer's receipt of a run that this node had a part in, and compares it with this node's own, if that is there.
     ///
     /// # Errors
-    /// [`BookError::NotTaken`] if its signer's key is not pinned here, or there was no such job with it.
+    /// [`BookError::NotTaken`] if there was no such job with its signer's key.
     pub async fn compare(&self, theirs: &Signed<Receipt>, now: Moment) -> Result<Option<&'static str>, BookError> {
-        if !self.pinned().is_participant((theirs.signer(), theirs.identity())) {
-            return Err(BookError::NotTaken(format!("{} is not pinned here with that key", theirs.signer())));
-        }
         let (digest, receipt) = (theirs.digest()?, theirs.statement());
         let job = receipt.job.clone().unwrap_or_default();
-        // One for each job that was run with the peer: it signed its use of it in the handshake.
-        if !receipt.event.ends_a_run() || self.peer_use(&job, theirs.signer()).await? == 0 {
+        // One for each job that was run with the peer, by the key with which it signed its use of it in the handshake: that was the
+        // pinned one then, whatever took its place since.
+        let identity = self.identity_in(&job, theirs.signer()).await?;
+        if !receipt.event.ends_a_run() || identity != Some(*theirs.identity()) {
             return Err(BookError::NotTaken("the receipt is not of a run with this node".to_owned()));
         }
         query(

@@ -140,6 +140,7 @@ fn replace(pinned: &mut Pinned, succession: &Succession) {
     let (participant, old, new) = (succession.participant(), succession.old_key(), succession.new_key());
     if let Some(identity) = pinned.participants.get_mut(participant) {
         *identity = new;
+        pinned.former_participants.entry(participant.clone()).or_default().push(old);
     }
     if let Some(identity) = pinned.supervisors.get_mut(participant) {
         *identity = new;
@@ -159,8 +160,14 @@ pub(super) async fn follow(database: &Database, pinned: &mut Pinned) -> Result<(
         successors.insert(key, succession);
     }
     // A configuration that has the new key already still has to know whose the old ones were.
-    for succession in successors.values().filter(|one| pinned.supervisors.contains_key(one.participant())) {
-        pinned.former_supervisors.entry(succession.participant().clone()).or_default().push(succession.old_key());
+    for succession in successors.values() {
+        let (participant, old) = (succession.participant(), succession.old_key());
+        if pinned.participants.contains_key(participant) {
+            pinned.former_participants.entry(participant.clone()).or_default().push(old);
+        }
+        if pinned.supervisors.contains_key(participant) {
+            pinned.former_supervisors.entry(participant.clone()).or_default().push(old);
+        }
     }
     for (participant, identity) in pinned.participants.iter_mut().chain(&mut pinned.supervisors) {
         // No key comes back, so this ends; whatever stands there, it takes no more steps than there are rows.

@@ -171,10 +171,11 @@ macro_rules! on_both {
     };
 }
 
+mod approvals;
 mod held;
+mod post;
 mod receipts;
 mod succession;
-mod waiting;
 
 on_both! {
     a_job_is_counted_once_however_often_it_is_started
@@ -192,7 +193,6 @@ on_both! {
     requests_without_end_are_bounded_whoever_signs_them
     uses_are_told_with_their_ends_and_open_ones_apart
     what_was_admitted_is_there_when_the_book_is_opened_again
-    statements_wait_for_a_peer_until_it_has_taken_them
     an_agreement_is_found_by_its_first_digits
 }
 
@@ -556,21 +556,6 @@ async fn what_was_admitted_is_there_when_the_book_is_opened_again(home: &Home) {
     assert_eq!(number_of(&admit(&book, &terms, "b", SPRING).await.unwrap()), 2);
     assert!(matches!(admit(&book, &terms, "c", SPRING).await.unwrap(), Ruling::Refused(_)));
     verify_chain(&book.receipts(1, 9).await.unwrap(), None).unwrap();
-}
-
-async fn statements_wait_for_a_peer_until_it_has_taken_them(home: &Home) {
-    let book = home.book("anhui", 2).await;
-    let (shanghai, jiangsu): (ParticipantId, ParticipantId) = ("shanghai".parse().unwrap(), "jiangsu".parse().unwrap());
-    for statement in [b"{\"one\":1}", b"{\"two\":2}", b"{\"one\":1}"] {
-        book.post(&shanghai, statement).await.unwrap();
-    }
-    let waiting = book.waiting(&shanghai, 9).await.unwrap();
-    assert_eq!(waiting.len(), 2, "one that is said twice waits once");
-    assert_eq!(book.waiting(&shanghai, 1).await.unwrap(), waiting[..1]);
-    assert!(book.waiting(&jiangsu, 9).await.unwrap().is_empty());
-    book.taken(&jiangsu, &waiting[0].0).await.unwrap();
-    book.taken(&shanghai, &waiting[0].0).await.unwrap();
-    assert_eq!(book.waiting(&shanghai, 9).await.unwrap(), waiting[1..]);
 }
 
 async fn an_agreement_is_found_by_its_first_digits(home: &Home) {

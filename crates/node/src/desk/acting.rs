@@ -50,7 +50,7 @@ impl Papers {
                 self.sign(Offer { agreement, at }, Act::Offer)?
             }
             Choice::Reject => {
-                if self.has_consented(&digest).await? {
+                if self.has_said(&digest, |act| matches!(act, Act::Consent(_))).await? {
                     return Err(BookError::NotTaken("this participant has signed it: revoke it".to_owned()));
                 }
                 self.sign(Rejection { agreement, at, reason: reason.to_owned() }, Act::Rejection)?
@@ -73,20 +73,23 @@ impl Papers {
         self.publish(&act, receipt(event, digest, (person, cause))?).await
     }
 
-    async fn has_consented(&self, digest: &Digest) -> Result<bool, BookError> {
+    /// Whether this participant has signed such a statement about an agreement.
+    async fn has_said(&self, digest: &Digest, such: impl Fn(&Act) -> bool) -> Result<bool, BookError> {
         let known = self.book.known(digest).await?;
-        let own = (self.book.participant().clone(), self.book.identity());
-        Ok(known.is_some_and(|known| {
-            known.acts.iter().any(|act| matches!(act, Act::Consent(_)) && act.signer() == (&own.0, &own.1))
-        }))
+        let (me, identity) = (self.book.participant().clone(), self.book.identity());
+        let own = |act: &Act| act.signer() == (&me, &identity) && such(act);
+        Ok(known.is_some_and(|known| known.acts.iter().any(own)))
     }
 
     /// Notes a person's approval; with that of the last who is needed this participant consents.
     async fn approve(&self, digest: Digest, person: Option<String>) -> Result<(), BookError> {
         let person = person.ok_or_else(|| BookError::NotTaken("only a person approves".to_owned()))?;
         self.within_catalogue(&self.terms(&digest).await?)?;
+        if self.has_said(&digest, |act| matches!(act, Act::Rejection(_))).await? {
+            return Err(BookError::NotTaken("this participant has rejected it".to_owned()));
+        }
         let at = now()?;
-        let approvers = self.book.approve(&format!("agreement:{digest}"), &person, at).await?;
+        let approvers = self.book.approve_agreement(&digest, &person, at).await?;
         self.book.receipt(receipt(Event::Approved, digest, (Some(person), None))?).await?;
         if approvers.len() < self.approvers {
             return Ok(());

@@ -15,7 +15,7 @@ use wire::{
 use super::{
     Papers,
     access::Wish,
-    service::{Desk, handle, status},
+    agreements::{Desk, handle, status},
 };
 use crate::{
     book::{BookError, Question as Asked, Waiting},
@@ -70,17 +70,25 @@ impl ApprovalService for Desk {
         };
         let DecideJobRequest { job_id: id, approve, reason, mark, .. } = request.into_inner();
         let id = job_id(id).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let (book, at) = (&self.0.book, now().map_err(|error| status(BookError::from(error)))?);
-        let is_answered = if approve {
-            book.approve_job((&id, question, &mark), (&person, self.0.approvers), at).await.map_err(status)?
-        } else {
-            book.reject_job((&id, question, &mark), (&person, &reason), at).await.map_err(status)?;
-            true
-        };
-        tracing::info!(job_id = %id, by = %caller.holder(), approve, "an approver decided about a job");
-        if is_answered {
-            self.0.jobs.answered(&id);
-        }
+        let at = now().map_err(|error| status(BookError::from(error)))?;
+        tracing::info!(job_id = %id, by = %caller.holder(), approve, "an approver decides about a job");
+        // Goes on if the caller hangs up.
+        let papers = Arc::clone(&self.0);
+        let deciding = tokio::spawn(async move {
+            let (book, asked) = (&papers.book, (id.as_str(), question, mark.as_str()));
+            let is_answered = if approve {
+                book.approve_job(asked, (&person, papers.approvers), at).await?
+            } else {
+                book.reject_job(asked, (&person, &reason), at).await?;
+                true
+            };
+            if is_answered {
+                papers.jobs.answered(&id);
+            }
+            Ok::<_, BookError>(is_answered)
+        });
+        let decided = deciding.await.map_err(|_| Status::internal("a fault in this program"))?;
+        let is_answered = decided.map_err(status)?;
         Ok(Response::new(DecideJobResponse { is_open: !is_answered }))
     }
 }

@@ -1,6 +1,6 @@
 //! The post: statements go to the parties that they are for, again and again until they are taken.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,10 @@ use wire::{
 };
 
 use super::Papers;
-use crate::config::{NodeConfig, Peer};
+use crate::{
+    book::BookError,
+    config::{NodeConfig, Peer},
+};
 
 /// Statements of one call.
 pub(super) const AT_A_TIME: u32 = 16;
@@ -64,18 +67,23 @@ async fn call(
     let connecting = wire::client::connect(endpoint, &config.credentials, pins, &peer.participant, CALL);
     let connection = connecting.await.map_err(|error| error.to_string())?;
     let mut client = AgreementServiceClient::new(connection.channel);
-    let mut taken = Vec::new();
+    let (mut taken, mut later) = (Vec::new(), Vec::new());
     loop {
         let statements: Vec<Envelope> =
             waiting.iter().map(|(_, body)| Envelope { statement: body.clone().into() }).collect();
-        let request = TellStatementsRequest { statements, taken: std::mem::take(&mut taken) };
+        let (taken_now, later_now) = (mem::take(&mut taken), mem::take(&mut later));
+        let request = TellStatementsRequest { statements, taken: taken_now, later: later_now };
         let answer = client.tell_statements(request).await.map_err(|status| status.message().to_owned())?.into_inner();
-        for (place, (digest, _)) in waiting.iter().enumerate() {
-            let refusal = answer.refusals.get(place).map(String::as_str).unwrap_or_default();
+        if answer.refusals.len() != waiting.len() {
+            return Err("it does not say what became of each statement".to_owned());
+        }
+        for ((digest, _), refusal) in waiting.iter().zip(&answer.refusals) {
             let is_for_later = answer.later.contains(digest);
-            if !refusal.is_empty() {
-                let refusal = crate::error::harmless(refusal);
-                tracing::warn!(peer = %peer.participant, refusal, is_for_later, "a peer does not take a statement");
+            let refusal = crate::error::harmless(refusal);
+            if is_for_later {
+                tracing::debug!(peer = %peer.participant, refusal, "a peer does not take a statement now");
+            } else if !refusal.is_empty() {
+                tracing::warn!(peer = %peer.participant, refusal, "a peer does not take a statement");
             }
             let noted = match is_for_later {
                 true => papers.book.not_yet(&peer.participant, digest).await,
@@ -85,10 +93,20 @@ async fn call(
         }
         let brought = answer.waiting.len();
         for envelope in answer.waiting {
-            if let Err(error) = papers.take_in(&envelope.statement).await {
-                tracing::warn!(peer = %peer.participant, %error, "a statement was not taken in");
+            let digest = agreement::Digest::of(&[&envelope.statement]).to_string();
+            match papers.take_in(&envelope.statement).await {
+                Ok(()) => taken.push(digest),
+                Err(BookError::NotNow(cause)) => {
+                    tracing::debug!(peer = %peer.participant, cause, "a statement is not taken in now");
+                    later.push(digest);
+                }
+                Err(error @ (BookError::NotTaken(_) | BookError::Statement(_))) => {
+                    tracing::warn!(peer = %peer.participant, %error, "a statement was not taken in");
+                    taken.push(digest);
+                }
+                // Not the statement's fault: it stays where it waits.
+                Err(error) => return Err(error.to_string()),
             }
-            taken.push(agreement::Digest::of(&[&envelope.statement]).to_string());
         }
         waiting = papers.book.waiting(&peer.participant, AT_A_TIME).await.map_err(|error| error.to_string())?;
         if waiting.is_empty() && brought == 0 {

@@ -16,7 +16,7 @@ use wire::{
 use super::{
     Papers,
     access::Wish,
-    service::{Desk, MAX_MESSAGE, handle, status},
+    agreements::{Desk, MAX_MESSAGE, handle, status},
 };
 use crate::{book::BookError, clock::now};
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod acting;
+mod agreements;
 mod approvals;
 mod due;
 mod errands;
@@ -13,12 +14,11 @@ mod identities;
 mod receipts;
 mod relaying;
 mod results;
-mod service;
 
 use std::{sync::Arc, time::Duration};
 
 use agreement::{
-    Act, Digest, Receipt, Signed, Statement,
+    Act, Digest, Life, Receipt, Signed, Statement,
     acts::{Change, Heartbeat},
     statement::kind_of,
 };
@@ -26,13 +26,13 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
+    agreements::service,
     approvals::approvals,
     errands::run_errands,
     identities::{Doors, identity_service},
     receipts::service as receipt_service,
     relaying::{Relayed, take_relayed},
     results::service as results_service,
-    service::service,
 };
 use crate::{
     book::{Book, BookError, News},
@@ -58,7 +58,7 @@ pub(crate) struct Papers {
     /// Where identities are held to their pins.
     pub(crate) doors: Doors,
     /// There is something in the post.
-    pub(crate) posted: watch::Sender<u64>,
+    pub(crate) posted: watch::Sender<()>,
 }
 
 impl Papers {
@@ -91,7 +91,7 @@ impl Papers {
 
     async fn stop_if_held(&self, digest: &Digest) -> Result<(), BookError> {
         let Some(known) = self.book.known(digest).await? else { return Ok(()) };
-        let (life, _) = known.state(&self.book, self.book.runs(digest).await?, now()?);
+        let life = Life::of(&known.agreement, digest, &known.acts, &self.book.pinned());
         let Some(reason) = life.held_because() else { return Ok(()) };
         for job in self.book.open_jobs(digest).await? {
             tracing::warn!(job, reason, "a job is stopped");
@@ -123,7 +123,7 @@ impl Papers {
     /// Publishes a statement of this participant's own, with a receipt.
     pub(crate) async fn publish(&self, act: &Act, receipt: Receipt) -> Result<(), BookError> {
         self.book.publish(act, receipt, now_ms()).await?;
-        self.posted.send_modify(|count| *count = count.wrapping_add(1));
+        self.posted.send_replace(());
         self.follow(act, &act.agreement()?).await
     }
 }

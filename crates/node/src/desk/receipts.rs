@@ -13,7 +13,7 @@ use wire::proto::{
 use super::{
     Papers,
     access::Wish,
-    service::{Desk, status},
+    agreements::{Desk, status},
 };
 use crate::book::{Kept, Wanted};
 

@@ -3,7 +3,7 @@
 //! Nothing that a coordinator says takes a statement out of the post: only the peer itself, on the direct way, says that it has
 //! one. So a coordinator that drops statements, or pretends to have passed them on, changes nothing.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use agreement::ParticipantId;
 use wire::proto::Relay;
@@ -11,12 +11,9 @@ use wire::proto::Relay;
 use super::{Papers, errands::AT_A_TIME};
 use crate::{book::BookError, config::NodeConfig, error::harmless};
 
-/// Statements of which it is remembered that the coordinator has them.
-const REMEMBERED: usize = 10_000;
-
-/// What one stream to the coordinator was given.
+/// What one stream to the coordinator was given: for each peer, up to which place of the post.
 #[derive(Default)]
-pub(crate) struct Relayed(HashSet<(ParticipantId, String)>);
+pub(crate) struct Relayed(HashMap<ParticipantId, (i64, String)>);
 
 impl Relayed {
     /// Statements that wait for peers and that the coordinator has not been given.
@@ -24,15 +21,12 @@ impl Relayed {
     /// # Errors
     /// [`BookError`].
     pub(crate) async fn due(&mut self, papers: &Papers, config: &NodeConfig) -> Result<Vec<Relay>, BookError> {
-        if self.0.len() > REMEMBERED {
-            self.0.clear();
-        }
         let mut due = Vec::new();
         for peer in config.peers.iter().map(|peer| &peer.participant) {
-            for (digest, body) in papers.book.waiting(peer, AT_A_TIME).await? {
-                if self.0.insert((peer.clone(), digest)) {
-                    due.push(Relay { participant: peer.to_string(), statement: body.into() });
-                }
+            let place = self.0.entry(peer.clone()).or_default();
+            for (next, body) in papers.book.waiting_beyond(peer, place, AT_A_TIME).await? {
+                *place = next;
+                due.push(Relay { participant: peer.to_string(), statement: body.into() });
             }
         }
         Ok(due)

@@ -22,13 +22,13 @@ use wire::{
 use super::{
     Papers,
     access::{Wish, allow},
-    service::{handle, status},
+    agreements::{handle, status},
 };
 use crate::{
     book::{Held, Keeping},
     clock::now,
+    result_retention::{self, RetentionError},
     results::Reader,
-    retention::{self, RetentionError},
 };
 
 /// Results of a list where the caller does not say, and the most that it may ask for.
@@ -207,7 +207,7 @@ impl ResultService for ResultDesk {
         let reason = said("a reason", &reason)?;
         let (held, now) = (self.kept(&job_id).await?, moment()?);
         let (person, store) = (handle(&caller), (&self.papers.book, &self.papers.results));
-        let deleted = retention::delete(store, &held.job, (&reason, person.as_deref()), now).await;
+        let deleted = result_retention::delete(store, &held.job, (&reason, person.as_deref()), now).await;
         deleted.map_err(|error| match error {
             RetentionError::Book(error) => status(error),
             RetentionError::Folder(error) => {

@@ -6,10 +6,10 @@ use wire::proto::OpenJob;
 
 use super::Jobs;
 use crate::{
-    book::{JobRequest, Ruling},
+    book::{Book, BookError, JobRequest, Ruling},
     clock::now,
     error::RunError,
-    retention,
+    result_retention,
     under::Under,
 };
 
@@ -47,7 +47,11 @@ impl Jobs {
         };
         let heartbeat = self.config.heartbeat_seconds;
         let request = JobRequest { id: job_id, spec, now: now()?, published: &version, heartbeat };
-        match book.admit(request).await.map_err(|error| RunError::Own(error.to_string()))? {
+        let ruled = book.admit(request).await.map_err(|error| match error {
+            BookError::NotNow(why) => RunError::Refused(why),
+            other => RunError::Own(other.to_string()),
+        })?;
+        match ruled {
             Ruling::Admitted(admission) => Under::new(book.clone(), *admission),
             Ruling::Refused(refusal) => Err(refusal.into()),
             Ruling::AwaitsApproval => Err(RunError::AwaitsApproval),
@@ -68,13 +72,11 @@ impl Jobs {
             }
             self.give_up(job_id, error.job_state(), &cause).await;
         }
-        self.discard(job_id).await;
     }
 
     /// Removes the result of a run that failed after it had written one.
-    async fn discard(&self, job_id: &str) {
-        let Some(book) = &self.book else { return };
-        if let Err(error) = retention::discard(book, &self.results, job_id).await {
+    async fn discard(&self, job_id: &str, book: &Book) {
+        if let Err(error) = result_retention::discard(book, &self.results, job_id).await {
             tracing::error!(job_id, %error, "what is left of a result could not be removed");
         }
     }
@@ -88,14 +90,17 @@ impl Jobs {
         }
     }
 
-    /// Notes that a job will not go on here, if it was admitted and has not ended.
+    /// Notes that a job will not go on here, if it was admitted and has not ended; then what is kept of it is removed. Were it
+    /// removed first, and its use still open, the job could begin again with another commitment to the same input.
     pub(super) async fn give_up(&self, job_id: &str, state: JobState, reason: &str) {
-        let Some(book) = &self.book else { return };
-        let noted = async { book.given_up(job_id, &state.to_string(), (reason, now()?)).await };
-        if let Err(error) = noted.await {
-            tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
+        if let Some(book) = &self.book {
+            let noted = async { book.given_up(job_id, &state.to_string(), (reason, now()?)).await };
+            if let Err(error) = noted.await {
+                return tracing::error!(job_id, %error, "the end of the job could not be noted in the book");
+            }
+            self.discard(job_id, book).await;
         }
-        self.discard(job_id).await;
+        self.forget(job_id);
     }
 
     /// Has the coordinator start a job again that waited for an answer.
@@ -112,7 +117,6 @@ impl Jobs {
     pub(crate) async fn stop(&self, job_id: &str, reason: &str) {
         // One that runs is noted and forgotten when it has ended.
         if !self.current.end(job_id, reason.to_owned(), false) {
-            self.forget(job_id);
             self.give_up(job_id, JobState::Cancelled, reason).await;
         }
     }

@@ -145,7 +145,7 @@ async fn call(node: &Node, credentials: &Credentials, pins: &Pins, statement: Ve
     })?;
     let mut client = AgreementServiceClient::new(connection.channel);
     let statements = vec![Envelope { statement: statement.into() }];
-    let answer = client.tell_statements(TellStatementsRequest { statements, taken: Vec::new() }).await;
+    let answer = client.tell_statements(TellStatementsRequest { statements, ..TellStatementsRequest::default() }).await;
     let answer = answer.map_err(|status| {
         let words = printable(status.message(), ANSWER);
         (Failure::of_node(status).status, words)

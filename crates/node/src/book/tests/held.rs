@@ -3,12 +3,12 @@
 use super::*;
 
 on_both! {
-    a_clock_that_is_set_back_gives_no_run_anew
+    a_clock_that_is_set_gives_no_run_anew_and_takes_none
     a_peer_is_held_to_what_it_entered_first
     nothing_is_delivered_under_an_agreement_that_is_held_by_then
 }
 
-async fn a_clock_that_is_set_back_gives_no_run_anew(home: &Home) {
+async fn a_clock_that_is_set_gives_no_run_anew_and_takes_none(home: &Home) {
     let (book, terms) =
         (home.book("anhui", 2).await, Agreement { limits: Limits { runs_per_day: 1, ..terms(9).limits }, ..terms(9) });
     for act in consents(&terms) {
@@ -20,6 +20,11 @@ async fn a_clock_that_is_set_back_gives_no_run_anew(home: &Home) {
         // Before midnight in China again.
         ("c", "2026-03-01T15:59:30Z", false),
         ("d", "2026-03-02T16:01:00Z", true),
+        // One that was far ahead for an hour takes nothing from the days between.
+        ("e", "2026-06-02T16:01:00Z", true),
+        ("f", "2026-03-03T16:01:00Z", true),
+        ("g", "2026-03-03T16:02:00Z", false),
+        ("h", "2026-06-02T17:01:00Z", false),
     ] {
         let ruling = admit(&book, &terms, id, now).await.unwrap();
         assert_eq!(matches!(ruling, Ruling::Admitted(_)), admitted, "{id}: {ruling:?}");

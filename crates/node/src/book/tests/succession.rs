@@ -5,6 +5,7 @@ use agreement::{Succession, acts::Heartbeat, succession::Old};
 use super::*;
 
 on_both! {
+    a_receipt_of_a_run_before_the_change_is_compared_after_it
     a_new_key_takes_the_place_at_once_and_after_every_restart
     what_is_no_succession_of_the_pinned_key_changes_nothing
     of_two_successors_one_is_accepted
@@ -68,7 +69,7 @@ async fn a_new_key_takes_the_place_at_once_and_after_every_restart(home: &Home) 
         assert_eq!(ruled, Ruling::Refused(Refusal::Key(shanghai.clone())));
     }
     let late = standing(&old_terms, ("shanghai", 1), Change::Suspension, 1);
-    assert!(matches!(book.keep(&late, 1).await.unwrap_err(), BookError::NotNow(_)));
+    assert!(matches!(book.keep(&late, 1).await.unwrap_err(), BookError::NotTaken(_)));
     let new_terms = terms_with(11);
     for act in consents_with(&new_terms, 11) {
         assert_eq!(book.keep(&act, 1).await.unwrap(), News::New);
@@ -163,7 +164,7 @@ async fn what_a_supervisor_held_stays_held_when_its_key_changes(home: &Home) {
     assert!(matches!(book.heard(&heartbeat(9), at(SPRING)).await.unwrap_err(), BookError::NotTaken(_)));
     book.heard(&heartbeat(19), at(SPRING)).await.unwrap();
     let by_the_old_key = standing(&terms, ("supervisor", 9), Change::Resumption, 8);
-    assert!(matches!(book.keep(&by_the_old_key, 1).await.unwrap_err(), BookError::NotNow(_)));
+    assert!(matches!(book.keep(&by_the_old_key, 1).await.unwrap_err(), BookError::NotTaken(_)));
     // After a restart, whether the configuration has the old key still or the new one.
     for seed in [9, 19] {
         let supervisors = [("supervisor".parse().unwrap(), key(seed).public())].into();
@@ -175,4 +176,21 @@ async fn what_a_supervisor_held_stays_held_when_its_key_changes(home: &Home) {
     // The new key lets it go on, whatever its number.
     book.keep(&standing(&terms, ("supervisor", 19), Change::Resumption, 1), 1).await.unwrap();
     assert_eq!(number_of(&admit(&book, &terms, "b", SPRING).await.unwrap()), 1);
+}
+
+async fn a_receipt_of_a_run_before_the_change_is_compared_after_it(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    let (digest, shanghai): (_, ParticipantId) = (terms.digest().unwrap(), "shanghai".parse().unwrap());
+    admit(&book, &terms, "a", SPRING).await.unwrap();
+    let said = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: "a".to_owned(), number: 1 };
+    let shown = sign(said, "shanghai", 1);
+    book.admit_use(&shown, ("a", &digest, &terms), &shanghai).await.unwrap().unwrap();
+    accept(&book, &succession("shanghai", 1, 11)).await.unwrap();
+    let (job, agreement) = (Some("a".to_owned()), Some(digest));
+    let end = Receipt { number: 1, agreement, job, ..Receipt::of(Event::Failed, at(SPRING)) };
+    // By the key that it took part with, and no other.
+    let by_the_new_key = book.compare(&sign(end.clone(), "shanghai", 11), at(SPRING)).await.unwrap_err();
+    assert!(matches!(by_the_new_key, BookError::NotTaken(_)), "{by_the_new_key}");
+    book.compare(&sign(end, "shanghai", 1), at(SPRING)).await.unwrap();
+    assert_eq!(book.peer_receipts_of("a").await.unwrap().len(), 1);
 }

@@ -124,7 +124,7 @@ impl AgreementService for Desk {
         request: Request<TellStatementsRequest>,
     ) -> Result<Response<TellStatementsResponse>, Status> {
         let caller = self.wanted(&request, Wish::Tell)?;
-        let TellStatementsRequest { statements, taken } = request.into_inner();
+        let TellStatementsRequest { statements, taken, later: not_yet } = request.into_inner();
         let (mut refusals, mut later) = (Vec::new(), Vec::new());
         for Envelope { statement } in statements {
             let digest = Digest::of(&[&statement]).to_string();
@@ -139,7 +139,9 @@ impl AgreementService for Desk {
                 Ok(()) => String::new(),
                 Err(error @ (BookError::NotTaken(_) | BookError::NotNow(_) | BookError::Statement(_))) => {
                     let refusal = printable(&error.to_string(), REFUSAL);
-                    tracing::warn!(caller = %caller.holder(), refusal, "a statement was not taken in");
+                    if !matches!(error, BookError::NotNow(_)) {
+                        tracing::warn!(caller = %caller.holder(), refusal, "a statement was not taken in");
+                    }
                     refusal
                 }
                 // Not the statement's fault: it is to be brought again.
@@ -151,6 +153,9 @@ impl AgreementService for Desk {
         if caller.person.is_none() {
             for digest in &taken {
                 self.0.book.taken(&caller.participant, digest).await.map_err(status)?;
+            }
+            for digest in &not_yet {
+                self.0.book.not_yet(&caller.participant, digest).await.map_err(status)?;
             }
             let bodies = self.0.book.waiting(&caller.participant, AT_A_TIME).await.map_err(status)?;
             waiting = bodies.into_iter().map(|(_, body)| Envelope { statement: body.into() }).collect();

@@ -1,4 +1,4 @@
-//! Jobs that wait for this participant's approvers: the question, who approved so far, the answer.
+//! What this participant's people approve: agreements, and jobs that wait for them: the question, who approved so far, the answer.
 
 use std::{fmt, str::FromStr};
 
@@ -113,6 +113,31 @@ impl Book {
         self.database.in_time(asked).await
     }
 
+    /// Notes that a person approved an agreement, and gives all who did so far.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub async fn approve_agreement(
+        &self,
+        digest: &Digest,
+        person: &str,
+        now: Moment,
+    ) -> Result<Vec<String>, BookError> {
+        let subject = format!("agreement:{digest}");
+        let mut transaction = self.database.begin().await?;
+        note_approval(&mut transaction, &subject, person, now).await?;
+        transaction.commit().await?;
+        self.approvers_of(subject).await
+    }
+
+    async fn approvers_of(&self, subject: String) -> Result<Vec<String>, BookError> {
+        let rows = query("SELECT person FROM approvals WHERE subject = $1 ORDER BY person")
+            .bind(subject)
+            .fetch_all(self.database.pool())
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("person")?)).collect()
+    }
+
     /// The open questions, oldest first.
     ///
     /// # Errors
@@ -123,12 +148,7 @@ impl Book {
             .await?;
         let mut all = rows.iter().map(Waiting::read).collect::<Result<Vec<_>, _>>()?;
         for waiting in &mut all {
-            let subject = waiting.subject();
-            let rows = query("SELECT person FROM approvals WHERE subject = $1 ORDER BY person")
-                .bind(subject)
-                .fetch_all(self.database.pool())
-                .await?;
-            waiting.approved_by = rows.iter().map(|row| row.try_get("person")).collect::<Result<_, _>>()?;
+            waiting.approved_by = self.approvers_of(waiting.subject()).await?;
         }
         Ok(all)
     }
@@ -147,8 +167,7 @@ impl Book {
         self.database.in_time(self.decide(asked, (person, Ok(needed)), now)).await
     }
 
-    /// Takes a person's no to one question about a job, with its reason: also where others have said yes, as long as the job has
-    /// not been admitted with that.
+    /// Takes a person's no to one question about a job, with its reason: as long as not enough others have said yes.
     ///
     /// # Errors
     /// As [`Self::approve_job`], and if there is no reason.
@@ -174,19 +193,15 @@ impl Book {
         let mut transaction = self.database.begin().await?;
         // Written first, so that two people who decide at once are one after the other.
         let row = query(
-            "UPDATE waiting SET reason = reason WHERE job = $1 AND question = $2 AND mark = $3 AND answer <> 'rejected' \
-             RETURNING *",
+            "UPDATE waiting SET reason = '' WHERE job = $1 AND question = $2 AND mark = $3 AND answer = '' RETURNING *",
         )
         .bind(job.to_owned())
         .bind(question.to_string())
         .bind(mark.to_owned())
         .fetch_optional(&mut *transaction)
         .await?;
-        let was_approved = row.as_ref().map(|row| row.try_get::<String, _>("answer")).transpose()?;
-        let is_asked = |was: &String| was.is_empty() || choice.is_err();
-        let (Some(row), Some(_)) = (row, was_approved.filter(is_asked)) else {
-            return Err(BookError::NotTaken("that is not asked about such a job here".to_owned()));
-        };
+        let not_asked = || BookError::NotTaken("that is not asked about such a job here".to_owned());
+        let row = row.ok_or_else(not_asked)?;
         let waiting = Waiting::read(&row)?;
         let answer = match &choice {
             Ok(needed) => {
@@ -275,7 +290,8 @@ pub(super) async fn forget(transaction: &mut Transaction, job: &str) -> Result<(
     forget_approvals(transaction, &asked).await
 }
 
-/// Forgets what is asked about a job that does not go on here, and was not answered.
+/// Forgets what is asked about a job that does not go on here and was never admitted. A no stays: it is the answer if the job comes
+/// again.
 pub(super) async fn forget_open(transaction: &mut Transaction, job: &str) -> Result<(), BookError> {
     let asked = query("DELETE FROM waiting WHERE job = $1 AND answer <> 'rejected' RETURNING *")
         .bind(job.to_owned())
