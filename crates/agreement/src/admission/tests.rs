@@ -1,3 +1,5 @@
+//! The rule, refusal by refusal.
+
 use super::*;
 use crate::{
     acts::Change,

@@ -1,3 +1,5 @@
+//! Chains that hold, and those that do not.
+
 use super::*;
 use crate::{
     contract::tests::key,

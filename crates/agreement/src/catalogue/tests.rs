@@ -1,3 +1,5 @@
+//! Entries and their names.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Terms that can be, and those that cannot.
+
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 

@@ -1,3 +1,5 @@
+//! States, in whatever order statements come.
+
 use proptest::prelude::*;
 
 use super::*;

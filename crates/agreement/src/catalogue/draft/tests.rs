@@ -1,3 +1,5 @@
+//! Entries as files have them.
+
 use proptest::prelude::*;
 
 use super::*;

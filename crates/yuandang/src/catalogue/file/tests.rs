@@ -1,3 +1,5 @@
+//! Files of entries.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,3 +1,5 @@
+//! Samples of datasets.
+
 use std::{fs, path::PathBuf};
 
 use agreement::{
