@@ -105,7 +105,7 @@ pub enum Refusal {
     },
     /// The job is not what was agreed.
     #[error("the job differs from the agreement in {0}")]
-    Job(&'static str),
+    Job(String),
     /// This version cannot run it.
     #[error("{0}")]
     NotBuilt(String),

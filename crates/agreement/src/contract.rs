@@ -3,6 +3,8 @@
 //! An agreement is named by its digest, SHA-256 over its canonical JSON (RFC 8785) behind a context. It is a value that
 //! never changes: other terms are another agreement.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -244,30 +246,32 @@ impl Agreement {
         })
     }
 
-    /// The first part of a job that is not as the agreement has it, by its name.
+    /// The first part of a job that is not as the agreement has it: its name, what the job says and what was agreed.
     #[must_use]
-    pub fn difference(&self, job: &JobSpec) -> Option<&'static str> {
-        let same = |one: fn(&JobParty) -> (&ParticipantId, Role)| {
-            self.parties.len() == job.parties.len()
-                && self.parties.iter().zip(&job.parties).all(|(ours, theirs)| one(&ours.of_job()) == one(theirs))
+    pub fn difference(&self, job: &JobSpec) -> Option<String> {
+        let agreed: Vec<JobParty> = self.parties.iter().map(Party::of_job).collect();
+        let roles = |parties: &[JobParty]| -> Vec<String> {
+            parties.iter().map(|party| format!("{} as {}", party.participant, party.role)).collect()
         };
-        let each = |alike: fn(&Party, &JobParty) -> bool| {
-            self.parties.iter().zip(&job.parties).all(|(ours, theirs)| alike(ours, theirs))
-        };
-        [
-            (same(|party| (&party.participant, party.role)), "its parties or their roles"),
-            (each(|ours, theirs| ours.dataset.name == theirs.dataset), "a dataset"),
-            (each(|ours, theirs| ours.key_columns == theirs.key_columns), "the key columns"),
-            (each(|ours, theirs| ours.label_columns == theirs.label_columns), "the label columns"),
-            (each(|ours, theirs| ours.padded_size == theirs.padded_size), "a padded size"),
-            (self.key_types == job.key_types, "the key types"),
-            (self.mode == job.mode, "the mode"),
-            (self.protocols.contains(&job.protocol), "the protocol"),
-            (self.lambda == job.error_budget.lambda, "the error budget"),
-            (self.listener == job.listener, "the listener"),
-        ]
-        .into_iter()
-        .find_map(|(alike, name)| (!alike).then_some(name))
+        parted("its parties or their roles", &roles(&job.parties), &roles(&agreed))
+            .or_else(|| {
+                agreed.iter().zip(&job.parties).find_map(|(ours, theirs)| {
+                    let of = |what: &str| format!("{what} of {}", ours.participant);
+                    parted(&of("the dataset"), &theirs.dataset, &ours.dataset)
+                        .or_else(|| parted(&of("the key columns"), &theirs.key_columns, &ours.key_columns))
+                        .or_else(|| parted(&of("the label columns"), &theirs.label_columns, &ours.label_columns))
+                        .or_else(|| parted(&of("the padded size"), &theirs.padded_size, &ours.padded_size))
+                })
+            })
+            .or_else(|| parted("the key types", &job.key_types, &self.key_types))
+            .or_else(|| parted("the mode", &job.mode.to_string(), &self.mode.to_string()))
+            .or_else(|| {
+                let agreed: Vec<String> = self.protocols.iter().map(Protocol::to_string).collect();
+                (!self.protocols.contains(&job.protocol))
+                    .then(|| told("the protocol", &job.protocol.to_string(), &agreed))
+            })
+            .or_else(|| parted("the error budget", &job.error_budget.lambda, &self.lambda))
+            .or_else(|| parted("the listener", &job.listener.as_str(), &self.listener.as_str()))
     }
 
     /// Whether this version can run jobs under it.
@@ -279,6 +283,18 @@ impl Agreement {
         let job = self.job(&self.name, protocol).map_err(|error| JobSpecError::Wrong(error.to_string()))?;
         job.validate()
     }
+}
+
+/// Longest text of one side of a difference, in bytes: a job's comes from a coordinator.
+const SIDE: usize = 200;
+
+fn parted<T: PartialEq + fmt::Debug>(what: &str, said: &T, agreed: &T) -> Option<String> {
+    (said != agreed).then(|| told(what, said, agreed))
+}
+
+fn told(what: &str, said: &impl fmt::Debug, agreed: &impl fmt::Debug) -> String {
+    let side = |value: &dyn fmt::Debug| printable(&format!("{value:?}"), SIDE);
+    format!("{what}: {} instead of {}", side(said), side(agreed))
 }
 
 impl Party {

@@ -136,7 +136,7 @@ async fn a_job_that_the_coordinator_alters_is_refused_with_a_receipt() {
         ("differs from the agreement in the key columns", |job| {
             job.parties[1].key_columns = vec!["category".to_owned()];
         }),
-        ("differs from the agreement in a padded size", |job| job.parties[1].padded_size = Some(1000)),
+        ("differs from the agreement in the padded size of anhui", |job| job.parties[1].padded_size = Some(1000)),
         ("differs from the agreement in the listener", |job| job.listener = "shanghai".parse().unwrap()),
     ];
     for (wanted, alter) in attacks {

@@ -183,24 +183,30 @@ fn a_job_under_it_has_all_that_it_says_and_differs_by_name() {
     assert_eq!(job.agreement_digest, Some(*agreement.digest().unwrap().as_bytes()));
     assert_eq!(agreement.difference(&job), None);
     let edits: [JobEdit; 12] = [
-        ("parties", |job| job.parties[0].participant = "jiangsu".parse().unwrap()),
+        ("parties or their roles: [\"jiangsu as", |job| job.parties[0].participant = "jiangsu".parse().unwrap()),
         ("parties", |job| job.parties.swap(0, 1)),
         ("parties", |job| drop(job.parties.pop())),
-        ("dataset", |job| job.parties[1].dataset = "payroll".into()),
-        ("key columns", |job| job.parties[1].key_columns = vec!["name".into()]),
-        ("label columns", |job| job.parties[1].label_columns.push("address".into())),
-        ("padded size", |job| job.parties[0].padded_size = Some(7)),
+        ("the dataset of anhui: \"payroll\" instead of \"hardship\"", |job| job.parties[1].dataset = "payroll".into()),
+        ("key columns of anhui: [\"name\"] instead of", |job| job.parties[1].key_columns = vec!["name".into()]),
+        ("label columns of anhui", |job| job.parties[1].label_columns.push("address".into())),
+        ("padded size of shanghai: Some(7) instead of None", |job| job.parties[0].padded_size = Some(7)),
         ("key types", |job| job.key_types = vec![KeyType::Raw]),
-        ("mode", |job| job.mode = Mode::Both),
-        ("protocol", |job| job.protocol = Protocol::VoleMalicious),
-        ("error budget", |job| job.error_budget.lambda = 30),
-        ("listener", |job| job.listener = "shanghai".parse().unwrap()),
+        ("mode: \"both\" instead of", |job| job.mode = Mode::Both),
+        ("protocol: \"vole-malicious\" instead of [", |job| job.protocol = Protocol::VoleMalicious),
+        ("error budget: 30 instead of 40", |job| job.error_budget.lambda = 30),
+        ("listener: \"shanghai\" instead of", |job| job.listener = "shanghai".parse().unwrap()),
     ];
     for (wanted, edit) in edits {
         let mut job = job.clone();
         edit(&mut job);
-        assert!(agreement.difference(&job).unwrap().contains(wanted), "{wanted}");
+        let said = agreement.difference(&job).unwrap();
+        assert!(said.contains(wanted), "{said}, and not {wanted}");
     }
+    // A coordinator's text is cut, and what would move a terminal's cursor is not in it.
+    let mut job = job.clone();
+    job.parties[1].dataset = format!("\u{1b}[2J{}", "x".repeat(10_000));
+    let said = agreement.difference(&job).unwrap();
+    assert!(said.len() < 500 && !said.contains('\u{1b}'), "{said}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Book {
                 return Ok(Ruling::Ended(earlier.outcome.clone()));
             }
             if earlier.signed_use.statement().agreement != *digest {
-                return Ok(Ruling::Refused(Refusal::Job("the agreement that it was admitted under")));
+                return Ok(Ruling::Refused(Refusal::Job("the agreement that it was admitted under".to_owned())));
             }
         }
         let rows = query(papers::ACTS).bind(name).fetch_all(&mut *transaction).await?;
