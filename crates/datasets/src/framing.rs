@@ -8,8 +8,10 @@
 use std::io::{ErrorKind, Read};
 
 use csv_core::ReadRecordResult;
-use memchr::{memchr_iter, memchr3};
+use memchr::memchr3;
 use records::Record;
+
+use crate::commas::Commas;
 
 /// Bytes that are held of the source; a plain row that does not fit is read as any other.
 const BUFFER: usize = 256 * 1024;
@@ -162,7 +164,7 @@ impl<R: Read> RecordReader<R> {
             return Err(FramingError::TooLong { line: self.begins });
         }
         // One comma more than there may be is enough to refuse it.
-        record.set_plain(raw, memchr_iter(b',', raw).take(limits.fields));
+        record.set_plain(raw, Commas::of(raw).take(limits.fields));
         if record.len() > limits.fields {
             return Err(FramingError::TooManyFields { line: self.begins });
         }

@@ -10,6 +10,7 @@ mod address;
 mod arrow_text;
 mod background;
 mod chosen;
+mod commas;
 mod csv_row;
 mod csv_sink;
 mod csv_source;

@@ -52,14 +52,12 @@ impl Bucket {
         Ok(())
     }
 
-    /// Takes what is in memory.
-    fn take_held(&mut self) -> Vec<u8> {
-        let (full, open) = (mem::take(&mut self.full), mem::take(&mut self.open));
+    /// Takes what is in memory, piece by piece.
+    fn take_held(&mut self) -> Vec<Vec<u8>> {
+        let (mut pieces, open) = (mem::take(&mut self.full), mem::take(&mut self.open));
         self.held = 0;
-        if full.is_empty() {
-            return open;
-        }
-        full.into_iter().chain([open]).collect::<Vec<_>>().concat()
+        pieces.push(open);
+        pieces
     }
 }
 
@@ -164,16 +162,20 @@ impl Buckets {
         Taken(bucket)
     }
 
-    /// All bytes of a bucket that was handed out.
+    /// All bytes of a bucket that was handed out. It is not on disk any more.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     pub(crate) fn fetch(&self, Taken(mut bucket): Taken) -> Result<Vec<u8>, RunError> {
         if bucket.blocks.is_empty() {
-            return Ok(bucket.take_held());
+            return Ok(match <[_; 1]>::try_from(bucket.take_held()) {
+                Ok([only]) => only,
+                Err(pieces) => pieces.concat(),
+            });
         }
         let mut bytes = Vec::new();
         bucket.read_into(&self.spill, &mut bytes)?;
+        bucket.blocks.iter().for_each(|block| self.spill.free(*block));
         Ok(bytes)
     }
 
@@ -181,18 +183,25 @@ impl Buckets {
     fn make_room(&mut self) -> Result<(), RunError> {
         while self.held > self.most {
             let Some(bucket) = self.buckets.iter_mut().max_by_key(|bucket| bucket.held) else { break };
-            let bytes = bucket.take_held();
-            self.held = self.held.saturating_sub(bytes.len());
-            if bytes.len() <= MOST_BLOCK {
-                bucket.blocks.push(self.spill.put(bytes)?);
-                continue;
+            self.held = self.held.saturating_sub(bucket.held);
+            let (mut pieces, mut bytes) = (Vec::new(), 0);
+            for piece in bucket.take_held().into_iter().flat_map(cut_up) {
+                if bytes + piece.len() > MOST_BLOCK {
+                    bucket.blocks.push(self.spill.put(mem::take(&mut pieces))?);
+                    bytes = 0;
+                }
+                bytes += piece.len();
+                pieces.push(piece);
             }
-            for piece in bytes.chunks(MOST_BLOCK) {
-                bucket.blocks.push(self.spill.put(piece.to_vec())?);
-            }
+            bucket.blocks.push(self.spill.put(pieces)?);
         }
         Ok(())
     }
+}
+
+/// A piece in parts that each fit into a block.
+fn cut_up(piece: Vec<u8>) -> Vec<Vec<u8>> {
+    if piece.len() <= MOST_BLOCK { vec![piece] } else { piece.chunks(MOST_BLOCK).map(<[u8]>::to_vec).collect() }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ struct Store {
 
 /// Where the next block goes.
 struct Appending {
-    queue: SyncSender<(Block, Vec<u8>)>,
+    queue: SyncSender<(Block, Vec<Vec<u8>>)>,
     blocks: u64,
     end: u64,
 }
@@ -79,13 +79,14 @@ impl Spill {
         Self { folder: folder.to_owned(), store: OnceLock::new(), making: Mutex::new(()) }
     }
 
-    /// Writes a block, of less than 2^31 bytes. Comes back before it is written, unless too many wait for that.
+    /// Writes a block of these pieces, less than 2^31 bytes in all. Comes back before it is written, unless too many wait for
+    /// that.
     ///
     /// # Errors
     /// [`RunError::Own`] if the disk did not take one before.
-    pub(crate) fn put(&self, bytes: Vec<u8>) -> Result<Block, RunError> {
+    pub(crate) fn put(&self, pieces: Vec<Vec<u8>>) -> Result<Block, RunError> {
         let store = self.store()?;
-        let length = bytes.len().saturating_add(AES_256_GCM.tag_len());
+        let length = pieces.iter().map(Vec::len).sum::<usize>().saturating_add(AES_256_GCM.tag_len());
         let length = u32::try_from(length).map_err(|_| self.failed(&ErrorKind::FileTooLarge.into()))?;
         let mut appending = store.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let block = Block { number: appending.blocks, offset: appending.end, length };
@@ -97,7 +98,7 @@ impl Spill {
         }
         written.pending += 1;
         drop(written);
-        let sent = appending.queue.send((block, bytes));
+        let sent = appending.queue.send((block, pieces));
         sent.map(|()| block).map_err(|_| self.failed(&io::Error::other("nobody writes them")))
     }
 
@@ -117,7 +118,15 @@ impl Spill {
         Ok(())
     }
 
-    /// Bytes on disk, or on their way to it.
+    /// Gives back the room of a block that nobody gets any more, where the system can: what is written next then takes the
+    /// same memory and, if it comes soon enough, the disk never sees this one.
+    pub(crate) fn free(&self, block: Block) {
+        if let Some(store) = self.store.get() {
+            free(&store.shared.file, block);
+        }
+    }
+
+    /// Bytes on disk, or on their way to it, those that were freed included.
     pub(crate) fn size(&self) -> u64 {
         self.store.get().map_or(0, |store| store.writer.lock().unwrap_or_else(PoisonError::into_inner).end)
     }
@@ -187,10 +196,16 @@ impl Shared {
     }
 
     /// Writes blocks until no more can come.
-    fn write_all(&self, blocks: &Receiver<(Block, Vec<u8>)>) {
+    fn write_all(&self, blocks: &Receiver<(Block, Vec<Vec<u8>>)>) {
         let _ended = Ended(self);
-        for (block, bytes) in blocks {
-            let outcome = self.write(block, bytes);
+        // Used again and again, since fresh memory costs as much as what is done with it.
+        let mut bytes = Vec::new();
+        for (block, pieces) in blocks {
+            bytes.clear();
+            for piece in pieces {
+                bytes.extend_from_slice(&piece);
+            }
+            let outcome = self.write(block, &mut bytes);
             let mut written = self.written();
             written.pending -= 1;
             // The first failure is the one that is told.
@@ -200,12 +215,24 @@ impl Shared {
         }
     }
 
-    fn write(&self, block: Block, mut bytes: Vec<u8>) -> io::Result<()> {
-        let sealed = self.key.seal_in_place_append_tag(nonce(block.number), Aad::empty(), &mut bytes);
+    fn write(&self, block: Block, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let sealed = self.key.seal_in_place_append_tag(nonce(block.number), Aad::empty(), bytes);
         sealed.map_err(|_| io::Error::other("a block could not be sealed"))?;
-        self.file.write_all_at(&bytes, block.offset)
+        self.file.write_all_at(bytes, block.offset)
     }
 }
+
+#[cfg(target_os = "linux")]
+fn free(file: &File, block: Block) {
+    use nix::fcntl::{FallocateFlags, fallocate};
+    let Ok(offset) = block.offset.try_into() else { return };
+    let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    // A file system that makes no holes keeps the block until the file goes.
+    let _ = fallocate(file, hole, offset, block.length.into());
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free(_: &File, _: Block) {}
 
 /// Numbers are not used twice under one key.
 fn nonce(number: u64) -> Nonce {
@@ -227,7 +254,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spill = Spill::new(folder.path());
         assert_eq!(spill.size(), 0);
-        let blocks: Vec<_> = (0..20u8).map(|n| spill.put(vec![n; usize::from(n) * 1000]).unwrap()).collect();
+        let blocks: Vec<_> = (0..20u8).map(|n| spill.put(vec![vec![n; usize::from(n) * 1000]]).unwrap()).collect();
         for (n, block) in (0..20u8).zip(&blocks).rev() {
             let mut bytes = vec![7; 3];
             spill.get(*block, &mut bytes).unwrap();
@@ -238,11 +265,30 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_is_freed_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spill = Spill::new(folder.path());
+        let blocks: Vec<_> = (0..9u8).map(|n| spill.put(vec![vec![n; 100_000]]).unwrap()).collect();
+        // What waits to be written is written before it is read; a block is read before it is freed.
+        blocks.iter().for_each(|block| spill.get(*block, &mut Vec::new()).unwrap());
+        blocks.iter().skip(1).step_by(2).for_each(|block| spill.free(*block));
+        for (n, block) in (0..9u8).zip(&blocks) {
+            let mut bytes = Vec::new();
+            let got = spill.get(*block, &mut bytes);
+            match n % 2 {
+                0 => assert_eq!(bytes, vec![n; 100_000]),
+                _ if cfg!(target_os = "linux") => assert!(got.is_err(), "it is there as before"),
+                _ => (),
+            }
+        }
+    }
+
+    #[test]
     fn what_is_on_disk_is_sealed_and_a_changed_byte_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let spill = Spill::new(folder.path());
         let secret = b"31019919850101001X".repeat(100);
-        let block = spill.put(secret.clone()).unwrap();
+        let block = spill.put(vec![secret.clone()]).unwrap();
         spill.get(block, &mut Vec::new()).unwrap();
         let file = &spill.store.get().unwrap().shared.file;
         let mut bytes = vec![0; block.length as usize];
@@ -256,17 +302,17 @@ mod tests {
     fn a_block_that_was_not_written_is_told_to_whoever_comes_next() {
         let folder = tempfile::tempdir().unwrap();
         let mut spill = Spill::new(folder.path());
-        let block = spill.put(vec![1; 100]).unwrap();
+        let block = spill.put(vec![vec![1; 100]]).unwrap();
         // A file that cannot be written, as on a full disk.
         let store = spill.store.get_mut().unwrap();
         store.shared.written().failure = Some(ErrorKind::StorageFull.into());
         assert!(spill.get(block, &mut Vec::new()).unwrap_err().to_string().contains("full"));
-        assert!(spill.put(vec![1; 100]).unwrap_err().to_string().contains("full"));
+        assert!(spill.put(vec![vec![1; 100]]).unwrap_err().to_string().contains("full"));
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_named() {
-        let error = Spill::new(Path::new("/nowhere/at/all")).put(vec![1]).unwrap_err().to_string();
+        let error = Spill::new(Path::new("/nowhere/at/all")).put(vec![vec![1]]).unwrap_err().to_string();
         assert!(error.contains("/nowhere/at/all"), "{error}");
     }
 

@@ -115,10 +115,10 @@ const REFUSALS: &[Row] = &[
     ("differs from the agreement in its parties or their roles", |w| w.job.parties.swap(0, 1)),
     ("differs from the agreement in the dataset of anhui", |w| w.job.parties[1].dataset = "payroll".into()),
     ("differs from the agreement in the key columns of shanghai", |w| {
-        w.job.parties[0].key_columns = vec!["name".into()]
+        w.job.parties[0].key_columns = vec!["name".into()];
     }),
     ("differs from the agreement in the label columns of anhui", |w| {
-        w.job.parties[1].label_columns = vec!["address".into()]
+        w.job.parties[1].label_columns = vec!["address".into()];
     }),
     ("differs from the agreement in the padded size of anhui", |w| w.job.parties[1].padded_size = Some(7)),
     ("differs from the agreement in the key types", |w| w.job.key_types = vec![crate::KeyType::Raw]),

@@ -14,6 +14,9 @@ use crate::{
     spill::Spill,
 };
 
+/// Bytes that are given to a bin as they are; fewer are copied, so that it does not come to have thousands of pieces.
+const WORTH_GIVING: usize = 16 << 10;
+
 /// A prepared set, as the pass over its source left it.
 pub(crate) enum Set {
     /// Keys without rows, distinct and ascending.
@@ -101,8 +104,8 @@ fn cut_entries(
 /// Puts what some parts brought for each bin.
 fn put_all(bins: &mut Buckets, dealt: Vec<Vec<Vec<u8>>>) -> Result<(), RunError> {
     for bytes_of_bins in dealt {
-        for (bin, bytes) in bytes_of_bins.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
-            bins.put(bin, bytes)?;
+        for (bin, bytes) in bytes_of_bins.into_iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
+            if bytes.len() < WORTH_GIVING { bins.put(bin, &bytes)? } else { bins.give(bin, bytes)? }
         }
     }
     Ok(())

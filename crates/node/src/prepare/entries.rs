@@ -20,9 +20,9 @@ pub(crate) const WITH_ROW: usize = KEY + ROW;
 /// Bytes of an entry with a label list, but for the list.
 pub(crate) const WITHOUT_LABEL: usize = KEY + 2;
 
-/// Entries stand by their first two bytes before they are sorted, where there are more than so many.
-const SHARES: usize = 1 << 16;
-const WORTH_SHARING: usize = 1 << 14;
+/// How many entries with neighbouring keys are sorted at a time, about, and the most such shares.
+const SHARE: usize = 128;
+const MOST_SHARES: usize = 1 << 12;
 
 /// What stands beside a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) enum Beside {
 }
 
 /// A key, and where in the source or among the bytes the rest is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     key: [u64; 2],
     /// The number of the row, or where the label's length stands.
@@ -55,12 +55,6 @@ impl Entry {
     /// The key, as records have it.
     pub(crate) fn key(&self) -> CanonicalKey {
         CanonicalKey(*self.item().as_bytes())
-    }
-
-    /// Its first two bytes.
-    fn share(&self) -> usize {
-        let [high, _] = self.key;
-        usize::from((high >> 48) as u16)
     }
 
     /// Whether both have the same key.
@@ -116,50 +110,87 @@ pub(crate) fn sorted(bytes: &[u8], beside: Beside) -> Result<Vec<Entry>, RunErro
 /// # Errors
 /// As [`sorted`].
 pub(crate) fn sort_into(bytes: &[u8], beside: Beside, entries: &mut Vec<Entry>) -> Result<(), RunError> {
-    entries.clear();
-    match beside {
-        Beside::Row => rows(bytes, entries),
-        Beside::Label => labels(bytes, entries),
+    let order = Order::of(bytes, beside).ok_or_else(cut_off)?;
+    if order.is_sorted {
+        // As they are after the first time.
+        entries.clear();
+        return each(bytes, beside, |entry| entries.push(entry)).ok_or_else(cut_off);
     }
-    .ok_or_else(|| RunError::Own("a fault in this program: an entry is cut off".to_owned()))?;
-    // Where they are sorted already, as after the first time, this takes a pass.
-    if entries.is_sorted() {
-        return Ok(());
-    }
-    // Keys are evenly spread: once they stand by their first two bytes, each share fits into a cache.
-    if entries.len() <= WORTH_SHARING {
-        entries.sort_unstable();
-        return Ok(());
-    }
-    by_share(entries);
-    entries.chunk_by_mut(|one, other| one.share() == other.share()).for_each(<[Entry]>::sort_unstable);
+    // All of them are written over.
+    entries.resize(order.count, Entry::default());
+    let shares = Shares::of(&order);
+    shares.place(bytes, beside, entries).ok_or_else(cut_off)?;
+    entries
+        .chunk_by_mut(|one, other| shares.of_entry(one) == shares.of_entry(other))
+        .for_each(<[Entry]>::sort_unstable);
     Ok(())
 }
 
-/// Brings entries into the order of their shares: each is swapped to where the next one of its share belongs (an
-/// American flag sort).
-fn by_share(entries: &mut [Entry]) {
-    let mut next = vec![0_usize; SHARES];
-    for entry in entries.iter() {
-        if let Some(count) = next.get_mut(entry.share()) {
-            *count += 1;
-        }
+/// What is known of entries before they are sorted.
+struct Order {
+    count: usize,
+    is_sorted: bool,
+    /// The least and the greatest first half of a key.
+    least: u64,
+    greatest: u64,
+}
+
+impl Order {
+    fn of(bytes: &[u8], beside: Beside) -> Option<Self> {
+        let mut order = Self { count: 0, is_sorted: true, least: u64::MAX, greatest: 0 };
+        let mut last = Entry::default();
+        each(bytes, beside, |entry| {
+            let [high, _] = entry.key;
+            order.count += 1;
+            order.is_sorted &= last <= entry;
+            (order.least, order.greatest) = (order.least.min(high), order.greatest.max(high));
+            last = entry;
+        })?;
+        Some(order)
     }
-    let mut end = 0;
-    let mut ends = Vec::with_capacity(SHARES);
-    for count in &mut next {
-        let first = end;
-        end += *count;
-        ends.push(end);
-        *count = first;
+}
+
+/// Entries whose keys begin alike. Keys are evenly spread, so that each share fits into a processor's nearest cache; where they
+/// are not, sorting takes longer.
+struct Shares {
+    least: u64,
+    shift: u32,
+    count: usize,
+}
+
+impl Shares {
+    fn of(order: &Order) -> Self {
+        let count = (order.count / SHARE).clamp(1, MOST_SHARES);
+        let span = (order.greatest - order.least.min(order.greatest)) / count as u64;
+        // The least power of two by which the span comes to no more shares than that.
+        let shift = (u64::BITS - span.leading_zeros()).min(u64::BITS - 1);
+        Self { least: order.least, shift, count }
     }
-    for (share, end) in ends.into_iter().enumerate() {
-        while let Some(at) = next.get(share).copied().filter(|at| *at < end) {
-            let belongs = entries.get(at).map_or(share, Entry::share);
-            let Some(place) = next.get_mut(belongs) else { break };
-            entries.swap(at, *place);
-            *place += 1;
+
+    fn of_entry(&self, entry: &Entry) -> usize {
+        let [high, _] = entry.key;
+        usize::try_from((high - self.least.min(high)) >> self.shift).unwrap_or(usize::MAX).min(self.count - 1)
+    }
+
+    /// Writes the entries in `bytes` into as many `entries`, share by share.
+    fn place(&self, bytes: &[u8], beside: Beside, entries: &mut [Entry]) -> Option<()> {
+        let mut next = vec![0_usize; self.count];
+        each(bytes, beside, |entry| {
+            if let Some(count) = next.get_mut(self.of_entry(&entry)) {
+                *count += 1;
+            }
+        })?;
+        let mut end = 0;
+        for count in &mut next {
+            (*count, end) = (end, end + *count);
         }
+        each(bytes, beside, |entry| {
+            let Some(next) = next.get_mut(self.of_entry(&entry)) else { return };
+            if let Some(place) = entries.get_mut(*next) {
+                *place = entry;
+            }
+            *next += 1;
+        })
     }
 }
 
@@ -168,35 +199,34 @@ fn by_share(entries: &mut [Entry]) {
 /// # Errors
 /// As [`sorted`].
 pub(crate) fn keys_of(bytes: &[u8], beside: Beside, keys: &mut Vec<CanonicalKey>) -> Result<(), RunError> {
-    let cut_off = || RunError::Own("a fault in this program: an entry is cut off".to_owned());
+    each(bytes, beside, |entry| keys.push(entry.key())).ok_or_else(cut_off)
+}
+
+fn cut_off() -> RunError {
+    RunError::Own("a fault in this program: an entry is cut off".to_owned())
+}
+
+/// Calls `take` with each entry in `bytes`; nothing if they are not entries.
+fn each(bytes: &[u8], beside: Beside, take: impl FnMut(Entry)) -> Option<()> {
     match beside {
-        Beside::Row => {
-            let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
-            keys.extend(entries.iter().filter_map(|entry| entry.first_chunk()).map(|key| CanonicalKey(*key)));
-            rest.is_empty().then_some(()).ok_or_else(cut_off)
-        }
-        Beside::Label => {
-            let mut entries = Vec::new();
-            labels(bytes, &mut entries).ok_or_else(cut_off)?;
-            keys.extend(entries.iter().map(Entry::key));
-            Ok(())
-        }
+        Beside::Row => rows(bytes, take),
+        Beside::Label => labels(bytes, take),
     }
 }
 
-fn rows(bytes: &[u8], out: &mut Vec<Entry>) -> Option<()> {
+fn rows(bytes: &[u8], take: impl FnMut(Entry)) -> Option<()> {
     let (entries, rest) = bytes.as_chunks::<WITH_ROW>();
     let entry = |entry: &[u8; WITH_ROW]| {
         let (words, number) = entry.as_chunks::<8>();
-        let [high, low] = words else { return Entry { key: [0; 2], rest: 0 } };
+        let [high, low] = words else { return Entry::default() };
         let mut row = [0; 8];
         row.iter_mut().zip(number).for_each(|(to, byte)| *to = *byte);
         Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: u64::from_le_bytes(row) }
     };
-    rest.is_empty().then(|| out.extend(entries.iter().map(entry)))
+    rest.is_empty().then(|| entries.iter().map(entry).for_each(take))
 }
 
-fn labels(bytes: &[u8], entries: &mut Vec<Entry>) -> Option<()> {
+fn labels(bytes: &[u8], mut take: impl FnMut(Entry)) -> Option<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let at = bytes.len() - rest.len() + KEY;
@@ -205,7 +235,7 @@ fn labels(bytes: &[u8], entries: &mut Vec<Entry>) -> Option<()> {
         let low = low.first_chunk::<8>()?;
         let (length, after) = after.split_first_chunk::<2>()?;
         rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
-        entries.push(Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: at as u64 });
+        take(Entry { key: [u64::from_be_bytes(*high), u64::from_be_bytes(*low)], rest: at as u64 });
     }
     Some(())
 }
@@ -240,7 +270,7 @@ mod tests {
 
     #[test]
     fn many_entries_come_sorted_whatever_their_keys_are() {
-        let many = 3 * WORTH_SHARING as u64;
+        let many = 400 * SHARE as u64;
         let key = |kind: u64, number: u64| match kind {
             // Of one part, of all parts, all alike, and in their order or against it.
             0 => (7 << 56) | (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 8),
