@@ -2,7 +2,7 @@
 //!
 //! | What is known | What happens |
 //! |---|---|
-//! | declared UTF-8, or GB 18030 | a record that is not in it is refused with its line; the fields of GB 18030 are given as UTF-8 |
+//! | declared UTF-8, or GB 18030 | a record that is not in it is refused with its line; the fields of GB 18030 are given as UTF-8. Much of UTF-8 can be read as GB 18030, as other characters: where [`ALIKE`] records that are not ASCII come one after the other in UTF-8, the last is refused |
 //! | a byte-order mark, or a beginning (256 KiB) that is UTF-8 and more than ASCII | as if UTF-8 had been declared |
 //! | nothing else | bytes as they are, unless somebody [requires](Text::require) text: then a record that is not UTF-8 is refused, with a hint if the file looks like GB 18030 |
 //!
@@ -14,6 +14,10 @@ use records::{Encoding, Record};
 /// What an operator is told to write behind the address.
 const HINT: &str = "it looks like GB 18030; add ?encoding=gb18030 to the address";
 
+/// Records one after the other, of different text, that are Chinese in UTF-8 and were declared to be GB 18030. One may be
+/// so by chance: of names of three characters it is one in 10^5, about.
+const ALIKE: u8 = 3;
+
 /// The encoding of a source, and what its beginning said of it.
 pub(crate) struct Text {
     encoding: Encoding,
@@ -21,6 +25,15 @@ pub(crate) struct Text {
     required: bool,
     likely_gb18030: bool,
     decoded: Record,
+    /// The last records that are UTF-8 and were declared to be something else.
+    alike: Alike,
+}
+
+#[derive(Default)]
+struct Alike {
+    records: u8,
+    /// What is not ASCII in the last of them.
+    last: Vec<u8>,
 }
 
 impl Text {
@@ -32,7 +45,7 @@ impl Text {
             other => other,
         };
         let likely_gb18030 = !utf_8 && is_gb18030_beginning(beginning);
-        Self { encoding, required: false, likely_gb18030, decoded: Record::default() }
+        Self { encoding, required: false, likely_gb18030, decoded: Record::default(), alike: Alike::default() }
     }
 
     pub(crate) fn encoding(&self) -> Encoding {
@@ -77,8 +90,34 @@ impl Text {
             };
             self.decoded.push_field(text.as_bytes());
         }
+        if self.alike.takes(record.raw()) {
+            return Err(
+                "the row and those before it are UTF-8, and GB 18030 was declared; the file mixes encodings, or all \
+                        of it is UTF-8"
+                    .to_owned(),
+            );
+        }
         std::mem::swap(record, &mut self.decoded);
         Ok(())
+    }
+}
+
+impl Alike {
+    /// Whether `raw`, which is not ASCII, is the last of too many in UTF-8.
+    fn takes(&mut self, raw: &[u8]) -> bool {
+        // Characters of two bytes are found by chance far more often.
+        let is_chinese = std::str::from_utf8(raw).is_ok_and(|text| text.chars().any(|c| c.len_utf8() == 3));
+        if !is_chinese {
+            self.records = 0;
+            return false;
+        }
+        let text: Vec<u8> = raw.iter().copied().filter(|byte| !byte.is_ascii()).collect();
+        // The same name a hundred times is one chance.
+        if self.records == 0 || text != self.last {
+            self.records += 1;
+            self.last = text;
+        }
+        self.records >= ALIKE
     }
 }
 
@@ -125,6 +164,27 @@ mod tests {
         assert_eq!(check(&mut text, b"\x95\x32\x82\x36").unwrap(), "𠀀".as_bytes());
         assert!(check(&mut text, b"\xff\xff").unwrap_err().contains("mixes encodings"));
         assert_eq!(check(&mut text, b"7").unwrap(), b"7");
+    }
+
+    #[test]
+    fn utf_8_that_was_declared_to_be_gb_18030_is_not_read_as_other_characters() {
+        let mut text = Text::of(Encoding::Gb18030, false, GBK);
+        // Two characters of UTF-8 are three of GB 18030.
+        let wrong = check(&mut text, "张三".as_bytes()).unwrap();
+        assert_eq!(wrong, "寮犱笁".as_bytes());
+        // One that is GB 18030 is in between, and one that is ASCII; then the same again and again.
+        check(&mut text, GBK).unwrap();
+        for _ in 0..9 {
+            check(&mut text, "1,张三".as_bytes()).unwrap();
+        }
+        check(&mut text, b"7").unwrap();
+        check(&mut text, "2,李四".as_bytes()).unwrap();
+        assert!(check(&mut text, "3,王五".as_bytes()).unwrap_err().contains("mixes encodings"));
+        // 联通, the best known of what is GBK and by chance UTF-8.
+        let mut text = Text::of(Encoding::Gb18030, false, GBK);
+        for number in 0..9 {
+            check(&mut text, &[b"\xc1\xaa\xcd\xa8".as_slice(), &[b'0' + number]].concat()).unwrap();
+        }
     }
 
     #[test]

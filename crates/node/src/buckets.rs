@@ -21,6 +21,8 @@ pub(crate) struct Buckets {
     /// Bytes in memory, and how many there may be.
     held: usize,
     most: usize,
+    /// Bytes of a block, at the most.
+    block: usize,
     spill: Spill,
 }
 
@@ -64,7 +66,7 @@ impl Bucket {
 impl Buckets {
     /// `count` empty ones, which hold `most` bytes in memory.
     pub(crate) fn new(count: usize, most: usize, spill: Spill) -> Self {
-        Self { buckets: (0..count).map(|_| Bucket::default()).collect(), held: 0, most, spill }
+        Self { buckets: (0..count).map(|_| Bucket::default()).collect(), held: 0, most, block: MOST_BLOCK, spill }
     }
 
     /// Puts bytes into a bucket.
@@ -185,8 +187,8 @@ impl Buckets {
             let Some(bucket) = self.buckets.iter_mut().max_by_key(|bucket| bucket.held) else { break };
             self.held = self.held.saturating_sub(bucket.held);
             let (mut pieces, mut bytes) = (Vec::new(), 0);
-            for piece in bucket.take_held().into_iter().flat_map(cut_up) {
-                if bytes + piece.len() > MOST_BLOCK {
+            for piece in bucket.take_held().into_iter().flat_map(|piece| cut_up(piece, self.block)) {
+                if bytes + piece.len() > self.block {
                     bucket.blocks.push(self.spill.put(mem::take(&mut pieces))?);
                     bytes = 0;
                 }
@@ -199,9 +201,9 @@ impl Buckets {
     }
 }
 
-/// A piece in parts that each fit into a block.
-fn cut_up(piece: Vec<u8>) -> Vec<Vec<u8>> {
-    if piece.len() <= MOST_BLOCK { vec![piece] } else { piece.chunks(MOST_BLOCK).map(<[u8]>::to_vec).collect() }
+/// A piece in parts of so many bytes at the most.
+fn cut_up(piece: Vec<u8>, most: usize) -> Vec<Vec<u8>> {
+    if piece.len() <= most { vec![piece] } else { piece.chunks(most).map(<[u8]>::to_vec).collect() }
 }
 
 #[cfg(test)]
@@ -230,8 +232,9 @@ mod tests {
         fn buckets_give_what_was_put_in_order(
             puts in prop::collection::vec((0usize..5, prop::collection::vec(any::<u8>(), 0..50)), 0..200),
             most in prop_oneof![Just(0usize), 1usize..2000],
+            block in 1usize..100,
         ) {
-            let mut buckets = buckets(5, most);
+            let mut buckets = Buckets { block, ..buckets(5, most) };
             let mut expected = vec![Vec::<u8>::new(); 5];
             for (index, bytes) in puts {
                 expected[index].extend(&bytes);

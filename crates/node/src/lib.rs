@@ -32,6 +32,8 @@ pub mod error;
 mod exchange;
 mod findings;
 pub mod forecast;
+#[cfg(test)]
+mod full_disk_tests;
 pub mod gate;
 pub mod guard;
 mod guarding;

@@ -187,7 +187,7 @@ static MOTO: Mutex<()> = Mutex::new(());
 fn moto() -> Option<(Moto, String)> {
     let there = Command::new("python3").args(["-c", "import moto.server"]).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: python3 has no moto.server, so nothing was tested against an S3 server");
+        throwaway::skipped("python3 has no moto.server, so nothing was tested against an S3 server");
         return None;
     }
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

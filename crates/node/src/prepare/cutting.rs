@@ -105,7 +105,9 @@ fn cut_entries(
 fn put_all(bins: &mut Buckets, dealt: Vec<Vec<Vec<u8>>>) -> Result<(), RunError> {
     for bytes_of_bins in dealt {
         for (bin, bytes) in bytes_of_bins.into_iter().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
-            if bytes.len() < WORTH_GIVING { bins.put(bin, &bytes)? } else { bins.give(bin, bytes)? }
+            // What is mostly empty would take more memory than is counted.
+            let is_full = bytes.capacity() - bytes.len() <= bytes.len() / 8;
+            if is_full && bytes.len() >= WORTH_GIVING { bins.give(bin, bytes)? } else { bins.put(bin, &bytes)? }
         }
     }
     Ok(())

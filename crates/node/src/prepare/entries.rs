@@ -114,6 +114,7 @@ pub(crate) fn sort_into(bytes: &[u8], beside: Beside, entries: &mut Vec<Entry>) 
     if order.is_sorted {
         // As they are after the first time.
         entries.clear();
+        entries.reserve_exact(order.count);
         return each(bytes, beside, |entry| entries.push(entry)).ok_or_else(cut_off);
     }
     // All of them are written over.
@@ -291,6 +292,25 @@ mod tests {
             let rows: std::collections::BTreeSet<u64> = found.iter().map(|entry| entry.rest).collect();
             assert_eq!(rows.len() as u64, many, "kind {kind}");
         }
+    }
+
+    #[test]
+    fn many_labels_come_sorted_and_of_one_key_in_their_order() {
+        // Each key four times, in hundreds of shares.
+        let keys = 200 * SHARE as u64;
+        let (mut bytes, mut expected) = (Vec::new(), Vec::new());
+        for turn in 0..4_u64 {
+            for number in 0..keys {
+                let key = u128::from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) * 0xdead_beef_0000_0001;
+                let label = (turn * keys + number).to_le_bytes();
+                push_label(&mut bytes, &CanonicalKey(key.to_be_bytes()), &label);
+                expected.push((key, label));
+            }
+        }
+        expected.sort_by_key(|(key, _)| *key);
+        let found = sorted(&bytes, Beside::Label).unwrap();
+        let found = found.iter().map(|entry| (u128::from_be_bytes(entry.key().0), label(entry, &bytes)));
+        assert!(found.eq(expected.iter().map(|(key, label)| (*key, &label[..]))));
     }
 
     proptest! {

@@ -7,7 +7,7 @@
 //!   test, without systemd's confinement;
 //! - each PostgreSQL is the test's own and lets its users in without asking the system who they are.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod machine;
 mod page;
@@ -18,7 +18,7 @@ use std::{fs, process::Command, sync::Arc};
 
 use machine::Machine;
 use support::site::{free_port, names};
-use throwaway::Postgres;
+use throwaway::{Postgres, skipped};
 
 const NAMES: [&str; 3] = ["coordinator", "shanghai", "anhui"];
 /// The service of a node.
@@ -45,7 +45,7 @@ impl Site {
     fn new() -> Option<Self> {
         let servers = [Postgres::shared()?, Arc::new(Postgres::durable()?)];
         if ["psql", "pg_dump"].iter().any(|program| Command::new(program).arg("--version").output().is_err()) {
-            eprintln!("SKIPPED: psql or pg_dump is not on the path, so the page's commands were not run");
+            skipped("psql or pg_dump is not on the path, so the page's commands were not run");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -163,7 +163,7 @@ fn unit_is_well_formed(machine: &Machine) {
     let name = format!("yuandang-{}.service", role(&machine.name));
     let unit = machine.path(&format!("etc/systemd/system/{name}"));
     let Ok(output) = Command::new("systemd-analyze").arg("verify").arg(unit).output() else {
-        eprintln!("SKIPPED: systemd-analyze is not on the path, so {name} was not verified");
+        skipped(&format!("systemd-analyze is not on the path, so {name} was not verified"));
         return;
     };
     let said = String::from_utf8_lossy(&output.stderr);
