@@ -17,6 +17,7 @@ pub mod demo;
 pub mod desk;
 pub mod failure;
 pub mod generate;
+mod heap;
 pub mod identity;
 pub mod job;
 pub mod logs;

@@ -11,7 +11,7 @@ use tracing::{info, level_filters::LevelFilter};
 
 use crate::{
     failure::{Failure, Status},
-    logs, stop,
+    heap, logs, stop,
 };
 
 /// Arguments of both.
@@ -44,6 +44,7 @@ impl Arguments {
     /// # Errors
     /// [`Failure`] if its configuration is wrong, its address is taken, or it cannot go on.
     pub fn node(self) -> Result<(), Failure> {
+        heap::as_a_node();
         logs::to_standard_error(LevelFilter::INFO);
         let path = self.path()?;
         // Datasets stand where the configuration does, if it does not say otherwise.

@@ -12,6 +12,7 @@ use tokio::{
 use super::messages::{Consented, Event, Met, Order, PartyReport};
 use crate::{
     failure::{Failure, Status},
+    heap,
     progress::Progress,
 };
 
@@ -25,15 +26,6 @@ pub(super) enum Note {
     /// It has done its part, or could not.
     Ended(Result<PartyReport, Failure>),
 }
-
-/// How a party's process asks for memory, where the C library is glibc: in pages of 2 MiB, in one heap, and
-/// without giving back what it will soon want again. A fifth of its time would go into first touches otherwise.
-/// What the user set stays.
-const MEMORY: (&str, &str) = (
-    "GLIBC_TUNABLES",
-    "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=33554432:\
-     glibc.malloc.trim_threshold=4294967296",
-);
 
 /// A party's process.
 pub(super) struct PartyProcess {
@@ -49,10 +41,9 @@ impl PartyProcess {
             Failure::other(format_args!("the {}'s process cannot be started: {cause}", order.role))
         };
         let program = std::env::current_exe().map_err(|cause| cannot(&cause))?;
-        let (name, own) = MEMORY;
         let mut child = Command::new(program)
             .arg("party")
-            .env(name, std::env::var_os(name).unwrap_or_else(|| own.into()))
+            .env(heap::VARIABLE, std::env::var_os(heap::VARIABLE).unwrap_or_else(|| heap::OF_A_RUN.into()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
