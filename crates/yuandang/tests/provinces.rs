@@ -48,7 +48,7 @@ fn two_nodes_match_all_residents_of_two_provinces() {
         fs::rename(format!("{lists}/{from}.csv"), site.path(&format!("{name}/{list}.csv"))).unwrap();
         fs::create_dir(site.path(&format!("{name}/temp"))).unwrap();
     }
-    site.configure("[space]\nmemory_mib = 512\nfolder = \"temp\"\n");
+    site.configure("[space]\nmemory_mib = 384\nfolder = \"temp\"\n");
     let _coordinator = site.start("coordinator");
     let nodes = ["shanghai", "anhui"].map(|name| (name, site.start(name)));
     let file = site.job(&[
