@@ -11,7 +11,7 @@ pub(crate) const OF_A_RUN: &str = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max
                                    glibc.malloc.trim_threshold=4294967296";
 
 /// For a node, which stays: in one heap, since of one for each thread none gives to another what it does not need, which is a
-/// third of the memory of a large run; what is free at its end is given back.
+/// fifth of the memory of a large run; what is free at its end is given back.
 const OF_A_NODE: &str = "glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=33554432:\
                          glibc.malloc.trim_threshold=268435456";
 
