@@ -85,7 +85,9 @@ async fn only_the_operator_accepts_and_then_the_old_key_is_let_in_no_more() {
     // Under an agreement that names the old key nothing begins any more.
     let (state, shown) = world.run("shanghai", &job()).await.unwrap();
     assert_ne!(state, JobState::Succeeded);
-    assert!(shown.cause.contains("another identity key for shanghai"), "{}", shown.cause);
+    // Anhui's node refuses the job and, if Shanghai's is quicker, the connection for it.
+    let refusals = ["another identity key for shanghai", "shanghai: the listener refuses the connection"];
+    assert!(refusals.iter().any(|refusal| shown.cause.contains(refusal)), "{}", shown.cause);
     world.stop().await.unwrap();
 }
 
