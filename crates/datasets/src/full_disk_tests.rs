@@ -1,18 +1,16 @@
 //! A result that does not fit: the error says so, and nothing is left.
-//!
-//! A disk is full in a process of its own, whose files may not grow beyond a limit.
 
-use std::{env, fs, process::Command};
+use std::fs;
 
 use records::{Datasets, Record, SinkHeader};
 
 use crate::Files;
 
-const FOLDER: &str = "YUANDANG_TEST_FULL_DISK";
-
 #[test]
 fn a_result_that_does_not_fit_leaves_nothing() {
-    let Some(folder) = env::var_os(FOLDER) else { return within_limits() };
+    let Some(folder) = throwaway::full_disk("full_disk_tests::a_result_that_does_not_fit_leaves_nothing") else {
+        return;
+    };
     let mut record = Record::default();
     record.set_plain(&[b'x'; 1000], std::iter::empty());
     for name in ["out.csv", "out.parquet"] {
@@ -29,15 +27,5 @@ fn a_result_that_does_not_fit_leaves_nothing() {
         assert!(error.contains(name) && error.contains("File too large"), "{error}");
     }
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "something was left");
-    println!("held");
-}
-
-/// Runs this test again where no file gets larger than a few megabytes.
-fn within_limits() {
-    let folder = tempfile::tempdir().unwrap();
-    let limits = "trap '' XFSZ; ulimit -f 4000; exec \"$0\" --exact full_disk_tests::a_result_that_does_not_fit_leaves_nothing --nocapture";
-    let this = env::current_exe().unwrap();
-    let output = Command::new("sh").args(["-c", limits]).arg(this).env(FOLDER, folder.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("held"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    throwaway::held();
 }
