@@ -8,7 +8,7 @@ use agreement::{JobSpec, JobSpecError, ParticipantId};
 use crate::config::{Dataset, NodeConfig, Peer};
 
 /// What a node needs to take part in a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Admitted {
     /// The other party, as this node pinned it.
     pub(crate) peer: Peer,

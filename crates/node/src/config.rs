@@ -27,7 +27,7 @@ use self::{
     published::{calendar, datasets},
     signing::{database, receipts_years, signing_key, supervisors},
 };
-use crate::{checkpoint::Checkpoints, results::ResultsFolder, space::Space};
+use crate::{checkpoint::Checkpoints, quality::Examining, results::ResultsFolder, space::Space};
 
 /// The most items that a peer may enter, unless the configuration says otherwise: a set of this size
 /// takes some gigabytes here.
@@ -45,12 +45,14 @@ pub struct Peer {
 }
 
 /// A set of records that this node offers to jobs, by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Dataset {
     /// The name that jobs use.
     pub name: String,
     /// The address of its source.
     pub source: String,
+    /// How jobs examine its rows.
+    pub examining: Examining,
     /// Its version, which agreements name.
     pub version: u32,
     /// What this participant published of it; nothing if the configuration does not say.

@@ -13,6 +13,7 @@ use crate::{
     checkpoint::Checkpoints,
     error::RunError,
     prepare::random,
+    quality::Examining,
     run::{Entered, Input, Run, RunReport, Stage},
     stop::Stop,
 };
@@ -55,9 +56,14 @@ pub(crate) async fn gate_of(run: &Run) -> Result<Run, RunError> {
         return Err(RunError::Refused("the job's id is too long for gated delivery".to_owned()));
     }
     let input = match &run.input {
-        Input::Dataset { datasets, source, .. } => {
-            Input::Dataset { datasets: datasets.clone(), source: source.clone(), output: None, overwrite: false }
-        }
+        Input::Dataset { datasets, source, examining, .. } => Input::Dataset {
+            datasets: datasets.clone(),
+            source: source.clone(),
+            output: None,
+            overwrite: false,
+            // What is refused decides the commitment. The run behind the gate tells the rows.
+            examining: Examining { rejects: None, ..examining.clone() },
+        },
         Input::Items(items) => Input::Items(items.clone()),
     };
     let stage = Stage::Gate(secret_of(run).await?);

@@ -241,6 +241,7 @@ impl Jobs {
                 source: admitted.dataset.source.clone(),
                 output: Some(Output::Folder(Arc::clone(&self.results))),
                 overwrite: false,
+                examining: admitted.dataset.examining.clone(),
             },
             limits,
             space: self.config.space.clone(),

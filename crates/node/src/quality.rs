@@ -52,6 +52,15 @@ pub struct Question {
     pub rejects: Option<Rejects>,
 }
 
+/// How the rows that enter a job are examined.
+#[derive(Clone, Debug, Default)]
+pub struct Examining {
+    /// What is known of the set beyond its values.
+    pub settings: Settings,
+    /// Where refused rows go, if they are wanted.
+    pub rejects: Option<Rejects>,
+}
+
 /// Where refused rows go.
 #[derive(Clone, Debug)]
 pub struct Rejects {
@@ -132,13 +141,13 @@ fn examine_until(
         distinct,
         duplicate_rows: pass.tally.keyed().saturating_sub(distinct),
         dates: dates.map(|_| pass.dates),
-        rejected: file.map(|file| file.sink.commit()).transpose()?,
+        rejected: file.map(RejectFile::commit).transpose()?,
         tally: pass.tally,
     })
 }
 
 /// A reject file that is being written.
-struct RejectFile {
+pub(crate) struct RejectFile {
     sink: Box<dyn RecordSink>,
     /// The names of the key columns.
     columns: Vec<String>,
@@ -147,7 +156,7 @@ struct RejectFile {
 }
 
 impl RejectFile {
-    fn begin(
+    pub(crate) fn begin(
         datasets: &dyn Datasets,
         to: &Rejects,
         source: &dyn RecordSource,
@@ -158,11 +167,16 @@ impl RejectFile {
         Ok(Self { sink, columns: key_columns.to_vec(), explain: to.explain })
     }
 
-    fn write(&mut self, row: u64, record: &Record, refusal: Refusal) -> Result<(), RecordError> {
+    pub(crate) fn write(&mut self, row: u64, record: &Record, refusal: Refusal) -> Result<(), RecordError> {
         let column = self.columns.get(refusal.column).map(String::as_str).unwrap_or_default();
         // The sink writes them in the encoding of the source.
         let further = [&row.to_string(), column, refusal.reason.name(), (self.explain)(refusal.reason)];
         self.sink.write(record, &further.map(str::as_bytes))
+    }
+
+    /// Gives the file its name; how many rows it has.
+    pub(crate) fn commit(self) -> Result<u64, RecordError> {
+        self.sink.commit()
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     guard::Guard,
     lines::Given,
     link::Link,
+    quality::Examining,
     results::ResultsFolder,
     space::Space,
     under::Under,
@@ -134,6 +135,8 @@ pub enum Input {
         output: Option<Output>,
         /// Whether a result that is there already is replaced.
         overwrite: bool,
+        /// How its rows are examined.
+        examining: Examining,
     },
     /// Keys without records: the result is a count.
     Items(Vec<CanonicalKey>),

@@ -64,6 +64,7 @@ async fn prepare(file: &str) {
             source: file.to_owned(),
             output: None,
             overwrite: false,
+            examining: node::quality::Examining::default(),
         },
         limits: Limits { idle: Duration::from_secs(3600), total: Duration::from_secs(3600) },
         space: Space { memory: number("YUANDANG_BENCH_MEMORY", 512) << 20, ..Space::default() },

@@ -9,7 +9,7 @@ use std::{
 
 use agreement::{Digest, IdentityKey, IdentityPublicKey, JobSpec, Moment, ParticipantId, Role, Signed, acts::Consent};
 use datasets::Files;
-use node::{Facts, Input, Output, ProtocolHook, Run, RunError, RunReport, Under};
+use node::{Facts, Input, Output, ProtocolHook, Run, RunError, RunReport, Under, quality::Examining};
 use records::{CanonicalKey, Refusal};
 use serde::{Serialize, de::DeserializeOwned};
 use session::{ComputePool, Limits, PhaseProgress};
@@ -152,7 +152,8 @@ fn the_run(
         input: match order.input {
             PartyInput::Dataset { source, output, overwrite } => {
                 let output = output.map(Output::Address);
-                Input::Dataset { datasets: Arc::new(Files::new()), source, output, overwrite }
+                let datasets = Arc::new(Files::new());
+                Input::Dataset { datasets, source, output, overwrite, examining: Examining::default() }
             }
             PartyInput::MadeUp { count, shared } => Input::Items(made_up(order.role, count, shared)),
         },

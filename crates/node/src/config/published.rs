@@ -11,8 +11,13 @@ use agreement::{
     catalogue::Entry,
     settings::Section,
 };
+use records::{
+    Reason,
+    standard::{CalendarDate, Settings},
+};
 
 use super::{Dataset, Depth};
+use crate::quality::{Examining, Rejects};
 
 /// A source's address: paths are taken from the configuration's folder, other addresses stay.
 fn beside(folder: &Path, source: String) -> String {
@@ -41,9 +46,29 @@ pub(super) fn datasets(
         }
         names.push(name.clone());
         let version = section.number("version", 1..=u32::MAX, 1);
+        let examining = Examining { settings: settings(section), rejects: rejects(section, folder, source.as_deref()) };
         let entry = entry(section, folder, own, (&name, version), depth);
-        Some(Dataset { name, source: source?, version, entry })
+        Some(Dataset { name, source: source?, examining, version, entry })
     })
+}
+
+/// The day on which the set was taken.
+fn settings(section: &Section<'_>) -> Settings {
+    let day: Option<String> = section.optional("snapshot");
+    let snapshot = day.and_then(|day| {
+        let read = CalendarDate::read(day.as_bytes());
+        read.map_err(|_| section.problem("snapshot", format!("{day:?} is no day; write it as 2026-03-01"))).ok()
+    });
+    Settings { snapshot }
+}
+
+/// Where the rows go that a job refuses: those of the last job, not beyond this node.
+fn rejects(section: &Section<'_>, folder: &Path, source: Option<&str>) -> Option<Rejects> {
+    let address = beside(folder, section.optional("rejects")?);
+    if source == Some(&address) {
+        section.problem("rejects", "is the source itself, which would be replaced");
+    }
+    Some(Rejects { address, overwrite: true, explain: Reason::english })
 }
 
 /// The entry of a dataset in the catalogue, as its provider signed it: agreements are held to it before anybody here offers or

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use psi::Item;
 use records::{
-    CanonicalKey, Datasets, Fingerprint, Fingerprinted, KeySpec, RecordSink, RecordSource, RowCounts, Tally, commitment,
+    CanonicalKey, Datasets, Fingerprint, Fingerprinted, KeySpec, Record, RecordSink, RecordSource, RowCounts, Tally,
+    commitment,
 };
 use tokio_util::sync::DropGuard;
 use zeroize::Zeroizing;
@@ -22,7 +23,7 @@ use crate::{
     deliver::Outlet,
     error::RunError,
     plan::Plan,
-    quality,
+    quality::{self, Examining, RejectFile},
     run::{Input, Run},
     space::Space,
     spill::Spill,
@@ -121,7 +122,7 @@ pub(crate) async fn prepare(
             let prepared = compute.run(move || from_items(keys, agreed, &secret));
             prepared.await.map_err(|error| RunError::Own(error.to_string()))?
         }
-        Input::Dataset { datasets, source, output, overwrite } => {
+        Input::Dataset { datasets, source, output, overwrite, examining } => {
             let source = SourceAddress { datasets, address: source };
             let (plan, part) = (plan.clone(), stop.clone());
             let job_id = run.job_id.clone();
@@ -129,7 +130,7 @@ pub(crate) async fn prepare(
             let outlet = outlet.map(|output| Outlet { job_id: job_id.clone(), output, overwrite });
             // What is begun here is gone when this work is, which the run waits for.
             let preparing = stop.blocking(move || {
-                let read = read_rows(&source, outlet, &plan, &space, &compute, &part);
+                let read = read_rows(&source, &examining, outlet, &plan, (&space, &compute), &part);
                 // A source that was stopped says no more than that it could not be read.
                 if read.is_err() {
                     part.check()?;
@@ -207,13 +208,14 @@ fn from_items(
 
 fn read_rows(
     source: &SourceAddress,
+    examining: &Examining,
     outlet: Option<Outlet>,
     plan: &Plan,
-    space: &Space,
-    pool: &session::ComputePool,
+    (space, pool): (&Space, &session::ComputePool),
     stop: &Stop,
 ) -> Result<Read, RunError> {
     let key = KeySpec::new(&plan.terms.key_types).map_err(|error| wrong_key(&error))?;
+    let key = key.with_settings(examining.settings);
     let mut rows = source.open(stop)?;
     let key_columns = columns(&rows, &plan.own.key_columns)?;
     key.admits(key_columns.len()).map_err(|error| wrong_key(&error))?;
@@ -228,8 +230,16 @@ fn read_rows(
     let beside = if labels.is_some() { Beside::Label } else { Beside::Row };
     let mut buckets = Buckets::new(commitment::PARTS, space.held(), Spill::new(&space.folder));
     let columns = Arc::new(Columns { key, key_columns, labels, dates: None });
-    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool, Watchers::default())?.tally;
+    let rejects = examining.rejects.as_ref();
+    let mut file =
+        rejects.map(|to| RejectFile::begin(&*source.datasets, to, &rows, &plan.own.key_columns)).transpose()?;
+    let mut on_refused = file.as_mut().map(|file| |row, record: &Record, refusal| file.write(row, record, refusal));
+    let refused = on_refused.as_mut().map(|on_refused| on_refused as &mut reading::OnRefused<'_>);
+    let watchers = Watchers { refused, rows: None };
+    let tally = reading::read_all(&mut rows, &columns, &mut buckets, pool, watchers)?.tally;
     committing::check_parts(&buckets, space)?;
+    stop.check()?;
+    file.map(RejectFile::commit).transpose()?;
     let counts = RowCounts {
         rows: tally.rows(),
         missing_keys: tally.missing(),

@@ -97,6 +97,23 @@ fn receipts_are_kept_for_three_years_at_least_and_the_reason_is_told() {
 }
 
 #[test]
+fn a_day_that_is_none_and_rejects_in_the_place_of_the_source_are_named() {
+    let place = Place::new();
+    let problems = |more: &str| {
+        let source = "source = \"students.csv\"";
+        place.problems(&[(source, &format!("{source}\n{more}"))])
+    };
+    assert_eq!(problems("snapshot = \"2026-03-01\"\nrejects = \"rejects.csv\""), [""; 0]);
+    for (more, wanted) in [
+        ("snapshot = \"2026-02-30\"", "snapshot: \"2026-02-30\" is no day"),
+        ("rejects = \"students.csv\"", "rejects: is the source itself"),
+    ] {
+        let said = problems(more);
+        assert!(said.len() == 1 && said[0].contains(wanted), "{said:#?}");
+    }
+}
+
+#[test]
 fn the_samples_are_sound() {
     for sample in [
         include_str!("../../../../examples/config/node-anhui.toml"),

@@ -2,9 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use agreement::Mode;
 use datasets::Files;
 use node::{
-    RunError, Space,
+    Input, RunError, Space,
     quality::{Dates, Quality, Question, REJECT_COLUMNS, Rejects, examine},
 };
 use records::{
@@ -13,6 +14,8 @@ use records::{
 };
 use session::ComputePool;
 use tokio_util::sync::CancellationToken;
+
+use crate::sides::{Sides, meet, spec};
 
 const DIRTY: &str = "id,day,note\n\
     31019919850101001X,20240229,as it should be\n\
@@ -72,6 +75,32 @@ fn rows_are_counted_and_refused_ones_kept_as_they_stand() {
     let error = ask(&question(&source, Some(&rejects)), &Space::default()).unwrap_err();
     assert!(matches!(error, RunError::Records(RecordError::Exists(_))), "{error}");
     assert_eq!(fs::read_to_string(&rejects).unwrap(), written);
+}
+
+/// A job examines its rows as `check` does.
+#[tokio::test]
+async fn a_job_refuses_who_was_born_later_and_keeps_refused_rows_at_its_own_side() {
+    let ours = "id,name\n31019919850101001X,a\n310199198501010011,b\n";
+    let sides = Sides::new(ours.as_bytes(), b"id,category\n31019919850101001X,x\n");
+    let rejects = sides.output("shanghai").with_file_name("rejects.csv");
+    let mut spec = spec(Mode::Membership);
+    spec.key_types = vec![KeyType::ResidentId];
+    for (year, found) in [(1986, 1), (1984, 0)] {
+        let mut shanghai = sides.run("shanghai", spec.clone());
+        let Input::Dataset { examining, overwrite, .. } = &mut shanghai.input else { panic!("it has a dataset") };
+        *overwrite = true;
+        examining.settings.snapshot = CalendarDate::new(year, 1, 1);
+        examining.rejects = question(Path::new(""), Some(&rejects)).rejects;
+        examining.rejects.as_mut().unwrap().overwrite = true;
+        let (shanghai, anhui) = meet(shanghai, sides.run("anhui", spec.clone())).await;
+        assert_eq!(shanghai.unwrap().matched, Some(found));
+        anhui.unwrap();
+        let written = fs::read_to_string(&rejects).unwrap();
+        let mut reasons: Vec<&str> = written.lines().skip(1).map(|row| row.split(',').nth(4).unwrap()).collect();
+        assert_eq!(reasons.pop(), Some("check-digit"));
+        assert_eq!(reasons, if found == 1 { vec![] } else { vec!["date-after-snapshot"] });
+    }
+    assert!(sides.untouched("anhui"));
 }
 
 #[test]

@@ -124,6 +124,7 @@ impl Sides {
             source: text(&self.source(name)),
             output: Some(node::Output::Address(text(&self.output(name)))),
             overwrite: false,
+            examining: node::quality::Examining::default(),
         };
         run(name, spec, input)
     }

@@ -17,7 +17,16 @@ fn source(wrong: usize) -> (TempDir, Dataset) {
     let rows = (0..10).map(|row| if row < wrong { "310199198501010011,x\n" } else { "320199198501010011,x\n" });
     fs::write(&path, format!("id_no,name\n{}", rows.collect::<String>())).unwrap();
     let source = path.to_str().unwrap().to_owned();
-    (folder, Dataset { name: "people".to_owned(), source, version: 1, entry: None })
+    (
+        folder,
+        Dataset {
+            name: "people".to_owned(),
+            source,
+            version: 1,
+            examining: quality::Examining::default(),
+            entry: None,
+        },
+    )
 }
 
 fn entry() -> Entry {
