@@ -6,6 +6,7 @@ use database::{Row, Transaction, query};
 use super::{
     Book, BookError, Made, approvals, number, papers,
     post::{Post, post},
+    signed,
 };
 
 /// The outcome of a job that was done.
@@ -125,9 +126,7 @@ impl Book {
             approvals::forget_open(&mut transaction, job).await?;
             return Ok(transaction.commit().await?);
         };
-        let statement: String = row.try_get("statement")?;
-        let signed_use: Signed<Use> =
-            Signed::from_bytes(statement.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))?;
+        let signed_use: Signed<Use> = signed(&row, "statement")?;
         let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
         let receipt = Receipt {
             agreement: Some(signed_use.statement().agreement),

@@ -9,7 +9,7 @@ use agreement::{Digest, Event, Month, ParticipantId, Receipt, Signed};
 use database::{Row, query};
 use tokio::task::spawn_blocking;
 
-use super::{Book, BookError, number, stored};
+use super::{Book, BookError, number, parsed, stored};
 
 /// Months of one count, and lines of it.
 const MONTHS: u32 = 120;
@@ -83,7 +83,7 @@ impl Book {
         let mut last = 0;
         loop {
             let bodies = self.database.in_time(self.succeeded(since, end, last)).await?;
-            let read = spawn_blocking(move || bodies.iter().map(|body| read(body)).collect::<Result<Vec<_>, _>>());
+            let read = spawn_blocking(move || bodies.iter().map(|body| parsed(body)).collect::<Result<Vec<_>, _>>());
             let receipts = read.await.map_err(|error| BookError::Broken(error.to_string()))??;
             for receipt in &receipts {
                 add(meter, month, receipt.statement(), &self.me);
@@ -115,10 +115,6 @@ impl Book {
 fn bounds(month: Month) -> Result<(i64, i64), BookError> {
     let begin = |month: Month| month.begin().map_err(|error| BookError::NotTaken(error.to_string()));
     Ok((begin(month)?.seconds(), begin(month.next())?.seconds()))
-}
-
-fn read(body: &str) -> Result<Signed<Receipt>, BookError> {
-    Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
 }
 
 /// Counts a run that was done for each of its peers.

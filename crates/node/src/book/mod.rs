@@ -12,6 +12,7 @@ mod keeping;
 mod meter;
 mod pages;
 mod papers;
+mod peers;
 mod post;
 mod receipts;
 mod results;
@@ -27,7 +28,7 @@ use std::{
 use agreement::{
     IdentityPublicKey, ParticipantId, Pinned, Signed, Signer, Statement, StatementError, moment::MomentError,
 };
-use database::{Database, DatabaseError, Location, Migration, SqlError};
+use database::{AnyRow, Database, DatabaseError, Location, Migration, Row, SqlError};
 
 pub(crate) use self::results::JobOf;
 pub use self::{
@@ -142,6 +143,15 @@ impl fmt::Debug for Book {
 /// A number of ours as the database keeps it. All are at most 2^53 − 1.
 fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A signed statement of the database.
+fn signed<T: Statement>(row: &AnyRow, column: &str) -> Result<Signed<T>, BookError> {
+    parsed(&row.try_get::<String, _>(column)?)
+}
+
+fn parsed<T: Statement>(stored: &str) -> Result<Signed<T>, BookError> {
+    Signed::from_bytes(stored.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
 }
 
 /// A number of the database as ours.

@@ -3,7 +3,7 @@
 use agreement::{Event, Moment, Receipt, Signed};
 use database::{Row, Transaction, query};
 
-use super::{Book, BookError, number, papers::text, stored};
+use super::{Book, BookError, number, papers::text, signed, stored};
 
 /// Refusals of one day that get a receipt; a coordinator could have any number of jobs refused.
 const REFUSALS_A_DAY: i64 = 10_000;
@@ -102,7 +102,7 @@ impl Book {
             .bind(i64::from(most))
             .fetch_all(self.database.pool())
             .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| signed(row, "body")).collect()
     }
 
     /// This node's receipts of a job, in order.
@@ -114,7 +114,7 @@ impl Book {
             .bind(job.to_owned())
             .fetch_all(self.database.pool())
             .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| signed(row, "body")).collect()
     }
 
     /// The transcript of a job that is done here, and whose result is where it belongs.
@@ -209,11 +209,6 @@ impl Book {
             .bind(job.to_owned())
             .fetch_all(self.database.pool())
             .await?;
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| signed(row, "body")).collect()
     }
-}
-
-fn read(row: &database::AnyRow) -> Result<Signed<Receipt>, BookError> {
-    let body: String = row.try_get("body")?;
-    Signed::from_bytes(body.as_bytes()).map_err(|error| BookError::Broken(error.to_string()))
 }
