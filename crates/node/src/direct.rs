@@ -87,13 +87,13 @@ pub async fn listen_once(
     credentials: &Credentials,
     pins: &Pins,
 ) -> Result<RunReport, RunError> {
-    let bounds = run.bounds();
+    let (bounds, me) = (run.bounds(), run.me.clone());
     let shutdown = CancellationToken::new();
     let rendezvous = Rendezvous::new(CALLS, bounds.rendezvous, shutdown.clone());
     let expectation = rendezvous.expect(Attempt { job_id: run.job_id.clone(), attempt: run.attempt }, run.peer()?)?;
     let incoming = wire::server::incoming_over(run.network, listener, credentials, pins.clone(), CALLS, ATTEMPT)
         .map_err(|error| RunError::Own(error.to_string()))?;
-    let server = wire::server::builder().add_service(exchange::service_for(rendezvous, &run.job_id));
+    let server = wire::server::builder().add_service(exchange::service_for(me, rendezvous, &run.job_id));
     let mut serving = tokio::spawn(server.serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned()));
     let lines = Expecting { expectation, wait: bounds.rendezvous, met: false };
     let outcome = conduct(run, bounds, Approach::Called, lines).await;

@@ -2,6 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use agreement::{ParticipantId, Pinned};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 use wire::{
@@ -14,6 +15,7 @@ use wire::{
 };
 
 use crate::{
+    access::{Wish, allow},
     error::RunError,
     link::Link,
     rendezvous::{Attempt, Rendezvous},
@@ -21,19 +23,25 @@ use crate::{
 
 /// Answers calls.
 pub(crate) struct Exchange {
+    /// Whose node this is.
+    me: ParticipantId,
     rendezvous: Arc<Rendezvous>,
     /// The one job that this service is there for, if there is but one.
     only: Option<String>,
 }
 
 /// The service of a node: any job.
-pub(crate) fn service(rendezvous: Arc<Rendezvous>) -> ExchangeServiceServer<Exchange> {
-    sized(Exchange { rendezvous, only: None })
+pub(crate) fn service(me: ParticipantId, rendezvous: Arc<Rendezvous>) -> ExchangeServiceServer<Exchange> {
+    sized(Exchange { me, rendezvous, only: None })
 }
 
 /// The service for one job: a call that is given up before it named a job was for this one.
-pub(crate) fn service_for(rendezvous: Arc<Rendezvous>, job_id: &str) -> ExchangeServiceServer<Exchange> {
-    sized(Exchange { rendezvous, only: Some(job_id.to_owned()) })
+pub(crate) fn service_for(
+    me: ParticipantId,
+    rendezvous: Arc<Rendezvous>,
+    job_id: &str,
+) -> ExchangeServiceServer<Exchange> {
+    sized(Exchange { me, rendezvous, only: Some(job_id.to_owned()) })
 }
 
 fn sized(exchange: Exchange) -> ExchangeServiceServer<Exchange> {
@@ -49,13 +57,9 @@ impl ExchangeService for Exchange {
         request: Request<Streaming<ExchangeRequest>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         let peer = wire::server::peer_of(&request)?;
-        if let Some(person) = &peer.person {
-            tracing::warn!(peer = %peer.participant, %person, "a call was refused: a person's certificate");
-            let who = peer.holder();
-            return Err(Status::permission_denied(format!(
-                "{who} is a person; a session takes the certificate of the node itself"
-            )));
-        }
+        // Being a supervisor neither opens a session nor keeps one out: none is looked up.
+        allow(&peer, (&self.me, &Pinned::default()), Wish::Exchange)
+            .inspect_err(|_| tracing::warn!(caller = %peer.holder(), "a call was refused: no peer's node"))?;
         let participant = peer.participant.clone();
         let place = self.rendezvous.place(&participant).ok_or_else(|| {
             Status::resource_exhausted(format!("{participant} has as many calls waiting here as it may"))
@@ -108,10 +112,10 @@ mod tests {
 
     use super::*;
 
-    /// What a call of `person` at anhui, or of anhui's node, is answered before it has said anything.
-    async fn answer(person: Option<Person>) -> Result<(), Status> {
+    /// What a call of `person` at a participant, or of its node, is answered at Shanghai's before it has said anything.
+    async fn answer(participant: &str, person: Option<Person>) -> Result<(), Status> {
         let peer = Peer {
-            participant: "anhui".parse().unwrap(),
+            participant: participant.parse().unwrap(),
             person,
             identity: IdentityKey::from_seed(&[1; 32].into()).public(),
             channel_binding: [0; 32],
@@ -121,16 +125,20 @@ mod tests {
             request.extensions_mut().insert(peer.clone());
             Ok(request)
         };
-        let mut client = ExchangeServiceClient::new(InterceptedService::new(service(rendezvous), proved));
+        let service = service("shanghai".parse().unwrap(), rendezvous);
+        let mut client = ExchangeServiceClient::new(InterceptedService::new(service, proved));
         client.exchange(tokio_stream::pending::<ExchangeRequest>()).await.map(drop)
     }
 
     #[tokio::test]
-    async fn a_session_takes_the_nodes_certificate_and_no_persons() {
-        answer(None).await.unwrap();
+    async fn a_session_takes_the_certificate_of_a_peers_node_and_no_other() {
+        answer("anhui", None).await.unwrap();
+        let refused = answer("shanghai", None).await.unwrap_err();
+        assert_eq!(refused.message(), "this is for a peer's node; the certificate is of shanghai");
         for duty in Duty::ALL {
-            let refused = answer(Some(Person { handle: "k-17".parse().unwrap(), duty })).await.unwrap_err();
-            let words = format!("{duty} k-17 of anhui is a person; a session takes the certificate of the node itself");
+            let person = Person { handle: "k-17".parse().unwrap(), duty };
+            let refused = answer("anhui", Some(person)).await.unwrap_err();
+            let words = format!("this is for a peer's node; the certificate is of {duty} k-17 of anhui");
             assert_eq!((refused.code(), refused.message()), (Code::PermissionDenied, words.as_str()));
         }
     }

@@ -10,6 +10,7 @@
 
 #![warn(missing_docs)]
 
+mod access;
 mod admission;
 mod agent;
 mod bin_marks;

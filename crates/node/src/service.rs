@@ -152,7 +152,7 @@ async fn serve_peers(
     let incoming = wire::server::incoming(listener, &config.credentials, pins, handshakes, HANDSHAKE)
         .map_err(|error| own(&error))?;
     let server = wire::server::builder()
-        .add_service(exchange::service(rendezvous))
+        .add_service(exchange::service(config.participant.clone(), rendezvous))
         .add_optional_service(papers.clone().map(desk::approvals))
         .add_optional_service(papers.clone().map(desk::receipt_service))
         .add_optional_service(papers.clone().map(desk::results_service))

@@ -14,13 +14,9 @@ use wire::{
     },
 };
 
-use super::{
-    Papers,
-    access::{Wish, allow},
-    acting::Choice,
-    errands::AT_A_TIME,
-};
+use super::{Papers, acting::Choice, errands::AT_A_TIME};
 use crate::{
+    access::{Wish, allow},
     book::{BookError, Known},
     clock::now,
 };

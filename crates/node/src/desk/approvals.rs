@@ -14,10 +14,10 @@ use wire::{
 
 use super::{
     Papers,
-    access::Wish,
     agreements::{Desk, handle, status},
 };
 use crate::{
+    access::Wish,
     book::{BookError, Question as Asked, Waiting},
     clock::now,
 };

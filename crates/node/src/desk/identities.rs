@@ -15,10 +15,9 @@ use wire::{
 
 use super::{
     Papers,
-    access::Wish,
     agreements::{Desk, MAX_MESSAGE, handle, status},
 };
-use crate::{book::BookError, clock::now};
+use crate::{access::Wish, book::BookError, clock::now};
 
 /// How long the jobs of an identity have to say their last word before its connections are closed.
 const LAST_WORD: Duration = Duration::from_secs(3);

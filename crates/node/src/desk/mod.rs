@@ -2,9 +2,8 @@
 //! to the other parties.
 //!
 //! Statements carry their own signatures, so it does not matter who brings one. What is decided here is decided by the
-//! duty in the caller's certificate ([`access`]).
+//! duty in the caller's certificate ([`crate::access`]).
 
-mod access;
 mod acting;
 mod agreements;
 mod approvals;

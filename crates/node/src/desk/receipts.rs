@@ -12,10 +12,12 @@ use wire::proto::{
 
 use super::{
     Papers,
-    access::Wish,
     agreements::{Desk, status},
 };
-use crate::book::{Kept, Wanted};
+use crate::{
+    access::Wish,
+    book::{Kept, Wanted},
+};
 
 /// The most bytes of a request, and of an answer: a page ends before.
 const MAX_REQUEST: usize = 4 << 10;

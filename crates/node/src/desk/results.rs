@@ -21,10 +21,10 @@ use wire::{
 
 use super::{
     Papers,
-    access::{Wish, allow},
     agreements::{handle, status},
 };
 use crate::{
+    access::{Wish, allow},
     book::{Held, Keeping},
     clock::now,
     result_retention::{self, RetentionError},

@@ -1,12 +1,14 @@
-//! Who may ask the desk for what. Decided here alone; what no rule allows is refused.
+//! Who may ask a node for what. Decided here alone; what no rule allows is refused.
 
 use agreement::{ParticipantId, Pinned};
 use tonic::Status;
 use wire::{Duty, Peer};
 
-/// What a caller wants of the desk.
+/// What a caller wants of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
+    /// To match with it: a session.
+    Exchange,
     /// To bring statements, and take those that wait.
     Tell,
     /// To see agreements, and which results there are.
@@ -39,6 +41,7 @@ pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish
     let supervises = pinned.is_supervisor((&caller.participant, &caller.identity));
     let duty = caller.person.as_ref().map(|person| person.duty);
     let allowed = match (wish, own, duty) {
+        (Wish::Exchange, false, None) => true,
         // The node of a peer or a supervisor, a supervisor's person, or this participant's own operator.
         (Wish::Tell, false, None | Some(Duty::Supervisor)) | (Wish::Tell, true, Some(Duty::Operator)) => true,
         (Wish::See, true, Some(_)) => true,
@@ -57,6 +60,7 @@ pub(crate) fn allow(caller: &Peer, (me, pinned): (&ParticipantId, &Pinned), wish
         return Ok(());
     }
     let who = match wish {
+        Wish::Exchange => "a peer's node",
         Wish::Tell => "a peer's node, a supervisor, or an operator",
         Wish::See => "a person of this participant",
         Wish::Ask | Wish::Succeed | Wish::Export => "an operator of this participant",
@@ -74,7 +78,8 @@ mod tests {
 
     use super::*;
 
-    const WISHES: [Wish; 10] = [
+    const WISHES: [Wish; 11] = [
+        Wish::Exchange,
         Wish::Tell,
         Wish::See,
         Wish::Ask,
@@ -98,21 +103,21 @@ mod tests {
 
     /// Every caller and every wish: one letter for each of [`WISHES`], `x` where it is allowed. `watch` is pinned as a supervisor.
     const TABLE: [(&str, Option<Duty>, &str); 15] = [
-        ("anhui", None, ".........."),
-        ("anhui", Some(Duty::Operator), "xxx.x.xxxx"),
-        ("anhui", Some(Duty::Approver), ".x.xxxx..x"),
-        ("anhui", Some(Duty::Auditor), ".x....x..."),
-        ("anhui", Some(Duty::Supervisor), ".x....x..."),
-        ("shanghai", None, "x........."),
-        ("shanghai", Some(Duty::Operator), ".........."),
-        ("shanghai", Some(Duty::Approver), ".........."),
-        ("shanghai", Some(Duty::Auditor), ".........."),
-        ("shanghai", Some(Duty::Supervisor), "x........."),
-        ("watch", None, "x........."),
-        ("watch", Some(Duty::Operator), ".........."),
-        ("watch", Some(Duty::Approver), ".........."),
-        ("watch", Some(Duty::Auditor), ".........."),
-        ("watch", Some(Duty::Supervisor), "x.....x..."),
+        ("anhui", None, "..........."),
+        ("anhui", Some(Duty::Operator), ".xxx.x.xxxx"),
+        ("anhui", Some(Duty::Approver), "..x.xxxx..x"),
+        ("anhui", Some(Duty::Auditor), "..x....x..."),
+        ("anhui", Some(Duty::Supervisor), "..x....x..."),
+        ("shanghai", None, "xx........."),
+        ("shanghai", Some(Duty::Operator), "..........."),
+        ("shanghai", Some(Duty::Approver), "..........."),
+        ("shanghai", Some(Duty::Auditor), "..........."),
+        ("shanghai", Some(Duty::Supervisor), ".x........."),
+        ("watch", None, "xx........."),
+        ("watch", Some(Duty::Operator), "..........."),
+        ("watch", Some(Duty::Approver), "..........."),
+        ("watch", Some(Duty::Auditor), "..........."),
+        ("watch", Some(Duty::Supervisor), ".x.....x..."),
     ];
 
     fn pinned(supervisor: IdentityPublicKey) -> Pinned {
