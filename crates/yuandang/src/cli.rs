@@ -41,7 +41,7 @@ enum Command {
     /// TLS certificates that an identity key endorses
     #[command(subcommand)]
     Cert(cert::Action),
-    /// Jobs: submit, list, show, watch, cancel
+    /// Jobs: submit, list, show, watch, cancel, waiting, approve, reject
     #[command(subcommand)]
     Job(job::Action),
     /// Make up residents, or keys of random text, with a known overlap
@@ -49,7 +49,7 @@ enum Command {
     /// Datasets that participants offer: import, publish, search, show, withdraw, check
     #[command(subcommand)]
     Catalogue(catalogue::Action),
-    /// Agreements: request, show, offer, approve, reject, suspend, resume, revoke, verify
+    /// Agreements: request, list, show, offer, approve, reject, suspend, resume, revoke, verify, heartbeat
     #[command(subcommand)]
     Agreement(agreements::Action),
     /// Receipts of what was done: list, show, verify, meter

@@ -4,23 +4,14 @@
 
 mod support;
 
-use std::fs;
-
-use support::site::Site;
+use support::{peak, site::Site};
 
 /// Items of each side.
 const ITEMS: u64 = 100_000;
 /// Sessions at once.
 const SESSIONS: u64 = 8;
 
-/// The most memory that a process had at once, in KiB (proc(5), VmHWM).
-fn peak(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
-}
-
-/// Starts fresh nodes, runs so many jobs at once, and gives both nodes' peaks.
+/// Starts fresh nodes, runs so many jobs at once, and gives both nodes' peaks in KiB.
 fn peaks(site: &Site, jobs: u64) -> [u64; 2] {
     let nodes = ["shanghai", "anhui"].map(|name| site.start(name));
     let file = site.job(&[("deadline_seconds = 600", "deadline_seconds = 1800")]);
@@ -30,7 +21,7 @@ fn peaks(site: &Site, jobs: u64) -> [u64; 2] {
         let job = site.until_state(&id, &["Succeeded", "Failed", "TimedOut", "Rejected", "Cancelled"]);
         assert_eq!(job["state"], "Succeeded", "{job}");
     }
-    nodes.map(|node| peak(node.id()))
+    nodes.map(|node| peak(node.id()) / 1024)
 }
 
 #[test]

@@ -12,14 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{errors, files_below, site::Site, yuandang};
-
-/// The most memory that a process had at once, in MB (proc(5), VmHWM).
-fn peak(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() * 1024 / 1_000_000
-}
+use support::{errors, files_below, peak, site::Site, yuandang};
 
 /// Bytes on disk that a node has beside its list: files below its folder, and files without a name that its process holds.
 fn room(site: &Site, name: &str, process: u32) -> u64 {
@@ -84,7 +77,11 @@ fn two_nodes_match_all_residents_of_two_provinces() {
         "{rows} × {rows} rows, {overlap} in common: result sealed after {matched_in:.1} s, exported after {whole:.1} s"
     );
     for (most, (name, node)) in most.into_iter().zip(&nodes) {
-        println!("{name}: peak memory {} MB; on disk at most {} MB beside the list", peak(node.id()), most / 1_000_000);
+        println!(
+            "{name}: peak memory {} MB; on disk at most {} MB beside the list",
+            peak(node.id()) / 1_000_000,
+            most / 1_000_000
+        );
     }
     println!("{:.1} bytes of disk for each item", most.iter().sum::<u64>() as f64 / (2 * rows) as f64);
 }

@@ -1,8 +1,10 @@
 //! The rule, refusal by refusal.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
-    acts::Change,
+    acts::{Change, Offer, Rejection},
     contract::{
         Rows,
         tests::{key, student_aid},
@@ -79,6 +81,23 @@ impl World {
         self.agreement = Some((digest, agreement));
         self
     }
+
+    /// The state in which the rule finds the agreement, well away from the ends of its time.
+    fn state(&self) -> AgreementState {
+        let (digest, agreement) = self.agreement.as_ref().unwrap();
+        Life::of(agreement, digest, &self.acts, &self.pinned).state(agreement, self.used.runs, self.now, true)
+    }
+}
+
+fn offer() -> Act {
+    let statement = Offer { agreement: student_aid().digest().unwrap(), at: at(SPRING) };
+    Act::Offer(crate::Signed::sign(statement, &"anhui".parse().unwrap(), &key(2)).unwrap())
+}
+
+fn rejection() -> Act {
+    let reason = "no legal basis".to_owned();
+    let statement = Rejection { agreement: student_aid().digest().unwrap(), at: at(SPRING), reason };
+    Act::Rejection(crate::Signed::sign(statement, &"anhui".parse().unwrap(), &key(2)).unwrap())
 }
 
 #[test]
@@ -105,10 +124,16 @@ const REFUSALS: &[Row] = &[
     ("lacks the signed consent of shanghai", |w| drop(w.acts.remove(0))),
     ("lacks the signed consent of anhui", |w| w.acts[1] = consent("anhui", 7)),
     ("lacks the signed consent of anhui", |w| w.acts[1] = consent("shanghai", 2)),
+    ("lacks the signed consent of anhui", |w| w.acts[1] = offer()),
+    ("is Rejected by anhui: no legal basis", |w| w.acts[1] = rejection()),
     ("is Suspended by anhui: reason 1", |w| w.acts.push(standing("anhui", 2, Change::Suspension, 1))),
     ("is Revoked by supervisor: reason 1", |w| w.acts.push(standing("supervisor", 9, Change::Revocation, 1))),
     ("is Exhausted", |w| w.used.runs = 10),
     ("is Expired", |w| w.now = at("2027-01-01T00:00:30Z")),
+    ("is Expired", |w| {
+        w.acts.truncate(1);
+        w.now = at("2027-01-01T00:00:30Z");
+    }),
     ("valid from 2026-01-01T00:00:00Z, and the clock of anhui says 2025-12-31T23:59:29Z", |w| {
         w.now = at("2025-12-31T23:59:29Z");
     }),
@@ -126,6 +151,12 @@ const REFUSALS: &[Row] = &[
     ("differs from the agreement in the protocol", |w| w.job.protocol = Protocol::VoleMalicious),
     ("differs from the agreement in the error budget", |w| w.job.error_budget.lambda = 30),
     ("differs from the agreement in the listener", |w| w.job.listener = "shanghai".parse().unwrap()),
+    ("mode sum is not built yet", |w| {
+        *w = w.clone().under(|agreement| {
+            agreement.mode = Mode::Sum;
+            agreement.parties[1].label_columns.clear();
+        });
+    }),
     ("offers no dataset named \"hardship\"", |w| w.published = None),
     ("in version 2, and the agreement is about version 1", |w| w.published = Some(2)),
     ("heartbeat was heard within 60 seconds; none was ever heard", |w| w.heartbeat = Some((60, None))),
@@ -144,6 +175,110 @@ fn every_refusal_has_its_reason() {
         spoil(&mut world);
         let refusal = world.decide().unwrap_err().to_string();
         assert!(refusal.contains(wanted), "wanted {wanted:?}, got {refusal:?}");
+    }
+}
+
+/// Where a refusal is decided.
+#[derive(Clone, Copy)]
+enum Decided {
+    /// By [`admit`]: the table has a row of it.
+    ByTheTable,
+    /// By another part of the rule, which gives it here.
+    Later(fn() -> Refusal),
+    /// By the node, from what it keeps: crates/node/src/book/admitting.rs.
+    ByTheNode,
+}
+use Decided::{ByTheNode, ByTheTable, Later};
+
+/// All variants of an enum, each with what is said of it.
+macro_rules! each_of {
+    ($of:ident, $name_of:ident, $all:ident: $answer:ty { $($variant:ident => $decided:expr,)* }) => {
+        /// Without a wildcard: a variant that is new does not compile until somebody says below where it is decided.
+        fn $name_of(one: &$of) -> &'static str {
+            match one {
+                $($of::$variant { .. } => stringify!($variant),)*
+            }
+        }
+
+        const $all: &[(&str, $answer)] = &[$((stringify!($variant), $decided),)*];
+    };
+}
+
+each_of! { Refusal, refusal_name, ALL_REFUSALS: Decided {
+    NoAgreement => ByTheTable,
+    Unknown => ByTheTable,
+    NoParty => ByTheTable,
+    Key => ByTheTable,
+    Consent => ByTheTable,
+    State => ByTheTable,
+    TooEarly => ByTheTable,
+    Clocks => Later(|| {
+        let (me, peer) = ("anhui".parse().unwrap(), "shanghai".parse().unwrap());
+        admit_clock(&me, at(SPRING), &peer, at("2026-02-28T21:00:00Z")).unwrap_err()
+    }),
+    Job => ByTheTable,
+    NotBuilt => ByTheTable,
+    Dataset => ByTheTable,
+    NotApproved => ByTheNode, // book/tests/approvals.rs
+    Heartbeat => ByTheTable,
+    Today => ByTheTable,
+    TooSoon => ByTheTable,
+    Rows => Later(|| admit_rows(&student_aid().parties[0], 0, true).unwrap_err()),
+    Replay => Later(|| {
+        admit_peer(&student_aid(), (&"shanghai".parse().unwrap(), 5), "b", (Some("a"), 6)).unwrap_err()
+    }),
+    Overspent => Later(|| {
+        admit_peer(&student_aid(), (&"shanghai".parse().unwrap(), 11), "b", (None, 6)).unwrap_err()
+    }),
+    Use => ByTheNode, // book/tests.rs
+    SmallResult => Later(|| admit_result(&student_aid(), 4).unwrap_err()),
+} }
+
+#[test]
+fn the_table_has_every_refusal_that_is_not_decided_elsewhere() {
+    let refused = REFUSALS.iter().map(|(_, spoil)| {
+        let mut world = World::new();
+        spoil(&mut world);
+        refusal_name(&world.decide().unwrap_err())
+    });
+    let refused: BTreeSet<&str> = refused.collect();
+    for (name, decided) in ALL_REFUSALS {
+        assert_eq!(refused.contains(name), matches!(decided, ByTheTable), "{name}");
+        match decided {
+            Later(decide) => assert_eq!(refusal_name(&decide()), *name),
+            ByTheTable | ByTheNode => {}
+        }
+    }
+}
+
+each_of! { AgreementState, state_name, ALL_STATES: bool {
+    Requested => true,
+    Offered => true,
+    // Without a ledger, what all parties signed is effective at once.
+    Agreed => false,
+    Effective => false,
+    Suspended => true,
+    Revoked => true,
+    Expired => true,
+    Exhausted => true,
+    Rejected => true,
+} }
+
+#[test]
+fn the_table_has_every_state_in_which_nothing_runs() {
+    let held = REFUSALS.iter().filter_map(|(_, spoil)| {
+        let mut world = World::new();
+        spoil(&mut world);
+        match world.decide().unwrap_err() {
+            // Of the state it is said alone what is missing.
+            Refusal::Consent(_) => Some(state_name(&world.state())),
+            Refusal::State { state, .. } => Some(state_name(&state)),
+            _ => None,
+        }
+    });
+    let held: BTreeSet<&str> = held.collect();
+    for (name, refused) in ALL_STATES {
+        assert_eq!(held.contains(name), *refused, "{name}");
     }
 }
 

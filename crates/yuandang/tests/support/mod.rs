@@ -178,3 +178,10 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     }
     files
 }
+
+/// The most memory that a process had at once, in bytes (proc(5), VmHWM).
+pub(crate) fn peak(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() * 1024
+}
