@@ -7,9 +7,11 @@
 use std::io::{self, Write};
 
 mod disk;
+mod objects;
 mod postgres;
 
 pub use disk::{full_disk, held};
+pub use objects::ObjectServer;
 pub use postgres::{PASSWORD, Postgres, USER};
 
 /// Says aloud that something was not tested, and why. Not by a macro, whose words a test harness keeps to itself.

@@ -1,4 +1,4 @@
-//! `match` on what is no CSV file, and what it leaves where it keeps what does not fit into memory.
+//! `match` on what is no CSV file of this disk, and what it leaves where it keeps what does not fit into memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
@@ -6,8 +6,8 @@ mod support;
 use std::fmt::Write;
 
 use records::{Datasets, Record};
-use support::{Files, json};
-use throwaway::{Postgres, USER};
+use support::{Files, command, errors, json};
+use throwaway::{ObjectServer, Postgres, USER};
 
 /// Runs `match` and gives how many keys both have.
 fn matched(arguments: &[&str]) -> u64 {
@@ -78,6 +78,42 @@ fn parquet_goes_out_and_comes_in_at_both_sides() {
     }
     assert_eq!(files.read("out.csv"), files.joined_students(true));
     assert_eq!(rows(&files.path("out.parquet")), rows(&files.path("out.csv")));
+}
+
+/// Runs `match` with what the environment says of two kinds of store, which are one server.
+fn matched_in(server: &ObjectServer, arguments: &[&str]) -> std::process::Output {
+    let mut command = command(&[&["match"][..], arguments].concat());
+    for kind in ["AWS", "OSS"] {
+        command.env(format!("{kind}_ENDPOINT"), server.endpoint()).env(format!("{kind}_ACCESS_KEY_ID"), "key");
+    }
+    command.env("AWS_SECRET_ACCESS_KEY", "secret").env("OSS_ACCESS_KEY_SECRET", "secret");
+    command.env("AWS_REGION", "us-east-1").env("OSS_PATH_STYLE", "true").output().unwrap()
+}
+
+#[test]
+fn objects_go_out_and_come_in_at_both_sides() {
+    let Some(server) = ObjectServer::start("aid") else { return };
+    let files = Files::new(120);
+    // Matched with itself, a source keeps all rows that have a key.
+    let copy = |from: &str, key: &str, to: &str| {
+        matched_in(&server, &["--receiver", from, "--sender", from, "--key", key, "--output", to])
+    };
+    for (name, key, to) in
+        [("students.csv", "id", "s3://aid/2026/students.csv"), ("list.csv", "person", "oss://aid/list.parquet")]
+    {
+        let copied = copy(&files.path(name), key, to);
+        assert!(copied.status.success(), "{}", errors(&copied));
+    }
+    let sides =
+        ["--receiver", "s3://aid/2026/students.csv", "--sender", "oss://aid/list.parquet", "--sender-key", "person"];
+    let out = "s3://aid/out.csv";
+    let run = || matched_in(&server, &[&sides[..], &["--key", "id", "--label", "kind", "--output", out]].concat());
+    let found = run();
+    assert!(found.status.success(), "{}", errors(&found));
+    let again = run();
+    assert!(again.status.code() == Some(2) && errors(&again).contains(out), "{}", errors(&again));
+    assert!(copy(out, "id", &files.path("out.csv")).status.success());
+    assert_eq!(files.read("out.csv"), files.joined_students(true));
 }
 
 /// What does not fit into memory, and what becomes of it when the run does not end well.

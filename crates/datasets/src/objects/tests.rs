@@ -1,14 +1,8 @@
 //! Tests of objects: against stores in memory and in a folder, and against a moto server where Python has it.
 
-use std::{
-    process::{Child, Command, Stdio},
-    sync::Mutex,
-    thread,
-    time::Instant,
-};
-
 use object_store::{ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory};
 use records::{Record, RecordSink, SinkHeader};
+use throwaway::ObjectServer;
 
 use super::*;
 use crate::address::{Address, Format, Options};
@@ -171,52 +165,11 @@ fn a_damaged_parquet_object_is_an_error() {
     }
 }
 
-/// A moto server on a port of its own.
-struct Moto(Child);
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Only one test reads a store's settings from the environment of the process it starts.
-static MOTO: Mutex<()> = Mutex::new(());
-
-fn moto() -> Option<(Moto, String)> {
-    let there = Command::new("python3").args(["-c", "import moto.server"]).stderr(Stdio::null()).status();
-    if !there.is_ok_and(|status| status.success()) {
-        throwaway::skipped("python3 has no moto.server, so nothing was tested against an S3 server");
-        return None;
-    }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let server = Command::new("python3")
-        .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let server = Moto(server);
-    let patience = Instant::now() + Duration::from_secs(60);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < patience, "moto does not start");
-        thread::sleep(Duration::from_millis(100));
-    }
-    Some((server, format!("http://127.0.0.1:{port}")))
-}
-
 #[test]
 fn an_s3_server_does_what_the_other_stores_do() {
-    let _one = MOTO.lock().unwrap();
-    let Some((_server, endpoint)) = moto() else { return };
-    let made = Command::new("python3")
-        .args(["-c", "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], method='PUT'))"])
-        .arg(format!("{endpoint}/bucket"))
-        .status();
-    assert!(made.unwrap().success());
+    let Some(server) = ObjectServer::start("bucket") else { return };
     let builder = AmazonS3Builder::new()
-        .with_endpoint(&endpoint)
+        .with_endpoint(server.endpoint())
         .with_allow_http(true)
         .with_access_key_id("key")
         .with_secret_access_key("secret")
