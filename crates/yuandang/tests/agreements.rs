@@ -1,4 +1,5 @@
-//! Agreements as people of two provinces make them, with the program itself: request, offer, approve, run, suspend, revoke.
+//! Agreements as people of two provinces make them, with the program itself: request, offer, approve, reject, run, suspend, resume,
+//! revoke, and what is said of them in words.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -10,7 +11,12 @@ use support::{borrowed, errors, fails, json, site::Site, text, until, yuandang};
 
 /// Both nodes and the coordinator, with people of each.
 fn site() -> (Site, Vec<impl Drop>) {
-    let site = Site::new(400, 200, 50);
+    site_of(400, 200, 50)
+}
+
+/// The same with lists of so many, and so many on both.
+fn site_of(students: u64, hardship: u64, overlap: u64) -> (Site, Vec<impl Drop>) {
+    let site = Site::new(students, hardship, overlap);
     for name in ["shanghai", "anhui"] {
         site.person(name, "k-1", "operator");
         site.person(name, "k-2", "approver");
@@ -25,6 +31,16 @@ fn is_refused(site: &Site, job: &str) -> String {
     let watched = yuandang(&["job", "submit", "--watch", "--file", job, "--config", &config]);
     assert_eq!(watched.status.code(), Some(4), "{}", errors(&watched));
     errors(&watched)
+}
+
+/// What an `agreement` command that succeeds prints for people.
+fn told(site: &Site, lang: &str, (name, duty): (&str, &str), action: &[&str]) -> String {
+    let arguments = site.as_person(name, duty, action);
+    let plain: Vec<&str> =
+        borrowed(&arguments).into_iter().filter(|word| !["--format", "json"].contains(word)).collect();
+    let output = yuandang(&[&["--lang", lang], &plain[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{action:?}: {}", errors(&output));
+    text(&output)
 }
 
 fn sample() -> String {
@@ -64,14 +80,6 @@ fn two_provinces_come_to_an_agreement_and_run_under_it_until_it_is_revoked() {
         assert_eq!((&verified["state"], verified["missing"].as_array().unwrap().len()), (&"Effective".into(), 0));
     }
 
-    let shown = site.as_person("shanghai", "operator", &["show", short]);
-    for (lang, wanted) in [("en", "shanghai learns which of its own keys anhui has"), ("zh", "不得知任何键")] {
-        let plain: Vec<&str> =
-            borrowed(&shown).into_iter().filter(|word| *word != "--format" && *word != "json").collect();
-        let said = text(&yuandang(&[&["--lang", lang], &plain[..]].concat()));
-        assert!(said.contains(wanted), "{said}");
-    }
-
     let job = site.unsigned_job();
     let text = fs::read_to_string(&job).unwrap().replace("\"auto\"", "\"vole\"");
     fs::write(&job, format!("agreement = \"{digest}\"\n{text}")).unwrap();
@@ -86,6 +94,129 @@ fn two_provinces_come_to_an_agreement_and_run_under_it_until_it_is_revoked() {
     assert!(said.contains("the law has changed"), "{said}");
     let listed = site.agreement("shanghai", "operator", &["list"]);
     assert_eq!((&listed[0]["used"], &listed[0]["runs"]), (&1.into(), &2.into()));
+}
+
+#[test]
+fn who_will_learn_what_is_said_for_every_mode_in_both_languages() {
+    let site = Site::new(4, 4, 2);
+    site.person("shanghai", "k-1", "operator");
+    // Nobody but the node that is asked.
+    let _servers = ["coordinator", "shanghai"].map(|name| site.start(name));
+    let file = site.path("agreement.toml");
+    for (mode, english, chinese) in [
+        (
+            "membership",
+            "shanghai learns which of its own keys anhui has, and nothing of others. anhui learns no key.",
+            "shanghai 只得知自己的哪些键 anhui 也有，不得知其他键。anhui 不得知任何键。",
+        ),
+        (
+            "labelled",
+            "shanghai learns which of its own keys anhui has, and category, valid_to of those. anhui learns no key.",
+            "shanghai 得知自己的哪些键 anhui 也有，以及这些键的 category、valid_to。anhui 不得知任何键。",
+        ),
+        (
+            "both",
+            "shanghai and anhui each learn which of their own keys the other has, and nothing of others.",
+            "shanghai 与 anhui 各自得知自己的哪些键对方也有，不得知其他键。",
+        ),
+        (
+            "cardinality",
+            "shanghai learns how many keys both have, and not which. anhui learns no number.",
+            "shanghai 只得知双方共有多少键，不得知是哪些。anhui 不得知数目。",
+        ),
+    ] {
+        let mut terms = sample().replace("mode = \"labelled\"", &format!("mode = \"{mode}\""));
+        if mode != "labelled" {
+            terms = terms.replace("label_columns = [\"category\", \"valid_to\"]", "");
+        }
+        if mode == "cardinality" {
+            terms = terms.replace("\"ecdh\", \"vole\"", "\"ecdh\"");
+        }
+        fs::write(&file, terms).unwrap();
+        let asked = site.agreement("shanghai", "operator", &["request", "--file", &file]);
+        let digest = asked["digest"].as_str().unwrap();
+        for (lang, wanted) in [("en", english), ("zh", chinese)] {
+            let said = told(&site, lang, ("shanghai", "operator"), &["show", digest]);
+            assert!(said.lines().any(|line| line.trim() == wanted), "{mode}, {lang}:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn a_rejection_is_final_and_all_parties_hear_whose_it_is_and_why() {
+    let (site, _servers) = site_of(40, 20, 5);
+    let file = site.path("agreement.toml");
+    fs::write(&file, sample()).unwrap();
+    let ask = || {
+        let asked = site.agreement("shanghai", "operator", &["request", "--file", &file]);
+        let digest = asked["digest"].as_str().unwrap().to_owned();
+        until_state(&site, "anhui", &digest, "Requested");
+        digest
+    };
+    let (digest, signed) = (ask(), ask());
+    let refused =
+        |status, duty: &str, action: &[&str]| fails(status, &borrowed(&site.as_person("anhui", duty, action)));
+    let said = refused(4, "operator", &["reject", &digest, "--reason", "no legal basis"]);
+    assert!(said.contains("the node answers: this is for an approver of this participant"), "{said}");
+    let said = refused(2, "approver", &["reject", &digest, "--reason", " "]);
+    assert!(said.contains("the node answers: a reason is missing"), "{said}");
+    let said = refused(2, "approver", &["reject", &digest]);
+    assert!(said.contains("--reason"), "{said}");
+    let said = refused(2, "approver", &["reject", &"0".repeat(64), "--reason", "no legal basis"]);
+    assert!(said.contains("the node answers: there is no such agreement here"), "{said}");
+
+    let said = told(&site, "en", ("anhui", "approver"), &["reject", &digest[..8], "--reason", "no legal basis"]);
+    let line = "Rejected  0 of 24 runs  Student aid without application, 2026  anhui: no legal basis";
+    assert_eq!(said, format!("{}  {line}\n", &digest[..16]));
+    until_state(&site, "shanghai", &digest, "Rejected");
+    let said = told(&site, "zh", ("shanghai", "operator"), &["list"]);
+    let line = "被拒绝（Rejected）  已运行 0/24 次  Student aid without application, 2026  anhui: no legal basis";
+    assert!(said.lines().any(|found| found == format!("{}  {line}", &digest[..16])), "{said}");
+    let said = refused(2, "approver", &["approve", &digest]);
+    assert!(said.contains("the node answers: this participant has rejected it"), "{said}");
+    let job = site.unsigned_job();
+    let text = fs::read_to_string(&job).unwrap();
+    fs::write(&job, format!("agreement = \"{digest}\"\n{text}")).unwrap();
+    let said = is_refused(&site, &job);
+    assert!(said.contains("is Rejected by anhui: no legal basis"), "{said}");
+
+    // Who has signed does not reject any more.
+    site.agreement("anhui", "approver", &["approve", &signed]);
+    let said = refused(2, "approver", &["reject", &signed, "--reason", "no legal basis"]);
+    assert!(said.contains("the node answers: this participant has signed it: revoke it"), "{said}");
+}
+
+#[test]
+fn a_party_suspends_what_it_signed_and_it_alone_resumes_it() {
+    let (site, _servers) = site_of(40, 20, 5);
+    let job = site.job_under(&[], |agreement| agreement.name = "student aid".to_owned());
+    let digest = fs::read_to_string(&job).unwrap().split('"').nth(1).unwrap().to_owned();
+    let short = &digest[..8];
+    let refused =
+        |status, duty: &str, action: &[&str]| fails(status, &borrowed(&site.as_person("anhui", duty, action)));
+    for what in ["suspend", "resume"] {
+        let said = refused(2, "approver", &[what, short, "--reason", " "]);
+        assert!(said.contains("the node answers: a reason is missing"), "{said}");
+        let said = refused(2, "approver", &[what, short]);
+        assert!(said.contains("--reason"), "{said}");
+    }
+
+    let said = told(&site, "en", ("anhui", "operator"), &["suspend", short, "--reason", "a complaint"]);
+    assert!(said.starts_with(&format!("{}  Suspended  0 of ", &digest[..16])), "{said}");
+    assert!(said.contains(" runs  student aid  anhui: a complaint"), "{said}");
+    until_state(&site, "shanghai", &digest, "Suspended");
+    let said = is_refused(&site, &job);
+    assert!(said.contains("is Suspended by anhui: a complaint"), "{said}");
+    let said = refused(4, "operator", &["resume", short, "--reason", "it was answered"]);
+    assert!(said.contains("the node answers: this is for an approver of this participant"), "{said}");
+    let others = site.agreement("shanghai", "approver", &["resume", short, "--reason", "it was answered"]);
+    assert_eq!((&others["state"], &others["why"]), (&"Suspended".into(), &"anhui: a complaint".into()));
+
+    let said = told(&site, "zh", ("anhui", "approver"), &["resume", short, "--reason", "it was answered"]);
+    assert!(said.starts_with(&format!("{}  生效（Effective）  已运行 0/", &digest[..16])), "{said}");
+    until_state(&site, "shanghai", &digest, "Effective");
+    let done = site.ask(&["submit", "--watch", "--file", &job]);
+    assert_eq!(done["state"], "Succeeded", "{done}");
 }
 
 #[test]

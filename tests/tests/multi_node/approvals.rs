@@ -1,14 +1,16 @@
-//! Jobs that wait for an approver: of the job itself, or of an input that is too close to an earlier one.
+//! What waits for approvers: an agreement, a job, or an input that is too close to an earlier one.
 
 use std::time::{Duration, Instant};
 
-use agreement::{Event, JobSpec, JobState, Mode};
-use testkit::{World, WorldSpec, table_pair, world::job_of_two};
+use agreement::{Act, AgreementState, Digest, Event, JobSpec, JobState, Mode};
+use testkit::{World, WorldSpec, agreements::agreement_of, table_pair, world::job_of_two};
 use tonic::{Code, Status};
 use wire::{
     Duty,
-    proto::{DecideJobRequest, ListWaitingJobsRequest, Question, WaitingJob},
+    proto::{DecideJobRequest, Decision, ListWaitingJobsRequest, Question, RequestAgreementRequest, WaitingJob},
 };
+
+use crate::desk::{self, until_both};
 
 async fn world() -> World {
     let (students, hardship) = table_pair(61, 40, 30, 12);
@@ -69,6 +71,61 @@ async fn decide(
 async fn events(world: &World, name: &str, id: &str) -> Vec<Event> {
     let receipts = world.node(name).unwrap().book.receipts_of(id).await.unwrap();
     receipts.iter().map(|receipt| receipt.statement().event).collect()
+}
+
+/// Whom a node's participant names as the approvers of its consent to an agreement; nobody if it has not consented.
+async fn consenting(world: &World, at: &str, name: &str, digest: &Digest) -> Vec<String> {
+    let known = world.node(at).unwrap().book.known(digest).await.unwrap().unwrap();
+    let consents = known.acts.iter().filter_map(|act| match act {
+        Act::Consent(consent) if consent.signer().as_str() == name => Some(consent.statement().approvers.clone()),
+        _ => None,
+    });
+    consents.flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agreement_is_signed_once_as_many_different_people_approved_it_as_it_takes() {
+    let world = world().await;
+    let terms = agreement_of(&job(), |_| {}).unwrap();
+    let digest = terms.digest().unwrap();
+    let mut desk = world.desk("shanghai", ("shanghai", "k-9", Duty::Operator)).await.unwrap();
+    let request = RequestAgreementRequest { agreement: terms.to_bytes().unwrap().into() };
+    desk.request_agreement(request).await.unwrap();
+    until_both(&world, &digest, AgreementState::Requested).await;
+    let approve = async |name, handle| {
+        let decided = desk::decide(&world, (name, handle, Duty::Approver), &digest, Decision::Approve, "");
+        decided.await.unwrap()
+    };
+    for name in ["shanghai", "anhui"] {
+        // One person, however often, is one.
+        for _ in 0..3 {
+            let shown = approve(name, "k-2").await;
+            assert_eq!(shown.state, "Requested", "{name}");
+            assert!(shown.missing.iter().any(|missing| missing == name), "{name}: {:?}", shown.missing);
+        }
+        assert!(consenting(&world, name, name, &digest).await.is_empty(), "{name}");
+        approve(name, "k-1").await;
+        assert_eq!(consenting(&world, name, name, &digest).await, ["k-1", "k-2"], "{name}");
+    }
+    until_both(&world, &digest, AgreementState::Effective).await;
+    for (at, whose) in [("shanghai", "anhui"), ("anhui", "shanghai")] {
+        assert_eq!(consenting(&world, at, whose, &digest).await, ["k-1", "k-2"], "{whose} at {at}");
+    }
+    // What is left is a receipt of each act, with the person, and one of the signature, which is the participant's.
+    for name in ["shanghai", "anhui"] {
+        let receipts = world.node(name).unwrap().book.receipts(1, 100).await.unwrap();
+        let said = receipts.iter().map(agreement::Signed::statement);
+        let said: Vec<_> = said
+            .filter(|receipt| receipt.agreement == Some(digest) && receipt.event != Event::Requested)
+            .map(|receipt| (receipt.event, receipt.person.as_deref()))
+            .collect();
+        let by_one = (Event::Approved, Some("k-2"));
+        let wanted = [by_one, by_one, by_one, (Event::Approved, Some("k-1")), (Event::Consented, None)];
+        assert_eq!(said, wanted, "{name}");
+    }
+    let job = JobSpec { agreement_digest: Some(*digest.as_bytes()), ..job() };
+    assert_eq!(world.run("shanghai", &job).await.unwrap().0, JobState::Succeeded);
+    world.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

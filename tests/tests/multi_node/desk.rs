@@ -33,7 +33,7 @@ fn job() -> JobSpec {
 }
 
 /// Waits for something that comes over the wire.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look().await {
@@ -44,7 +44,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
-async fn decide(
+pub(crate) async fn decide(
     world: &World,
     (name, handle, duty): (&str, &str, Duty),
     digest: &Digest,
@@ -64,7 +64,7 @@ async fn state(world: &World, name: &str, digest: &Digest) -> Option<AgreementSt
     Some(found.into_inner().agreement?.state.parse().unwrap())
 }
 
-async fn until_both(world: &World, digest: &Digest, wanted: AgreementState) {
+pub(crate) async fn until_both(world: &World, digest: &Digest, wanted: AgreementState) {
     for name in ["shanghai", "anhui"] {
         until(&format!("{wanted} at {name}"), async || {
             (state(world, name, digest).await == Some(wanted)).then_some(())

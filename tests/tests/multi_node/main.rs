@@ -7,6 +7,7 @@ mod agreements;
 mod approvals;
 mod attacks;
 mod desk;
+mod disputes;
 mod gated;
 
 mod misbehaviour;
@@ -14,4 +15,8 @@ mod modes;
 mod privacy;
 mod receipts;
 mod results;
+mod revocations;
+mod small_results;
+mod statements;
 mod succession;
+mod wordings;

@@ -45,14 +45,14 @@ async fn ran(world: &World, job: &JobSpec) -> String {
     id
 }
 
-fn read(envelope: &Envelope) -> Signed<Receipt> {
+pub(crate) fn read(envelope: &Envelope) -> Signed<Receipt> {
     Signed::from_bytes(&envelope.statement).unwrap()
 }
 
 /// Fetches a node's chain in pages of two, and audits it with nothing but the pins of a supervisor.
-async fn audit(receipts: &mut Receipts, whose: &str) -> Found {
+pub(crate) async fn audit(receipts: &mut Receipts, whose: &str) -> Found {
     let pin = |name: &str| (name.parse().unwrap(), Participant::identity_of(name).public());
-    let pinned = Pinned { participants: [pin("shanghai"), pin("anhui")].into(), ..Pinned::default() };
+    let pinned = Pinned { participants: [pin("shanghai"), pin("anhui"), pin("jiangsu")].into(), ..Pinned::default() };
     let mut audit = Audit::new(whose.parse().unwrap(), &pinned, Some((0, None)));
     let mut request = ListReceiptsRequest { upward: true, page_size: 2, ..ListReceiptsRequest::default() };
     loop {

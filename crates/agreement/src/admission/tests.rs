@@ -230,7 +230,7 @@ each_of! { Refusal, refusal_name, ALL_REFUSALS: Decided {
     Overspent => Later(|| {
         admit_peer(&student_aid(), (&"shanghai".parse().unwrap(), 11), "b", (None, 6)).unwrap_err()
     }),
-    Use => ByTheNode, // book/tests.rs
+    Use => ByTheNode, // book/tests/held.rs
     SmallResult => Later(|| admit_result(&student_aid(), 4).unwrap_err()),
 } }
 

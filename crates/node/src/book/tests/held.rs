@@ -4,16 +4,13 @@ use super::*;
 
 on_both! {
     a_clock_that_is_set_gives_no_run_anew_and_takes_none
+    a_use_of_a_peer_is_spent_once
     a_peer_is_held_to_what_it_entered_first
     nothing_is_delivered_under_an_agreement_that_is_held_by_then
 }
 
 async fn a_clock_that_is_set_gives_no_run_anew_and_takes_none(home: &Home) {
-    let (book, terms) =
-        (home.book("anhui", 2).await, Agreement { limits: Limits { runs_per_day: 1, ..terms(9).limits }, ..terms(9) });
-    for act in consents(&terms) {
-        book.keep(&act, 1).await.unwrap();
-    }
+    let (book, terms) = agreed_to(home, 9, |limits| limits.runs_per_day = 1).await;
     for (id, now, admitted) in [
         ("a", "2026-03-01T15:59:00Z", true),
         ("b", "2026-03-01T16:01:00Z", true),
@@ -28,6 +25,37 @@ async fn a_clock_that_is_set_gives_no_run_anew_and_takes_none(home: &Home) {
     ] {
         let ruling = admit(&book, &terms, id, now).await.unwrap();
         assert_eq!(matches!(ruling, Ruling::Admitted(_)), admitted, "{id}: {ruling:?}");
+    }
+}
+
+async fn a_use_of_a_peer_is_spent_once(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    let digest = terms.digest().unwrap();
+    let shanghai: ParticipantId = "shanghai".parse().unwrap();
+    let said = |job: &str, number, (name, seed): (&str, u8)| {
+        let statement = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: job.to_owned(), number };
+        sign(statement, name, seed)
+    };
+    let ruled = |theirs: Signed<agreement::receipt::Use>, job: &'static str| {
+        let (book, terms, shanghai) = (book.clone(), terms.clone(), shanghai.clone());
+        async move { book.admit_use(&theirs, (job, &digest, &terms), &shanghai).await.unwrap() }
+    };
+    let good = said("a", 2, ("shanghai", 1));
+    assert_eq!(ruled(good.clone(), "a").await, Ok(()));
+    assert_eq!(ruled(good.clone(), "a").await, Ok(()), "it goes on");
+    assert_eq!(ruled(said("b", 1, ("shanghai", 1)), "b").await, Ok(()));
+    assert_eq!(book.peer_use("a", &shanghai).await.unwrap(), 2);
+    let refused = [
+        (said("c", 2, ("shanghai", 1)), "c", "restored from a backup"),
+        (said("a", 3, ("shanghai", 1)), "a", "the use differs"),
+        (good, "d", "the job differs"),
+        (said("e", 3, ("shanghai", 7)), "e", "the identity key differs"),
+        (said("e", 3, ("anhui", 2)), "e", "the participant differs"),
+        (said("f", 6, ("shanghai", 1)), "f", "allows 5 in all"),
+    ];
+    for (theirs, job, wanted) in refused {
+        let why = ruled(theirs, job).await.unwrap_err().to_string();
+        assert!(why.contains(wanted), "{wanted}: {why}");
     }
 }
 

@@ -1,10 +1,12 @@
-//! Pages of the chain, how long it is kept, and what use is counted from it.
+//! The chain of receipts and what peers say of it, its pages, how long it is kept, and what use is counted from it.
 
 use agreement::{Audit, Month, audit::Found};
 
 use super::*;
 
 on_both! {
+    the_chain_of_receipts_has_no_gap
+    receipts_that_differ_are_found_whichever_comes_first
     an_end_that_one_side_calls_a_success_alone_is_found_by_both
     pages_lead_through_the_whole_chain_in_both_directions
     lists_are_narrowed_to_a_job_an_agreement_or_an_event
@@ -12,6 +14,67 @@ on_both! {
     a_clock_that_was_set_back_leaves_no_gap
     calls_and_records_are_counted_by_month_in_china
     of_a_meter_only_so_many_months_are_asked
+}
+
+async fn the_chain_of_receipts_has_no_gap(home: &Home) {
+    let (book, terms) = agreed(home, 5).await;
+    for id in ["a", "b", "c"] {
+        admit(&book, &terms, id, SPRING).await.unwrap();
+    }
+    let receipts = book.receipts(1, 10).await.unwrap();
+    verify_chain(&receipts, None).unwrap();
+    verify_chain(&receipts[1..], Some(receipts[0].digest().unwrap())).unwrap();
+    assert!(verify_chain(&[receipts[0].clone(), receipts[2].clone()], None).is_err());
+    assert!(verify_chain(&receipts[1..], Some(receipts[2].digest().unwrap())).is_err());
+    assert_eq!(book.receipts(2, 1).await.unwrap(), receipts[1..2]);
+    assert_eq!(book.receipts_of("b").await.unwrap(), receipts[1..2]);
+}
+
+async fn receipts_that_differ_are_found_whichever_comes_first(home: &Home) {
+    let (book, terms) = agreed(home, 9).await;
+    let digest = terms.digest().unwrap();
+    let shanghai: ParticipantId = "shanghai".parse().unwrap();
+    let succeeded = |job: &str, transcript| Receipt {
+        agreement: Some(digest),
+        job: Some(job.to_owned()),
+        run: Some(run_facts(transcript)),
+        ..Receipt::of(Event::Succeeded, at(SPRING))
+    };
+    let rounds = [("a", true, 7), ("b", false, 7), ("c", true, 4), ("d", false, 4)];
+    for (number, (job, theirs_first, transcript)) in (1..).zip(rounds) {
+        admit(&book, &terms, job, SPRING).await.unwrap();
+        let theirs = sign(Receipt { number: 1, ..succeeded(job, transcript) }, "shanghai", 1);
+        assert!(
+            matches!(book.compare(&theirs, at(SPRING)).await, Err(BookError::NotTaken(_))),
+            "there was no run with it"
+        );
+        let statement = agreement::receipt::Use { agreement: digest, at: at(SPRING), job: job.to_owned(), number };
+        let shown = sign(statement, "shanghai", 1);
+        book.admit_use(&shown, (job, &digest, &terms), &shanghai).await.unwrap().unwrap();
+        let ours = async {
+            for _ in 0..2 {
+                book.ended(job, "Succeeded", (vec![succeeded(job, 4)], &[&shanghai]), None).await.unwrap();
+            }
+            book.compare_all(job, at(SPRING)).await.unwrap()
+        };
+        let found = if theirs_first {
+            assert_eq!(book.compare(&theirs, at(SPRING)).await.unwrap(), None);
+            ours.await
+        } else {
+            assert_eq!(ours.await, None);
+            book.compare(&theirs, at(SPRING)).await.unwrap()
+        };
+        let wanted = (transcript == 7).then_some("the transcript");
+        assert_eq!(found, wanted, "{job}");
+        // Said again, it is no second finding.
+        book.compare(&theirs, at(SPRING)).await.unwrap();
+        let receipts = book.receipts_of(job).await.unwrap();
+        let disputed = receipts.iter().filter(|receipt| receipt.statement().event == Event::Disputed).count();
+        assert_eq!(disputed, usize::from(wanted.is_some()), "{job}");
+    }
+    verify_chain(&book.receipts(1, 100).await.unwrap(), None).unwrap();
+    // Each of the four waits for Shanghai, once.
+    assert_eq!(book.waiting(&shanghai, 16).await.unwrap().len(), 4);
 }
 
 /// Both sides' facts of a run: Shanghai entered 10 records, Anhui 20.
