@@ -288,3 +288,6 @@ async fn keep<O>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

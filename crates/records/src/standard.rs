@@ -17,6 +17,7 @@ pub(crate) mod resident_id;
 mod uscc;
 mod vocabulary;
 mod warning;
+mod wording;
 
 use std::{fmt, str::FromStr};
 
@@ -24,6 +25,7 @@ use code::Code;
 pub use date::CalendarDate;
 pub use reason::{Reason, UnknownReason};
 pub use warning::{UnknownWarning, Warning, Warnings};
+pub use wording::without_resident_ids;
 
 /// The version of the data standard, as runs state it.
 pub const DATA_STANDARD: &str = "v1";

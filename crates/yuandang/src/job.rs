@@ -23,6 +23,7 @@ use crate::{
     screen::{self, Format},
     stop,
     text::Lang,
+    wording::impersonal,
 };
 use connect::Target;
 use show::ShownJob;
@@ -75,7 +76,7 @@ pub enum Action {
         /// The job's id
         job: String,
         /// Why, for everybody who sees the job
-        #[arg(long, default_value = "cancelled by an operator")]
+        #[arg(long, default_value = "cancelled by an operator", value_parser = impersonal)]
         reason: String,
         /// Which coordinator, and as whom
         #[command(flatten)]
@@ -100,7 +101,7 @@ pub enum Action {
         /// The job's id
         job: String,
         /// Why, for all parties
-        #[arg(long)]
+        #[arg(long, value_parser = impersonal)]
         reason: String,
         /// Which node, and as whom
         #[command(flatten)]

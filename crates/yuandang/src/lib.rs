@@ -35,3 +35,4 @@ pub mod serve;
 pub mod space;
 pub mod stop;
 pub mod text;
+pub mod wording;

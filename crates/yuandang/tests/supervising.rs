@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use support::{borrowed, errors, fails, json, site::Site, text, yuandang};
+use support::{borrowed, errors, fails, json, site::Site, text, until, yuandang};
 
 /// Both nodes, which wait for a heartbeat, and a supervisor whom they have pinned; its file lists both.
 fn site() -> Site {
@@ -114,8 +114,10 @@ fn nodes_wait_for_a_heartbeat_and_stop_for_a_suspension_of_the_supervisor() {
     json(&borrowed(&hold("resume", &digest, &[])));
     assert_eq!(site.ask(&["submit", "--watch", "--file", &job])["state"], "Succeeded");
     json(&borrowed(&hold("revoke", &digest, &["--node", "anhui"])));
-    assert_eq!(state_at(&site, "shanghai", &digest), "Effective ");
-    assert_eq!(state_at(&site, "anhui", &digest), "Revoked supervisor: a complaint");
+    let revoked = "Revoked supervisor: a complaint";
+    assert_eq!(state_at(&site, "anhui", &digest), revoked);
+    // Its node tells the other party's.
+    until("the revocation at shanghai", || (state_at(&site, "shanghai", &digest) == revoked).then_some(()));
     let said = is_refused(&site, &job);
     assert!(said.contains("Revoked by supervisor"), "{said}");
     // An agreement that no node has is refused by each, in its words.

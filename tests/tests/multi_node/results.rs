@@ -63,7 +63,9 @@ async fn a_result_is_sealed_and_leaves_in_pieces_after_its_receipt() {
     }
 
     let mut client = world.results("shanghai", ("shanghai", "k-17", Duty::Operator)).await.unwrap();
-    for (purpose, case) in [("", "2026/7"), ("student aid", " "), ("a\nb", "2026/7")] {
+    for (purpose, case) in
+        [("", "2026/7"), ("student aid", " "), ("a\nb", "2026/7"), ("aid for 31019919850101001X", "2026/7")]
+    {
         let refused = export(&mut client, &id, (purpose, case)).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument, "{purpose:?} {case:?}");
     }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use agreement::{Digest, Event, Moment, Receipt, printable};
 use database::{AnyRow, Row, Transaction, query};
 
-use super::{Book, BookError};
+use super::{Book, BookError, News};
 
 /// Questions that may be open at once under one agreement: whoever dispatches jobs can have any number asked.
 const MOST_OPEN: i64 = 100;
@@ -113,7 +113,7 @@ impl Book {
         self.database.in_time(asked).await
     }
 
-    /// Notes that a person approved an agreement, and gives all who did so far.
+    /// Notes with a receipt that a person approved an agreement, once; gives all who did so far.
     ///
     /// # Errors
     /// [`BookError`].
@@ -123,11 +123,18 @@ impl Book {
         person: &str,
         now: Moment,
     ) -> Result<Vec<String>, BookError> {
-        let subject = format!("agreement:{digest}");
-        let mut transaction = self.database.begin().await?;
-        note_approval(&mut transaction, &subject, person, now).await?;
-        transaction.commit().await?;
-        self.approvers_of(subject).await
+        let noted = async {
+            let subject = format!("agreement:{digest}");
+            let mut transaction = self.database.begin().await?;
+            if note_approval(&mut transaction, &subject, person, now).await? == News::New {
+                let (agreement, person) = (Some(*digest), Some(person.to_owned()));
+                let receipt = Receipt { agreement, person, ..Receipt::of(Event::Approved, now) };
+                self.append(&mut transaction, receipt).await?;
+            }
+            transaction.commit().await?;
+            self.approvers_of(subject).await
+        };
+        self.database.in_time(noted).await
     }
 
     async fn approvers_of(&self, subject: String) -> Result<Vec<String>, BookError> {
@@ -203,12 +210,13 @@ impl Book {
         let not_asked = || BookError::NotTaken("that is not asked about such a job here".to_owned());
         let row = row.ok_or_else(not_asked)?;
         let waiting = Waiting::read(&row)?;
-        let answer = match &choice {
+        let (answer, news) = match &choice {
             Ok(needed) => {
-                let count = note_approval(&mut transaction, &waiting.subject(), person, now).await?;
-                if count >= *needed { "approved" } else { "" }
+                let news = note_approval(&mut transaction, &waiting.subject(), person, now).await?;
+                let count = count_approvals(&mut transaction, &waiting.subject()).await?;
+                (if count >= *needed { "approved" } else { "" }, news)
             }
-            Err(_) => "rejected",
+            Err(_) => ("rejected", News::New),
         };
         let (event, cause) = match choice {
             Ok(_) => (Event::Approved, None),
@@ -222,8 +230,10 @@ impl Book {
             .bind(cause.clone().unwrap_or_default())
             .execute(&mut *transaction)
             .await?;
-        let (job, person, agreement) = (Some(job.to_owned()), Some(person.to_owned()), Some(waiting.agreement));
-        self.append(&mut transaction, Receipt { agreement, job, person, cause, ..Receipt::of(event, now) }).await?;
+        if news == News::New {
+            let (job, person, agreement) = (Some(job.to_owned()), Some(person.to_owned()), Some(waiting.agreement));
+            self.append(&mut transaction, Receipt { agreement, job, person, cause, ..Receipt::of(event, now) }).await?;
+        }
         transaction.commit().await?;
         Ok(!answer.is_empty())
     }
@@ -311,19 +321,24 @@ async fn forget_approvals(transaction: &mut Transaction, asked: &[AnyRow]) -> Re
     Ok(())
 }
 
-/// Notes that a person approves; gives how many did.
+/// Notes that a person approves, unless it did before.
 async fn note_approval(
     transaction: &mut Transaction,
     subject: &str,
     person: &str,
     now: Moment,
-) -> Result<usize, BookError> {
-    query("INSERT INTO approvals (subject, person, at_s) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+) -> Result<News, BookError> {
+    let noted = query("INSERT INTO approvals (subject, person, at_s) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind(subject.to_owned())
         .bind(person.to_owned())
         .bind(now.seconds())
         .execute(&mut **transaction)
         .await?;
+    Ok(if noted.rows_affected() > 0 { News::New } else { News::Known })
+}
+
+/// How many different people approved.
+async fn count_approvals(transaction: &mut Transaction, subject: &str) -> Result<usize, BookError> {
     let row = query("SELECT COUNT(*) FROM approvals WHERE subject = $1")
         .bind(subject.to_owned())
         .fetch_one(&mut **transaction)

@@ -68,16 +68,19 @@ pub enum News {
 
 impl Book {
     /// Keeps a statement about an agreement, whoever brought it. A request brings the agreement with it; any other is only
-    /// taken for an agreement that is known.
+    /// taken for an agreement that is known. A supervisor's goes into the post for the other parties, whom it may not have reached.
     ///
     /// # Errors
     /// [`BookError::NotTaken`] if its signer has no say; [`BookError::NotNow`] if its key is not pinned here, or its agreement is
     /// not known yet.
     pub async fn keep(&self, act: &Act, now_ms: i64) -> Result<News, BookError> {
         let kept = async {
-            let digest = self.may_take(act, now_ms).await?.0;
+            let (digest, terms) = self.may_take(act, now_ms).await?;
             let mut transaction = self.database.begin().await?;
             let news = insert(&mut transaction, (act, &digest), now_ms).await?;
+            if news == News::New && terms.party_of(act.signer().0).is_none() {
+                self.post_to_others(&mut transaction, act, &terms).await?;
+            }
             transaction.commit().await?;
             Ok(news)
         };
@@ -85,7 +88,7 @@ impl Book {
     }
 
     /// Keeps a statement of this participant's own, puts it into the post for the other parties, and writes a receipt of it: all or
-    /// nothing.
+    /// nothing, and nothing if what is known counts as much.
     ///
     /// # Errors
     /// As [`Self::keep`].
@@ -94,15 +97,28 @@ impl Book {
             let (digest, terms) = self.may_take(act, now_ms).await?;
             let mut transaction = self.database.begin().await?;
             let news = insert(&mut transaction, (act, &digest), now_ms).await?;
-            let (statement, way) = (act.to_bytes()?, if may_wait(act) { Post::IfRoom } else { Post::Always });
-            for party in terms.parties.iter().filter(|party| party.participant != self.me) {
-                post(&mut transaction, &party.participant, &statement, way).await?;
+            if news == News::New {
+                self.post_to_others(&mut transaction, act, &terms).await?;
+                self.append(&mut transaction, receipt).await?;
+                transaction.commit().await?;
             }
-            self.append(&mut transaction, receipt).await?;
-            transaction.commit().await?;
             Ok(news)
         };
         self.database.in_time(published).await
+    }
+
+    /// Puts a statement into the post for the other parties.
+    async fn post_to_others(
+        &self,
+        transaction: &mut Transaction,
+        act: &Act,
+        terms: &Agreement,
+    ) -> Result<(), BookError> {
+        let (statement, way) = (act.to_bytes()?, if may_wait(act) { Post::IfRoom } else { Post::Always });
+        for party in terms.parties.iter().filter(|party| party.participant != self.me) {
+            post(transaction, &party.participant, &statement, way).await?;
+        }
+        Ok(())
     }
 
     /// Whether a statement may be taken in; gives the agreement that it is about. That of a request is kept.

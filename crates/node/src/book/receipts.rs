@@ -1,7 +1,10 @@
 //! The chain of this node's receipts, and those of its peers.
 
+use std::borrow::Cow;
+
 use agreement::{Event, Moment, Receipt, Signed};
 use database::{Row, Transaction, query};
+use records::standard::without_resident_ids;
 
 use super::{Book, BookError, number, papers::text, signed, stored};
 
@@ -38,6 +41,7 @@ impl Book {
             "" => None,
             digest => Some(digest.parse().map_err(|_| BookError::Broken(previous.clone()))?),
         };
+        hide_resident_ids(&mut receipt);
         let signed = Signed::sign(receipt, &self.me, &*self.signer)?;
         let digest = signed.digest()?.to_string();
         query("UPDATE chain SET digest = $1 WHERE place = 1").bind(digest.clone()).execute(&mut **transaction).await?;
@@ -210,5 +214,15 @@ impl Book {
             .fetch_all(self.database.pool())
             .await?;
         rows.iter().map(|row| signed(row, "body")).collect()
+    }
+}
+
+/// What others typed, or a program reported, may name a person.
+fn hide_resident_ids(receipt: &mut Receipt) {
+    let export = receipt.export.as_mut().map(|export| [&mut export.purpose, &mut export.case]);
+    for text in receipt.cause.iter_mut().chain(export.into_iter().flatten()) {
+        if let Cow::Owned(hidden) = without_resident_ids(text) {
+            *text = hidden;
+        }
     }
 }

@@ -6,7 +6,10 @@ use agreement::{
 };
 
 use super::Papers;
-use crate::{book::BookError, clock::now};
+use crate::{
+    book::{BookError, News},
+    clock::now,
+};
 
 /// What a person decides of an agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +73,13 @@ impl Papers {
             Choice::Stand(Change::Revocation) => Event::Revoked,
         };
         let cause = needs_reason.then(|| reason.to_owned());
-        self.publish(&act, receipt(event, digest, (person, cause))?).await
+        match self.publish(&act, receipt(event, digest, (person, cause))?).await? {
+            // What was signed meanwhile has another reason, or is the contrary.
+            News::Known if needs_reason => {
+                Err(BookError::NotTaken("this participant has said so before: see how the agreement stands".to_owned()))
+            }
+            News::New | News::Known => Ok(()),
+        }
     }
 
     /// Whether this participant has signed such a statement about an agreement.
@@ -88,14 +97,18 @@ impl Papers {
         if self.has_said(&digest, |act| matches!(act, Act::Rejection(_))).await? {
             return Err(BookError::NotTaken("this participant has rejected it".to_owned()));
         }
+        if self.has_said(&digest, |act| matches!(act, Act::Consent(_))).await? {
+            return Err(BookError::NotTaken("this participant has signed it already".to_owned()));
+        }
         let at = now()?;
         let approvers = self.book.approve_agreement(&digest, &person, at).await?;
-        self.book.receipt(receipt(Event::Approved, digest, (Some(person), None))?).await?;
         if approvers.len() < self.approvers {
             return Ok(());
         }
         let consent = Consent { agreement: digest, at, approvers };
-        self.publish(&self.sign(consent, Act::Consent)?, receipt(Event::Consented, digest, (None, None))?).await
+        self.publish(&self.sign(consent, Act::Consent)?, receipt(Event::Consented, digest, (None, None))?)
+            .await
+            .map(drop)
     }
 
     async fn terms(&self, digest: &Digest) -> Result<Agreement, BookError> {

@@ -14,7 +14,7 @@ use wire::{
     },
 };
 
-use super::{Papers, acting::Choice, errands::AT_A_TIME};
+use super::{Papers, acting::Choice, errands::AT_A_TIME, wording::impersonal};
 use crate::{
     access::{Wish, allow},
     book::{BookError, Known},
@@ -217,6 +217,7 @@ impl AgreementService for Desk {
         };
         let caller = self.wanted(&request, wish)?;
         let DecideAgreementRequest { digest, reason, .. } = request.into_inner();
+        impersonal("the reason", &reason)?;
         let known = self.named(&digest).await?;
         // Goes on if the caller hangs up.
         let (papers, person) = (Arc::clone(&self.0), handle(&caller));

@@ -15,6 +15,7 @@ use wire::{
 use super::{
     Papers,
     agreements::{Desk, handle, status},
+    wording::impersonal,
 };
 use crate::{
     access::Wish,
@@ -69,6 +70,7 @@ impl ApprovalService for Desk {
             Question::Unspecified => return Err(Status::invalid_argument("no question was named")),
         };
         let DecideJobRequest { job_id: id, approve, reason, mark, .. } = request.into_inner();
+        impersonal("the reason", &reason)?;
         let id = job_id(id).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let at = now().map_err(|error| status(BookError::from(error)))?;
         tracing::info!(job_id = %id, by = %caller.holder(), approve, "an approver decides about a job");

@@ -13,6 +13,7 @@ mod identities;
 mod receipts;
 mod relaying;
 mod results;
+mod wording;
 
 use std::{sync::Arc, time::Duration};
 
@@ -71,6 +72,8 @@ impl Papers {
                 let (who, kind, digest) = (act.signer().0.clone(), act.kind(), act.agreement()?);
                 if self.book.keep(&act, now_ms()).await? == News::New {
                     tracing::info!(%who, kind, agreement = %digest.short(), "a statement came in");
+                    // A supervisor's is handed on.
+                    self.posted.send_replace(());
                 }
                 // Also of one that is known: whoever took it in first may not have come to this.
                 self.follow(&act, &digest).await
@@ -119,10 +122,11 @@ impl Papers {
         }
     }
 
-    /// Publishes a statement of this participant's own, with a receipt.
-    pub(crate) async fn publish(&self, act: &Act, receipt: Receipt) -> Result<(), BookError> {
-        self.book.publish(act, receipt, now_ms()).await?;
+    /// Publishes a statement of this participant's own, with a receipt, unless it has said as much before.
+    pub(crate) async fn publish(&self, act: &Act, receipt: Receipt) -> Result<News, BookError> {
+        let news = self.book.publish(act, receipt, now_ms()).await?;
         self.posted.send_replace(());
-        self.follow(act, &act.agreement()?).await
+        self.follow(act, &act.agreement()?).await?;
+        Ok(news)
     }
 }

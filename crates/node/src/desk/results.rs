@@ -22,6 +22,7 @@ use wire::{
 use super::{
     Papers,
     agreements::{handle, status},
+    wording::impersonal,
 };
 use crate::{
     access::{Wish, allow},
@@ -133,6 +134,7 @@ fn said(what: &str, text: &str) -> Result<String, Status> {
     if text.is_empty() || printable(text, REASON) != text {
         return Err(Status::invalid_argument(format!("{what} is missing, or has characters that are not seen")));
     }
+    impersonal(what, text)?;
     Ok(text.to_owned())
 }
 

@@ -20,6 +20,7 @@ use crate::{
     failure::{Failure, Status},
     screen::{self, Format},
     text::{self, Lang},
+    wording::impersonal,
 };
 use show::ShownAgreement;
 use supervising::{Heart, Held};
@@ -84,7 +85,7 @@ pub struct Reasoned {
     /// Its digest, or the first eight digits of it or more
     digest: String,
     /// Why, for all parties
-    #[arg(long)]
+    #[arg(long, value_parser = impersonal)]
     reason: String,
     /// Which node, and as whom
     #[command(flatten)]

@@ -16,6 +16,7 @@ use crate::{
     screen::{self, Format},
     stop,
     text::{self, Lang},
+    wording::impersonal,
 };
 
 /// Who says it, and to whom.
@@ -38,12 +39,12 @@ pub struct Held {
     /// Its digest, or the first eight digits of it or more; a supervisor gives all 64
     digest: String,
     /// Why, for all parties
-    #[arg(long)]
+    #[arg(long, value_parser = impersonal)]
     reason: String,
     /// Speak as the supervisor of this file, to the nodes that it lists
     #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "cert", "key"])]
     supervisor: Option<PathBuf>,
-    /// Of these only this one; can be given more than once
+    /// Of these only this one, which tells the other parties; can be given more than once
     #[arg(long, value_name = "NAME", requires = "supervisor")]
     node: Vec<ParticipantId>,
     /// The configuration of this participant's node: where it is, and whom it has pinned

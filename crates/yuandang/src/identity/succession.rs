@@ -19,6 +19,7 @@ use crate::{
     logs,
     screen::{self, Format},
     text::{self, Lang},
+    wording::impersonal,
 };
 
 /// Which key takes the place of which.
@@ -37,7 +38,7 @@ pub struct Succeed {
     #[arg(long, value_name = "FILE")]
     new_key: PathBuf,
     /// Why, for the operators of all peers
-    #[arg(long)]
+    #[arg(long, value_parser = impersonal)]
     reason: String,
     /// Where the statement goes; an existing file is not replaced
     #[arg(long, value_name = "FILE")]

@@ -19,6 +19,7 @@ use crate::{
     screen::{self, Format},
     stop,
     text::{self, Lang},
+    wording::impersonal,
 };
 use export::Outlet;
 use show::{Exported, ShownResult};
@@ -44,10 +45,10 @@ pub enum Action {
         #[arg(value_name = "JOB")]
         job_id: String,
         /// What it is taken out for
-        #[arg(long)]
+        #[arg(long, value_parser = impersonal)]
         purpose: String,
         /// The number of the case
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = impersonal)]
         case: String,
         /// Where it goes: a CSV or Parquet file, a table or an object
         #[arg(long, value_name = "FILE|URL")]
@@ -65,7 +66,7 @@ pub enum Action {
         #[arg(value_name = "JOB")]
         job_id: String,
         /// Why; it stands in the receipt
-        #[arg(long)]
+        #[arg(long, value_parser = impersonal)]
         reason: String,
         /// Which node, and as whom
         #[command(flatten)]

@@ -4,6 +4,7 @@ use super::*;
 
 on_both! {
     statements_wait_for_a_peer_until_it_has_taken_them
+    what_a_supervisor_said_is_handed_on_once_and_what_a_party_said_is_not
 }
 
 async fn statements_wait_for_a_peer_until_it_has_taken_them(home: &Home) {
@@ -30,4 +31,20 @@ async fn statements_wait_for_a_peer_until_it_has_taken_them(home: &Home) {
     book.taken(&shanghai, &waiting[1].0).await.unwrap();
     assert!(book.waiting(&shanghai, 9).await.unwrap().is_empty());
     assert_eq!(book.waiting_beyond(&shanghai, &(0, String::new()), 9).await.unwrap().len(), 1);
+}
+
+async fn what_a_supervisor_said_is_handed_on_once_and_what_a_party_said_is_not(home: &Home) {
+    let (book, terms) = agreed(home, 1).await;
+    let shanghai: ParticipantId = "shanghai".parse().unwrap();
+    book.keep(&standing(&terms, ("shanghai", 1), Change::Suspension, 1), 3).await.unwrap();
+    assert!(book.waiting(&shanghai, 9).await.unwrap().is_empty());
+    let held = standing(&terms, ("supervisor", 9), Change::Suspension, 2);
+    for _ in 0..2 {
+        book.keep(&held, 3).await.unwrap();
+    }
+    // One that counts less than what is known tells nobody anything.
+    book.keep(&standing(&terms, ("supervisor", 9), Change::Resumption, 1), 3).await.unwrap();
+    let waiting = book.waiting(&shanghai, 9).await.unwrap();
+    let bodies: Vec<&Vec<u8>> = waiting.iter().map(|(_, body)| body).collect();
+    assert_eq!(bodies, [&held.to_bytes().unwrap()]);
 }

@@ -1,6 +1,6 @@
 //! The chain of receipts and what peers say of it, its pages, how long it is kept, and what use is counted from it.
 
-use agreement::{Audit, Month, audit::Found};
+use agreement::{Audit, Month, audit::Found, receipt::Export};
 
 use super::*;
 
@@ -13,6 +13,7 @@ on_both! {
     receipts_are_removed_after_their_years_and_the_rest_still_proves
     a_clock_that_was_set_back_leaves_no_gap
     calls_and_records_are_counted_by_month_in_china
+    no_receipt_holds_a_resident_id_that_others_wrote
     of_a_meter_only_so_many_months_are_asked
 }
 
@@ -305,4 +306,17 @@ async fn an_end_that_one_side_calls_a_success_alone_is_found_by_both(home: &Home
     admit(&book, &terms, "d", SPRING).await.unwrap();
     book.given_up("d", "Cancelled", ("an operator's wish", at(SPRING))).await.unwrap();
     assert_eq!(book.waiting(&shanghai, 16).await.unwrap().len(), 3);
+}
+
+async fn no_receipt_holds_a_resident_id_that_others_wrote(home: &Home) {
+    let book = home.book("anhui", 2).await;
+    let text = |id: &str| format!("{id} has no aid");
+    let (purpose, case) = (text("31019919850101001X"), "2026/7".to_owned());
+    let (cause, export) = (Some(text("310199850101001")), Some(Export { purpose, case }));
+    let receipt = Receipt { job: Some("a".to_owned()), cause, export, ..Receipt::of(Event::Exported, at(SPRING)) };
+    book.receipt(receipt).await.unwrap();
+    let kept = book.receipts(1, 1).await.unwrap();
+    let (said, hidden) = (kept[0].statement(), text("[resident-id]"));
+    assert_eq!(said.cause.as_ref(), Some(&hidden));
+    assert_eq!(said.export, Some(Export { purpose: hidden, case: "2026/7".to_owned() }));
 }
