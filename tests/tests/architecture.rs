@@ -136,6 +136,28 @@ fn every_test_that_the_page_of_threats_names_is_there() {
     }
 }
 
+/// Paths in backticks from the root: those of files, and of folders with code.
+fn named_paths(page: &str) -> BTreeSet<&str> {
+    let quoted = page.split('`').skip(1).step_by(2);
+    let is_path = |text: &&str| {
+        let of_file = text.ends_with(".rs") || text.ends_with(".md");
+        text.contains('/')
+            && !text.contains(' ')
+            && (of_file || text.starts_with("crates/") || text.starts_with("tests/"))
+    };
+    quoted.filter(is_path).collect()
+}
+
+#[test]
+fn every_file_that_the_page_of_threats_names_is_there() {
+    let page = fs::read_to_string(root().join("docs/THREATS.md")).unwrap();
+    let named = named_paths(&page);
+    assert!(named.len() > 20, "{named:?}");
+    for path in named {
+        assert!(root().join(path).exists(), "there is no {path}");
+    }
+}
+
 #[test]
 fn no_file_outgrows_its_purpose() {
     let mut all = Vec::new();

@@ -15,7 +15,7 @@ use agreement::{Mode, Protocol};
 use node::{Checkpoints, Run, RunError, Space, link::LinkError};
 use wire::proto::{ExchangeMessage, exchange_message::Body};
 
-use crate::sides::{Sides, VARIANTS, meet, meet_over};
+use crate::sides::{Outcome, Sides, VARIANTS, meet, meet_over};
 
 /// Rows of both sides; keys repeat, and some rows have none.
 fn sides(rows: u32) -> Sides {
@@ -207,5 +207,72 @@ async fn a_side_that_ended_before_it_kept_what_was_agreed_begins_again_with_the_
     assert_eq!(rows(&sides, "shanghai"), expected(&sides));
     for name in ["shanghai", "anhui"] {
         assert!(!folders.path().join(name).join("job-1.ready").exists());
+    }
+}
+
+/// An attempt at membership that nothing disturbs.
+async fn attempt(sides: &Sides, folders: &Path) -> (Outcome, Outcome) {
+    meet_over(kept(sides, Protocol::Ecdh, Mode::Membership, folders), |message| vec![Ok(message)]).await
+}
+
+/// An attempt at membership that breaks off after so many bins.
+async fn broken_attempt(sides: &Sides, folders: &Path, finished: usize) {
+    let runs = kept(sides, Protocol::Ecdh, Mode::Membership, folders);
+    let (shanghai, anhui) = meet_over(runs, breaks_after(finished)).await;
+    assert!(shanghai.is_err() && anhui.is_err(), "{finished}");
+}
+
+/// The one that did not forget refuses the other with these words, which hears of it; nothing is delivered.
+fn assert_refused(sides: &Sides, (shanghai, anhui): (Outcome, Outcome), forgetful: &str, words: &str) {
+    let (refusing, refused) = if forgetful == "shanghai" { (anhui, shanghai) } else { (shanghai, anhui) };
+    let error = refusing.unwrap_err();
+    assert!(matches!(&error, RunError::Peer { peer, .. } if peer.as_str() == forgetful), "{error:?}");
+    assert!(error.to_string().contains(words), "no {words:?} in: {error}");
+    match refused.unwrap_err() {
+        RunError::PeerEnded { fault, reason, .. } => assert_eq!(fault, session::Fault::Peer, "{reason}"),
+        other => panic!("{forgetful} was not told: {other:?}"),
+    }
+    assert!(sides.untouched("shanghai") && sides.untouched("anhui"), "something was delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_asks_for_more_bins_again_than_twice_those_in_flight_is_refused() {
+    for forgetful in ["shanghai", "anhui"] {
+        // One bin is in flight.
+        for asked_again in [2, 3] {
+            let (sides, folders) = (sides(400), tempfile::tempdir().unwrap());
+            let run = folders.path().join(forgetful).join("job-1.run");
+            broken_attempt(&sides, folders.path(), 1).await;
+            let earlier = std::fs::read(&run).unwrap();
+            broken_attempt(&sides, folders.path(), asked_again).await;
+            std::fs::write(&run, earlier).unwrap();
+            let outcomes = attempt(&sides, folders.path()).await;
+            if asked_again == 3 {
+                assert_refused(&sides, outcomes, forgetful, "it asks for 3 bins again that are finished here");
+                continue;
+            }
+            let (shanghai, anhui) = (outcomes.0.unwrap(), outcomes.1.unwrap());
+            assert_eq!((shanghai.resumed_bins, anhui.resumed_bins), (1, 1), "the bin that both have finished");
+            assert_eq!(rows(&sides, "shanghai"), expected(&sides));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_begins_a_job_anew_of_which_bins_are_finished_is_refused() {
+    for forgetful in ["shanghai", "anhui"] {
+        let (sides, folders) = (sides(400), tempfile::tempdir().unwrap());
+        let path = |end: &str| folders.path().join(forgetful).join(format!("job-1.{end}"));
+        let runs = kept(&sides, Protocol::Ecdh, Mode::Membership, folders.path());
+        let (shanghai, anhui) = meet_over(runs, breaks_at(|body| !matches!(body, Body::Hello(_)))).await;
+        assert!(shanghai.is_err() && anhui.is_err());
+        let promised = std::fs::read(path("ready")).unwrap();
+        broken_attempt(&sides, folders.path(), 1).await;
+        // It enters what it entered before, and knows of no run.
+        std::fs::remove_file(path("run")).unwrap();
+        std::fs::write(path("ready"), promised).unwrap();
+        let outcomes = attempt(&sides, folders.path()).await;
+        let words = "it begins a job for the first time of which bins are finished here";
+        assert_refused(&sides, outcomes, forgetful, words);
     }
 }

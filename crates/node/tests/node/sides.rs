@@ -249,17 +249,23 @@ pub(crate) async fn meet_over(
     tokio::join!(node::run_over(shanghai, left), node::run_over(anhui, right))
 }
 
-/// Lets both run over queues, and gives the bytes of every message that went to each of them.
-pub(crate) async fn meet_captured((shanghai, anhui): (Run, Run)) -> ((Outcome, Outcome), [Vec<u8>; 2]) {
-    let captured: [Arc<Mutex<Vec<u8>>>; 2] = Default::default();
-    let tap = |into: &Arc<Mutex<Vec<u8>>>| {
+/// Lets both run over queues, and gives every message that went to each of them.
+pub(crate) async fn meet_recorded((shanghai, anhui): (Run, Run)) -> ((Outcome, Outcome), [Vec<ExchangeMessage>; 2]) {
+    let recorded: [Arc<Mutex<Vec<ExchangeMessage>>>; 2] = Default::default();
+    let tap = |into: &Arc<Mutex<Vec<ExchangeMessage>>>| {
         let into = Arc::clone(into);
         move |message: ExchangeMessage| {
-            message.encode(&mut *into.lock().unwrap()).unwrap();
+            into.lock().unwrap().push(message.clone());
             vec![Ok(message)]
         }
     };
-    let (left, right) = joined(tap(&captured[0]), tap(&captured[1]));
+    let (left, right) = joined(tap(&recorded[0]), tap(&recorded[1]));
     let outcomes = tokio::join!(node::run_over(shanghai, left), node::run_over(anhui, right));
-    (outcomes, captured.map(|bytes| bytes.lock().unwrap().clone()))
+    (outcomes, recorded.map(|messages| messages.lock().unwrap().clone()))
+}
+
+/// The same with the bytes of those messages.
+pub(crate) async fn meet_captured(runs: (Run, Run)) -> ((Outcome, Outcome), [Vec<u8>; 2]) {
+    let (outcomes, recorded) = meet_recorded(runs).await;
+    (outcomes, recorded.map(|messages| messages.iter().flat_map(Message::encode_to_vec).collect()))
 }

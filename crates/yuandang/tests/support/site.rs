@@ -129,15 +129,24 @@ impl Site {
 
     /// Starts a participant, and waits until it says that it is ready.
     pub(crate) fn start(&self, name: &str) -> Server {
-        let server = self.launch(name);
-        server.says(if name == "coordinator" { "listening" } else { "attached to the coordinator" });
-        server
+        self.launch(name).ready(name)
+    }
+
+    /// The same with every log line that there is, also of the libraries that it is made with.
+    pub(crate) fn start_verbose(&self, name: &str) -> Server {
+        let mut command = self.server(name);
+        command.env("RUST_LOG", "trace");
+        Server::start(command).ready(name)
     }
 
     /// Starts a participant, and waits for nothing.
     pub(crate) fn launch(&self, name: &str) -> Server {
+        Server::start(self.server(name))
+    }
+
+    fn server(&self, name: &str) -> Command {
         let command = if name == "coordinator" { name } else { "node" };
-        Server::start(super::command(&[command, "--config", &self.path(&format!("{name}/config.toml"))]))
+        super::command(&[command, "--config", &self.path(&format!("{name}/config.toml"))])
     }
 
     /// Writes a job of the students' membership on the hardship list; gives its file.
@@ -345,6 +354,12 @@ impl Server {
             }
         });
         Self { process, log }
+    }
+
+    /// Waits until it says that it is ready.
+    fn ready(self, name: &str) -> Self {
+        self.says(if name == "coordinator" { "listening" } else { "attached to the coordinator" });
+        self
     }
 
     pub(crate) fn log(&self) -> String {
