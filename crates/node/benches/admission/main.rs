@@ -8,7 +8,7 @@
 //! What is measured is `Book::admit` for a job under a random agreement, and then what the handshake does with the peer's use:
 //! its signature, and `Book::admit_use`. Cold means that the process's and the system's memory of the file were dropped before
 //! each sample. Rows are made in bulk, as `rows.rs` says; before anything is measured, a small book that was made so is compared
-//! with one that `Book` wrote.
+//! with one that `Book` wrote. As a test (`cargo test`) it does that alone.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing)]
 
 mod rows;
@@ -25,7 +25,7 @@ use std::{
 
 use agreement::{Signed, receipt::Use};
 use database::{Database, Location, Row, query};
-use node::book::{Book, JobRequest, Ruling};
+use node::book::{Book, JobRequest, LAYOUT, Ruling};
 use world::World;
 
 /// Admissions that are not measured, before those that are.
@@ -144,7 +144,7 @@ fn disk(folder: &Path) {
 
 /// Prints what the database says it does for what was committed.
 async fn say_how_durable(location: &Location) {
-    let database = Database::open(location, rows::LAYOUT).await.unwrap();
+    let database = Database::open(location, LAYOUT).await.unwrap();
     let settings: &[(&str, &'static str)] = match location {
         Location::Postgres(_) => &[("fsync", "SHOW fsync"), ("synchronous_commit", "SHOW synchronous_commit")],
         _ => &[("journal_mode", "PRAGMA journal_mode"), ("synchronous", "PRAGMA synchronous")],
@@ -159,11 +159,16 @@ async fn say_how_durable(location: &Location) {
     database.close().await;
 }
 
+/// Compares a book that is made here in bulk with one that is written.
+async fn check_in(folder: &Path) {
+    let file = |name| Location::File(folder.join(name));
+    rows::check(&file("one"), &file("other")).await;
+}
+
 async fn in_sqlite(world: &World) {
     let base = env::var("YUANDANG_BENCH_FOLDER").map_or_else(|_| env::temp_dir(), PathBuf::from);
     let folder = tempfile::tempdir_in(&base).unwrap();
-    let file = |name| Location::File(folder.path().join(name));
-    rows::check(&file("one"), &file("other")).await;
+    check_in(folder.path()).await;
     let path = match env::var("YUANDANG_BENCH_FOLDER") {
         Ok(kept) => Path::new(&kept).join(format!("book-{}-{}.sqlite", world.agreements, world.uses)),
         Err(_) => folder.path().join("book.sqlite"),
@@ -194,6 +199,11 @@ async fn in_postgres(world: &World) {
 }
 
 fn main() {
+    if !env::args().any(|argument| argument == "--bench") {
+        let folder = tempfile::tempdir().unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(check_in(folder.path()));
+        return;
+    }
     let (agreements, uses) = (number("YUANDANG_BENCH_AGREEMENTS", 10_000), number("YUANDANG_BENCH_USES", 1_000_000));
     let (world, runtime) = (World::new(agreements, uses), tokio::runtime::Runtime::new().unwrap());
     if env::args().any(|argument| argument == "--postgres") {

@@ -5,13 +5,11 @@
 use std::{collections::HashMap, iter, mem};
 
 use agreement::{Act, Digest, Event, Receipt, Signed, Statement};
-use database::{Database, Location, Migration, Row, Transaction, query};
-use node::book::{JobRequest, News, Ruling};
+use database::{Database, Location, Row, Transaction, query};
+use node::book::{JobRequest, LAYOUT, News, Ruling};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::world::World;
-
-pub(crate) const LAYOUT: &[Migration] = &[(1, "book", include_str!("../../migrations/0001_book.sql"))];
 
 /// The tables with their columns, in the order in which two books are compared.
 const TABLES: [(&str, &str); 7] = [

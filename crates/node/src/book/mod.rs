@@ -41,7 +41,8 @@ pub use self::{
     results::{Held, Keeping, Made},
 };
 
-const LAYOUT: &[Migration] = &[
+/// The tables of a book, step by step: for programs that look into one beside its node.
+pub const LAYOUT: &[Migration] = &[
     (1, "book", include_str!("../../migrations/0001_book.sql")),
     (2, "receipts that are kept", include_str!("../../migrations/0002_receipts.sql")),
     (3, "results", include_str!("../../migrations/0003_results.sql")),
