@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agreement::{Moment, moment::MomentError};
+use records::standard::CalendarDate;
 
 fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -14,6 +15,13 @@ fn since_1970() -> Duration {
 /// [`MomentError`] for a clock beyond the year 9999.
 pub fn now() -> Result<Moment, MomentError> {
     Moment::from_seconds(i64::try_from(since_1970().as_secs()).unwrap_or(i64::MAX))
+}
+
+/// The day that it is in China, if the calendar has it.
+pub(crate) fn today() -> Option<CalendarDate> {
+    const BEIJING: Duration = Duration::from_secs(8 * 3600);
+    let since = since_1970().checked_add(BEIJING)?;
+    CalendarDate::of_days(i64::try_from(since.as_secs() / 86_400).ok()?)
 }
 
 /// Now, in milliseconds since the Unix epoch.

@@ -30,12 +30,14 @@ impl ObjectServer {
         let mut command = Command::new("python3");
         command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { process, endpoint: format!("http://127.0.0.1:{port}") };
+        let mut server = Self { process, endpoint: format!("http://127.0.0.1:{port}") };
         let patience = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(server.process.try_wait().unwrap().is_none(), "moto ended at once");
             assert!(Instant::now() < patience, "moto does not start");
             thread::sleep(Duration::from_millis(100));
         }
+        assert!(server.process.try_wait().unwrap().is_none(), "somebody else listens in its place");
         let made = Command::new("python3").args(["-c", PUT, &format!("{}/{bucket}", server.endpoint)]).status();
         assert!(made.unwrap().success());
         Some(server)

@@ -2,7 +2,7 @@
 
 use records::standard::without_resident_ids;
 
-/// Takes a reason, a purpose or the number of a case as it was typed.
+/// Takes a reason or a purpose as it was typed.
 ///
 /// # Errors
 /// If there is a resident ID in it.

@@ -92,6 +92,10 @@ async fn an_agreement_is_signed_once_as_many_different_people_approved_it_as_it_
     let request = RequestAgreementRequest { agreement: terms.to_bytes().unwrap().into() };
     desk.request_agreement(request).await.unwrap();
     until_both(&world, &digest, AgreementState::Requested).await;
+    let no =
+        desk::decide(&world, ("anhui", "k-2", Duty::Approver), &digest, Decision::Reject, "31019919850101001X has aid");
+    let refused = no.await.unwrap_err();
+    assert!(refused.code() == Code::InvalidArgument && !refused.message().contains("310199"), "{refused}");
     let approve = async |name, handle| {
         let decided = desk::decide(&world, (name, handle, Duty::Approver), &digest, Decision::Approve, "");
         decided.await.unwrap()
@@ -166,6 +170,9 @@ async fn a_job_that_an_approver_rejects_ends_with_the_reason() {
     until_waiting(&world, "anhui", &id).await;
     let without = decide(&world, ("anhui", "k-1", Duty::Approver), &id, Some(" ")).await.unwrap_err();
     assert_eq!(without.code(), Code::FailedPrecondition);
+    let personal =
+        decide(&world, ("anhui", "k-1", Duty::Approver), &id, Some("310199-19850101-001X has aid")).await.unwrap_err();
+    assert_eq!(personal.code(), Code::InvalidArgument, "{personal}");
     decide(&world, ("anhui", "k-1", Duty::Approver), &id, Some("no such case")).await.unwrap();
     let (state, ended) = world.wait("shanghai", &id).await.unwrap();
     assert_eq!(state, JobState::Rejected, "{}", ended.cause);

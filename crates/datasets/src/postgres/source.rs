@@ -1,11 +1,12 @@
 //! Records of a table or a query, as the server's own CSV, in one read-only snapshot for each pass.
 
-use std::{io::ErrorKind, rc::Rc};
+use std::{io::ErrorKind, rc::Rc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt};
 use records::{RecordError, RecordSource, find_column};
 use sqlx::{AssertSqlSafe, Column, Executor, SqlSafeStr, Statement, TypeInfo, postgres::PgConnection};
+use tokio::time::timeout;
 
 use super::{Database, Table, identifier};
 use crate::{
@@ -21,6 +22,8 @@ const OPTIONS: [&str; 8] =
 /// Bytes that are handed over at a time. The server sends every row by itself, and two threads that meet for each would do
 /// little else.
 const PIECE: usize = 1 << 16;
+/// How long a row is waited for before what there is is handed over.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Names of the columns, in order.
 type Names = Vec<String>;
@@ -75,9 +78,19 @@ async fn pass(
     let mut gathered = BytesMut::with_capacity(PIECE);
     loop {
         // Most rows are there already, and need no clock.
-        let next = match rows.next().now_or_never() {
-            Some(row) => row.transpose().map_err(|error| database.describe(error))?,
-            None => database.in_time(async { rows.next().await.transpose() }).await?,
+        let there = match rows.next().now_or_never() {
+            Some(row) => Ok(row),
+            None => timeout(PAUSE, rows.next()).await,
+        };
+        let next = match there {
+            Ok(row) => row.transpose().map_err(|error| database.describe(error))?,
+            Err(_) => {
+                // The server takes its time: whoever reads gets what there is, and may have gone.
+                if !giver.give(gathered.split().freeze()) {
+                    return Ok(());
+                }
+                database.in_time(async { rows.next().await.transpose() }).await?
+            }
         };
         let Some(row) = next else { break };
         gathered.extend_from_slice(&row);

@@ -116,7 +116,7 @@ impl Book {
     /// Notes with a receipt that a person approved an agreement, once; gives all who did so far.
     ///
     /// # Errors
-    /// [`BookError`].
+    /// [`BookError::NotTaken`] if this participant has signed or rejected it.
     pub async fn approve_agreement(
         &self,
         digest: &Digest,
@@ -126,6 +126,10 @@ impl Book {
         let noted = async {
             let subject = format!("agreement:{digest}");
             let mut transaction = self.database.begin().await?;
+            if let Err(refusal) = self.may_approve(&mut transaction, digest).await? {
+                transaction.commit().await?;
+                return Err(refusal);
+            }
             if note_approval(&mut transaction, &subject, person, now).await? == News::New {
                 let (agreement, person) = (Some(*digest), Some(person.to_owned()));
                 let receipt = Receipt { agreement, person, ..Receipt::of(Event::Approved, now) };

@@ -6,6 +6,7 @@ use database::{Row, Transaction, query};
 use super::{
     Book, BookError, Made, approvals, number, papers,
     post::{Post, post},
+    receipts::cause_of,
     signed,
 };
 
@@ -127,7 +128,7 @@ impl Book {
             return Ok(transaction.commit().await?);
         };
         let signed_use: Signed<Use> = signed(&row, "statement")?;
-        let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
+        let cause = cause_of(cause);
         let receipt = Receipt {
             agreement: Some(signed_use.statement().agreement),
             job: Some(job.to_owned()),

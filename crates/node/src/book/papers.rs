@@ -1,11 +1,14 @@
 //! Agreements and what was signed about them.
 
-use agreement::{Act, Agreement, Digest, Life, Moment, ParticipantId, Receipt, acts::Change};
+use agreement::{
+    Act, Agreement, Digest, IdentityPublicKey, Life, Moment, ParticipantId, Receipt, Statement,
+    acts::{Change, Consent, Rejection},
+};
 use database::{Row, Transaction, query};
 
 use super::{
     Book, BookError,
-    post::{Post, post},
+    post::{self, Post, post, way_of},
     stored,
 };
 
@@ -15,6 +18,8 @@ const OPEN_REQUESTS: i64 = 1000;
 const OPEN_FOR_MS: i64 = 60 * 86_400_000;
 /// Above all numbers of standing statements, times the kinds of them.
 const FOR_EVER: u64 = 1 << 60;
+
+const REJECTED: &str = "this participant has rejected it";
 
 /// An agreement with all that this node holds about it.
 #[derive(Clone, Debug)]
@@ -29,11 +34,16 @@ pub struct Known {
     pub received_ms: i64,
 }
 
-/// Writes a statement down, unless one that counts as much is there.
-async fn insert(transaction: &mut Transaction, (act, digest): (&Act, &Digest), now_ms: i64) -> Result<News, BookError> {
+/// Writes a statement down, unless one that counts as much is there. Gives what was there of its kind from its signer.
+async fn insert(
+    transaction: &mut Transaction,
+    (act, digest): (&Act, &Digest),
+    now_ms: i64,
+) -> Result<(News, Option<String>), BookError> {
     // The row that admissions write first: one that did not see this statement is done, and its job can be stopped.
     query(super::COUNTER).bind(digest.to_string()).fetch_one(&mut **transaction).await?;
     let signer = act.signer();
+    let earlier = said(transaction, digest, act.kind(), signer).await?;
     let kept = query(
         "INSERT INTO acts (agreement, kind, signer, identity, rank, body, received_ms) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) \
@@ -49,12 +59,32 @@ async fn insert(transaction: &mut Transaction, (act, digest): (&Act, &Digest), n
     .bind(now_ms)
     .execute(&mut **transaction)
     .await?;
-    Ok(if kept.rows_affected() > 0 { News::New } else { News::Known })
+    Ok((if kept.rows_affected() > 0 { News::New } else { News::Known }, earlier))
 }
 
-/// Whether a statement waits where many do: one that stops runs does not.
-fn may_wait(act: &Act) -> bool {
-    !matches!(act, Act::Standing(_))
+/// The statement of a kind that is kept of a signer about an agreement.
+pub(super) async fn said(
+    transaction: &mut Transaction,
+    digest: &Digest,
+    kind: &str,
+    (signer, identity): (&ParticipantId, &IdentityPublicKey),
+) -> Result<Option<String>, BookError> {
+    let row = query("SELECT body FROM acts WHERE agreement = $1 AND kind = $2 AND signer = $3 AND identity = $4")
+        .bind(digest.to_string())
+        .bind(kind.to_owned())
+        .bind(signer.to_string())
+        .bind(identity.to_string())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    Ok(row.map(|row| row.try_get("body")).transpose()?)
+}
+
+/// Whether a node that hears a statement tells the other parties of it: what a supervisor holds, who may not have reached them.
+fn is_handed_on(act: &Act, terms: &Agreement) -> bool {
+    let (signer, identity) = act.signer();
+    let is_party = terms.party_of(signer).is_some_and(|party| party.identity == *identity);
+    let Act::Standing(standing) = act else { return false };
+    !is_party && standing.statement().change != Change::Resumption
 }
 
 /// What a statement changed here.
@@ -68,7 +98,7 @@ pub enum News {
 
 impl Book {
     /// Keeps a statement about an agreement, whoever brought it. A request brings the agreement with it; any other is only
-    /// taken for an agreement that is known. A supervisor's goes into the post for the other parties, whom it may not have reached.
+    /// taken for an agreement that is known. What a supervisor holds goes into the post for the other parties.
     ///
     /// # Errors
     /// [`BookError::NotTaken`] if its signer has no say; [`BookError::NotNow`] if its key is not pinned here, or its agreement is
@@ -77,9 +107,12 @@ impl Book {
         let kept = async {
             let (digest, terms) = self.may_take(act, now_ms).await?;
             let mut transaction = self.database.begin().await?;
-            let news = insert(&mut transaction, (act, &digest), now_ms).await?;
-            if news == News::New && terms.party_of(act.signer().0).is_none() {
-                self.post_to_others(&mut transaction, act, &terms).await?;
+            let (news, earlier) = insert(&mut transaction, (act, &digest), now_ms).await?;
+            if news == News::New {
+                post::superseded(&mut transaction, earlier.as_deref()).await?;
+                if is_handed_on(act, &terms) {
+                    self.post_to_others(&mut transaction, (act.to_bytes()?, way_of(act)), &terms).await?;
+                }
             }
             transaction.commit().await?;
             Ok(news)
@@ -88,33 +121,77 @@ impl Book {
     }
 
     /// Keeps a statement of this participant's own, puts it into the post for the other parties, and writes a receipt of it: all or
-    /// nothing, and nothing if what is known counts as much.
+    /// nothing. If what was signed before counts as much, that is brought to them again, which may never have reached them.
     ///
     /// # Errors
-    /// As [`Self::keep`].
+    /// As [`Self::keep`], and [`BookError::NotTaken`] for a consent to what was rejected, or the other way round.
     pub async fn publish(&self, act: &Act, receipt: Receipt, now_ms: i64) -> Result<News, BookError> {
         let published = async {
             let (digest, terms) = self.may_take(act, now_ms).await?;
             let mut transaction = self.database.begin().await?;
-            let news = insert(&mut transaction, (act, &digest), now_ms).await?;
+            let (news, earlier) = insert(&mut transaction, (act, &digest), now_ms).await?;
+            self.not_the_contrary(&mut transaction, act, &digest).await?;
+            let statement = match (news, earlier) {
+                (News::Known, Some(earlier)) => earlier.into_bytes(),
+                (_, earlier) => {
+                    post::superseded(&mut transaction, earlier.as_deref()).await?;
+                    act.to_bytes()?
+                }
+            };
+            self.post_to_others(&mut transaction, (statement, way_of(act)), &terms).await?;
             if news == News::New {
-                self.post_to_others(&mut transaction, act, &terms).await?;
                 self.append(&mut transaction, receipt).await?;
-                transaction.commit().await?;
             }
+            transaction.commit().await?;
             Ok(news)
         };
         self.database.in_time(published).await
+    }
+
+    /// Of a consent and a rejection of this participant's there is one, whoever decides at the same time.
+    async fn not_the_contrary(
+        &self,
+        transaction: &mut Transaction,
+        act: &Act,
+        digest: &Digest,
+    ) -> Result<(), BookError> {
+        let (contrary, problem) = match act {
+            Act::Consent(_) => (Rejection::KIND, REJECTED),
+            Act::Rejection(_) => (Consent::KIND, "this participant has signed it: revoke it"),
+            _ => return Ok(()),
+        };
+        match said(transaction, digest, contrary, act.signer()).await? {
+            Some(_) => Err(BookError::NotTaken(problem.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this participant's people may approve an agreement still, as part of a transaction that others wait for. One that is
+    /// signed is brought to the other parties again.
+    pub(super) async fn may_approve(
+        &self,
+        transaction: &mut Transaction,
+        digest: &Digest,
+    ) -> Result<Result<(), BookError>, BookError> {
+        query(super::COUNTER).bind(digest.to_string()).fetch_one(&mut **transaction).await?;
+        let me = (&self.me, &self.identity());
+        if said(transaction, digest, Rejection::KIND, me).await?.is_some() {
+            return Ok(Err(BookError::NotTaken(REJECTED.to_owned())));
+        }
+        let Some(consent) = said(transaction, digest, Consent::KIND, me).await? else { return Ok(Ok(())) };
+        if let Some(terms) = self.agreement(digest).await? {
+            self.post_to_others(transaction, (consent.into_bytes(), Post::IfRoom), &terms).await?;
+        }
+        Ok(Err(BookError::NotTaken("this participant has signed it already".to_owned())))
     }
 
     /// Puts a statement into the post for the other parties.
     async fn post_to_others(
         &self,
         transaction: &mut Transaction,
-        act: &Act,
+        (statement, way): (Vec<u8>, Post),
         terms: &Agreement,
     ) -> Result<(), BookError> {
-        let (statement, way) = (act.to_bytes()?, if may_wait(act) { Post::IfRoom } else { Post::Always });
         for party in terms.parties.iter().filter(|party| party.participant != self.me) {
             post(transaction, &party.participant, &statement, way).await?;
         }

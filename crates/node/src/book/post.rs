@@ -1,6 +1,6 @@
 //! Statements that wait for peers.
 
-use agreement::{Digest, ParticipantId};
+use agreement::{Act, Digest, ParticipantId};
 use database::{Row, Transaction, query};
 
 use super::{Book, BookError, papers::text};
@@ -97,6 +97,23 @@ pub(super) enum Post {
     IfRoom,
     /// It is: somebody holds an agreement.
     Always,
+}
+
+/// How a statement goes into the post: one that stops runs does not wait where many do. Of these there is one for each agreement and
+/// signer.
+pub(super) fn way_of(act: &Act) -> Post {
+    if matches!(act, Act::Standing(_)) { Post::Always } else { Post::IfRoom }
+}
+
+/// Takes a statement out of the post, for all peers, in the place of which another one has come.
+pub(super) async fn superseded(transaction: &mut Transaction, statement: Option<&str>) -> Result<(), BookError> {
+    if let Some(statement) = statement {
+        query("DELETE FROM outbox WHERE digest = $1")
+            .bind(Digest::of(&[statement.as_bytes()]).to_string())
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Puts a statement into the post for a peer, as part of a transaction. For a peer that was away for very long nothing more is

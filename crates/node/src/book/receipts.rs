@@ -10,6 +10,8 @@ use super::{Book, BookError, number, papers::text, signed, stored};
 
 /// Refusals of one day that get a receipt; a coordinator could have any number of jobs refused.
 const REFUSALS_A_DAY: i64 = 10_000;
+/// Bytes of a cause.
+const CAUSE: usize = 512;
 
 impl Book {
     /// Signs a receipt and makes it the last of the chain.
@@ -71,7 +73,7 @@ impl Book {
         if admitted.try_get::<i64, _>(0)? > 0 {
             return Ok(());
         }
-        let cause = Some(agreement::printable(cause, 512)).filter(|cause| !cause.is_empty());
+        let cause = cause_of(cause);
         self.refused(Receipt { job: Some(job.to_owned()), cause, ..Receipt::of(Event::Refused, now) }).await
     }
 
@@ -217,10 +219,15 @@ impl Book {
     }
 }
 
+/// A cause for a receipt, cut where no number is cut.
+pub(super) fn cause_of(text: &str) -> Option<String> {
+    Some(agreement::printable(&without_resident_ids(text), CAUSE)).filter(|cause| !cause.is_empty())
+}
+
 /// What others typed, or a program reported, may name a person.
 fn hide_resident_ids(receipt: &mut Receipt) {
-    let export = receipt.export.as_mut().map(|export| [&mut export.purpose, &mut export.case]);
-    for text in receipt.cause.iter_mut().chain(export.into_iter().flatten()) {
+    let purpose = receipt.export.as_mut().map(|export| &mut export.purpose);
+    for text in receipt.cause.iter_mut().chain(purpose) {
         if let Cow::Owned(hidden) = without_resident_ids(text) {
             *text = hidden;
         }

@@ -17,7 +17,10 @@ use records::{
 };
 
 use super::{Dataset, Depth};
-use crate::quality::{Examining, Rejects};
+use crate::{
+    clock,
+    quality::{Examining, Rejects},
+};
 
 /// A source's address: paths are taken from the configuration's folder, other addresses stay.
 fn beside(folder: &Path, source: String) -> String {
@@ -32,7 +35,7 @@ pub(super) fn datasets(
     depth: Depth<'_>,
 ) -> Vec<Dataset> {
     let mut names: Vec<String> = Vec::new();
-    root.sections("datasets", |section| {
+    let datasets = root.sections("datasets", |section| {
         let name: Option<String> = section.required("name");
         let source = section.required("source").map(|source| beside(folder, source));
         if let (Depth::Service(datasets), Some(source)) = (depth, &source)
@@ -46,10 +49,38 @@ pub(super) fn datasets(
         }
         names.push(name.clone());
         let version = section.number("version", 1..=u32::MAX, 1);
-        let examining = Examining { settings: settings(section), rejects: rejects(section, folder, source.as_deref()) };
+        let examining = Examining { settings: settings(section), rejects: rejects(section, folder, depth) };
         let entry = entry(section, folder, own, (&name, version), depth);
         Some(Dataset { name, source: source?, examining, version, entry })
-    })
+    });
+    for problem in replaced(&datasets) {
+        root.problem("datasets", problem);
+    }
+    datasets
+}
+
+/// What is wrong with the files of refused rows: each job replaces one, so it is neither a source nor that of another dataset.
+fn replaced(datasets: &[Dataset]) -> Vec<String> {
+    let rejects =
+        || datasets.iter().filter_map(|one| Some((&one.name, local(&one.examining.rejects.as_ref()?.address))));
+    let mut problems = Vec::new();
+    for (number, (name, file)) in rejects().enumerate() {
+        for source in datasets.iter().filter(|one| local(&one.source) == file) {
+            problems.push(format!("rejects of {name:?} is the source of {:?}, which would be replaced", source.name));
+        }
+        for (other, _) in rejects().take(number).filter(|(_, others)| *others == file) {
+            problems.push(format!("{other:?} and {name:?} have the same file of rejects"));
+        }
+    }
+    problems
+}
+
+/// The file of an address, without options, as the system knows it.
+fn local(address: &str) -> PathBuf {
+    let path = address.strip_prefix("file:").unwrap_or(address);
+    let path = Path::new(path.split_once('?').map_or(path, |(path, _)| path));
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    folder.zip(path.file_name()).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
 }
 
 /// The day on which the set was taken.
@@ -59,15 +90,28 @@ fn settings(section: &Section<'_>) -> Settings {
         let read = CalendarDate::read(day.as_bytes());
         read.map_err(|_| section.problem("snapshot", format!("{day:?} is no day; write it as 2026-03-01"))).ok()
     });
+    if let Some(day) = snapshot.filter(|day| clock::today().is_some_and(|today| *day > today)) {
+        section.problem("snapshot", format!("{day} is in the future"));
+    }
     Settings { snapshot }
 }
 
-/// Where the rows go that a job refuses: those of the last job, not beyond this node.
-fn rejects(section: &Section<'_>, folder: &Path, source: Option<&str>) -> Option<Rejects> {
-    let address = beside(folder, section.optional("rejects")?);
-    if source == Some(&address) {
-        section.problem("rejects", "is the source itself, which would be replaced");
+/// Where the rows go that a job refuses, those of the last job: a file of this machine.
+fn rejects(section: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<Rejects> {
+    let path: String = section.optional("rejects")?;
+    let kind = Path::new(&path).extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+    if path.contains([':', '?']) || !["csv", "parquet"].contains(&kind) {
+        section.problem("rejects", "is no path of a file that ends in .csv or .parquet");
+        return None;
     }
+    let address = folder.join(path);
+    let holder = address.parent().unwrap_or(folder);
+    if let Depth::Service(_) = depth
+        && let Err(error) = tempfile::tempfile_in(holder)
+    {
+        section.problem("rejects", format!("no file can be made in {}: {error}", holder.display()));
+    }
+    let address = address.display().to_string();
     Some(Rejects { address, overwrite: true, explain: Reason::english })
 }
 

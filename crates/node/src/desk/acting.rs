@@ -52,12 +52,7 @@ impl Papers {
                 self.within_catalogue(&self.terms(&digest).await?)?;
                 self.sign(Offer { agreement, at }, Act::Offer)?
             }
-            Choice::Reject => {
-                if self.has_said(&digest, |act| matches!(act, Act::Consent(_))).await? {
-                    return Err(BookError::NotTaken("this participant has signed it: revoke it".to_owned()));
-                }
-                self.sign(Rejection { agreement, at, reason: reason.to_owned() }, Act::Rejection)?
-            }
+            Choice::Reject => self.sign(Rejection { agreement, at, reason: reason.to_owned() }, Act::Rejection)?,
             Choice::Stand(change) => {
                 let number = self.book.next_standing(&digest, self.book.participant()).await?;
                 let standing = Standing { agreement, at, change, number, reason: reason.to_owned() };
@@ -82,24 +77,10 @@ impl Papers {
         }
     }
 
-    /// Whether this participant has signed such a statement about an agreement.
-    async fn has_said(&self, digest: &Digest, such: impl Fn(&Act) -> bool) -> Result<bool, BookError> {
-        let known = self.book.known(digest).await?;
-        let (me, identity) = (self.book.participant().clone(), self.book.identity());
-        let own = |act: &Act| act.signer() == (&me, &identity) && such(act);
-        Ok(known.is_some_and(|known| known.acts.iter().any(own)))
-    }
-
     /// Notes a person's approval; with that of the last who is needed this participant consents.
     async fn approve(&self, digest: Digest, person: Option<String>) -> Result<(), BookError> {
         let person = person.ok_or_else(|| BookError::NotTaken("only a person approves".to_owned()))?;
         self.within_catalogue(&self.terms(&digest).await?)?;
-        if self.has_said(&digest, |act| matches!(act, Act::Rejection(_))).await? {
-            return Err(BookError::NotTaken("this participant has rejected it".to_owned()));
-        }
-        if self.has_said(&digest, |act| matches!(act, Act::Consent(_))).await? {
-            return Err(BookError::NotTaken("this participant has signed it already".to_owned()));
-        }
         let at = now()?;
         let approvers = self.book.approve_agreement(&digest, &person, at).await?;
         if approvers.len() < self.approvers {

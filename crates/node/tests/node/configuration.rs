@@ -97,7 +97,7 @@ fn receipts_are_kept_for_three_years_at_least_and_the_reason_is_told() {
 }
 
 #[test]
-fn a_day_that_is_none_and_rejects_in_the_place_of_the_source_are_named() {
+fn a_day_that_is_none_and_rejects_in_the_place_of_something_else_are_named() {
     let place = Place::new();
     let problems = |more: &str| {
         let source = "source = \"students.csv\"";
@@ -106,10 +106,25 @@ fn a_day_that_is_none_and_rejects_in_the_place_of_the_source_are_named() {
     assert_eq!(problems("snapshot = \"2026-03-01\"\nrejects = \"rejects.csv\""), [""; 0]);
     for (more, wanted) in [
         ("snapshot = \"2026-02-30\"", "snapshot: \"2026-02-30\" is no day"),
-        ("rejects = \"students.csv\"", "rejects: is the source itself"),
+        ("snapshot = \"2999-01-01\"", "snapshot: 2999-01-01 is in the future"),
+        ("rejects = \"students.csv\"", "is the source of \"students\", which would be replaced"),
+        ("rejects = \"./students.csv\"", "is the source of \"students\", which would be replaced"),
+        ("rejects = \"s3://bucket/rejects.csv\"", "rejects: is no path of a file"),
+        ("rejects = \"postgres://host/rows?table=rejects.csv\"", "rejects: is no path of a file"),
+        ("rejects = \"book.sqlite\"", "rejects: is no path of a file that ends in .csv"),
+        (
+            "rejects = \"r.csv\"\n[[datasets]]\nname = \"b\"\nsource = \"r.csv?columns=id\"",
+            "rejects of \"students\" is the source of \"b\"",
+        ),
+        (
+            "rejects = \"r.csv\"\n[[datasets]]\nname = \"b\"\nsource = \"b.csv\"\nrejects = \"r.csv\"",
+            "\"students\" and \"b\" have the same file of rejects",
+        ),
     ] {
         let said = problems(more);
-        assert!(said.len() == 1 && said[0].contains(wanted), "{said:#?}");
+        // A second source that is not there is named besides.
+        let others = said.iter().filter(|one| !one.contains(wanted)).all(|one| one.contains("No such file"));
+        assert!(others && said.iter().any(|one| one.contains(wanted)), "{said:#?}");
     }
 }
 

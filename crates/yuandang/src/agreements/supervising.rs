@@ -44,7 +44,7 @@ pub struct Held {
     /// Speak as the supervisor of this file, to the nodes that it lists
     #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "cert", "key"])]
     supervisor: Option<PathBuf>,
-    /// Of these only this one, which tells the other parties; can be given more than once
+    /// Of these only this one; it tells the other parties of a suspension or revocation. Can be given more than once
     #[arg(long, value_name = "NAME", requires = "supervisor")]
     node: Vec<ParticipantId>,
     /// The configuration of this participant's node: where it is, and whom it has pinned

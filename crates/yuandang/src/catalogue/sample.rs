@@ -8,9 +8,7 @@ use node::{
     config::Dataset,
     quality::{self, Question},
 };
-use records::{
-    Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, Target, find_column, standard::Settings,
-};
+use records::{Datasets, Record, RecordError, RecordSink, RecordSource, SinkHeader, Target, find_column};
 use serde::Serialize;
 use session::ComputePool;
 use tokio_util::sync::CancellationToken;
@@ -138,7 +136,7 @@ fn sample(
         source: dataset.source.clone(),
         key_columns: key.columns.clone(),
         key_types: vec![key.key_type],
-        settings: Settings::default(),
+        settings: dataset.examining.settings,
         dates: None,
         rejects: None,
     };

@@ -48,7 +48,7 @@ pub enum Action {
         #[arg(long, value_parser = impersonal)]
         purpose: String,
         /// The number of the case
-        #[arg(long, value_name = "NUMBER", value_parser = impersonal)]
+        #[arg(long, value_name = "NUMBER")]
         case: String,
         /// Where it goes: a CSV or Parquet file, a table or an object
         #[arg(long, value_name = "FILE|URL")]
