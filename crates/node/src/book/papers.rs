@@ -8,7 +8,7 @@ use database::{Row, Transaction, query};
 
 use super::{
     Book, BookError,
-    post::{self, Post, post, way_of},
+    post::{self, Post, is_handed_on, way_of},
     stored,
 };
 
@@ -63,7 +63,7 @@ async fn insert(
 }
 
 /// The statement of a kind that is kept of a signer about an agreement.
-pub(super) async fn said(
+async fn said(
     transaction: &mut Transaction,
     digest: &Digest,
     kind: &str,
@@ -77,14 +77,6 @@ pub(super) async fn said(
         .fetch_optional(&mut **transaction)
         .await?;
     Ok(row.map(|row| row.try_get("body")).transpose()?)
-}
-
-/// Whether a node that hears a statement tells the other parties of it: what a supervisor holds, who may not have reached them.
-fn is_handed_on(act: &Act, terms: &Agreement) -> bool {
-    let (signer, identity) = act.signer();
-    let is_party = terms.party_of(signer).is_some_and(|party| party.identity == *identity);
-    let Act::Standing(standing) = act else { return false };
-    !is_party && standing.statement().change != Change::Resumption
 }
 
 /// What a statement changed here.
@@ -183,19 +175,6 @@ impl Book {
             self.post_to_others(transaction, (consent.into_bytes(), Post::IfRoom), &terms).await?;
         }
         Ok(Err(BookError::NotTaken("this participant has signed it already".to_owned())))
-    }
-
-    /// Puts a statement into the post for the other parties.
-    async fn post_to_others(
-        &self,
-        transaction: &mut Transaction,
-        (statement, way): (Vec<u8>, Post),
-        terms: &Agreement,
-    ) -> Result<(), BookError> {
-        for party in terms.parties.iter().filter(|party| party.participant != self.me) {
-            post(transaction, &party.participant, &statement, way).await?;
-        }
-        Ok(())
     }
 
     /// Whether a statement may be taken in; gives the agreement that it is about. That of a request is kept.

@@ -1,6 +1,6 @@
 //! Statements that wait for peers.
 
-use agreement::{Act, Digest, ParticipantId};
+use agreement::{Act, Agreement, Digest, ParticipantId, acts::Change};
 use database::{Row, Transaction, query};
 
 use super::{Book, BookError, papers::text};
@@ -88,6 +88,27 @@ impl Book {
             .await?;
         Ok(())
     }
+
+    /// Puts a statement into the post for the other parties.
+    pub(super) async fn post_to_others(
+        &self,
+        transaction: &mut Transaction,
+        (statement, way): (Vec<u8>, Post),
+        terms: &Agreement,
+    ) -> Result<(), BookError> {
+        for party in terms.parties.iter().filter(|party| party.participant != self.me) {
+            post(transaction, &party.participant, &statement, way).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a node that hears a statement tells the other parties of it: what a supervisor holds, who may not have reached them.
+pub(super) fn is_handed_on(act: &Act, terms: &Agreement) -> bool {
+    let (signer, identity) = act.signer();
+    let is_party = terms.party_of(signer).is_some_and(|party| party.identity == *identity);
+    let Act::Standing(standing) = act else { return false };
+    !is_party && standing.statement().change != Change::Resumption
 }
 
 /// Whether a statement is put in where too many wait already.

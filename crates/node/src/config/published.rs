@@ -53,14 +53,15 @@ pub(super) fn datasets(
         let entry = entry(section, folder, own, (&name, version), depth);
         Some(Dataset { name, source: source?, examining, version, entry })
     });
-    for problem in replaced(&datasets) {
+    for problem in replaced(folder, &datasets) {
         root.problem("datasets", problem);
     }
     datasets
 }
 
 /// What is wrong with the files of refused rows: each job replaces one, so it is neither a source nor that of another dataset.
-fn replaced(datasets: &[Dataset]) -> Vec<String> {
+fn replaced(folder: &Path, datasets: &[Dataset]) -> Vec<String> {
+    let local = |address: &str| local(folder, address);
     let rejects =
         || datasets.iter().filter_map(|one| Some((&one.name, local(&one.examining.rejects.as_ref()?.address))));
     let mut problems = Vec::new();
@@ -76,11 +77,20 @@ fn replaced(datasets: &[Dataset]) -> Vec<String> {
 }
 
 /// The file of an address, without options, as the system knows it.
-fn local(address: &str) -> PathBuf {
-    let path = address.strip_prefix("file:").unwrap_or(address);
-    let path = Path::new(path.split_once('?').map_or(path, |(path, _)| path));
-    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
-    folder.zip(path.file_name()).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
+fn local(folder: &Path, address: &str) -> PathBuf {
+    let address = address.split_once('?').map_or(address, |(address, _)| address);
+    // Any other has its folder before it already ([`beside`]).
+    let path = address.strip_prefix("file:").map_or_else(|| PathBuf::from(address), |path| folder.join(path));
+    let holder = holder(&path).canonicalize().ok();
+    holder.zip(path.file_name()).map_or(path.clone(), |(holder, name)| holder.join(name))
+}
+
+/// The folder that a file is in.
+fn holder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// The day on which the set was taken.
@@ -105,7 +115,7 @@ fn rejects(section: &Section<'_>, folder: &Path, depth: Depth<'_>) -> Option<Rej
         return None;
     }
     let address = folder.join(path);
-    let holder = address.parent().unwrap_or(folder);
+    let holder = holder(&address);
     if let Depth::Service(_) = depth
         && let Err(error) = tempfile::tempfile_in(holder)
     {
@@ -159,4 +169,30 @@ pub(super) fn calendar(root: &Section<'_>) -> Option<Calendar> {
         let (holidays, workdays) = (days("holidays"), days("workdays"));
         Calendar::new(holidays?, workdays?).map_err(|error| section.problem("workdays", error)).ok()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_however_its_address_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().canonicalize().unwrap();
+        let file = here.join("people.csv");
+        let beside = file.display().to_string();
+        for address in [
+            &*beside,
+            "file:people.csv",
+            "file:./people.csv?columns=id",
+            &format!("file://{beside}"),
+            &format!("{beside}?columns=id"),
+        ] {
+            assert_eq!(local(&here, address), file, "{address}");
+        }
+        // As in a configuration that is named from its own folder.
+        let [plain, dotted] = ["people.csv", "./people.csv"].map(|address| local(Path::new(""), address));
+        assert_eq!(plain, dotted);
+        assert_eq!(holder(Path::new("rejects.csv")), Path::new("."));
+    }
 }
